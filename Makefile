@@ -1,0 +1,36 @@
+# Everything here runs in .venv, which is made and filled on the first call. PYTHON=... names the interpreter to make it with.
+.POSIX:
+.SUFFIXES:
+.PHONY: help demo test lint format bench clean
+
+BIN = .venv/bin
+ARGS =
+
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+
+demo: ## serve a sample blog at http://127.0.0.1:8000/graphql (ARGS="--port 8001 --runtime trio")
+	@.ci/venv demo
+	@exec $(BIN)/python -m fraiseql demo $(ARGS)
+
+test: lint ## lint, check the types and run all tests (ARGS="-k words")
+	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+lint: ## ruff and mypy
+	@.ci/venv dev
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m ruff format --check .
+	@$(BIN)/python -m mypy
+
+format: ## let ruff format the code and mend what it can
+	@.ci/venv dev
+	@$(BIN)/python -m ruff check --fix .
+	@$(BIN)/python -m ruff format .
+
+bench: ## measure memory, start-up and requests (ARGS="--runs 3")
+	@.ci/venv dev
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## remove .venv and all caches
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
