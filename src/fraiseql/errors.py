@@ -1,7 +1,7 @@
 """The error tree: every exception that this package raises on purpose.
 
-Anything else that escapes from it is a bug of ours. What a client is shown is decided by the pipeline; the texts here are
-written for the developer and the log.
+Anything else that escapes from it is a bug of ours. What a client is shown is decided by the pipeline; the texts here
+are written for the developer and the log.
 """
 
 from __future__ import annotations
@@ -109,9 +109,7 @@ class DatabaseError(FraiseQLError):
         parameter: the number, from 1, of the parameter whose value PostgreSQL could not read, where it names one.
     """
 
-    def __init__(
-        self, message: str, *, sqlstate: str, retryable: bool = False, parameter: int | None = None
-    ) -> None:
+    def __init__(self, message: str, *, sqlstate: str, retryable: bool = False, parameter: int | None = None) -> None:
         super().__init__(message)
         self.sqlstate = sqlstate
         self.retryable = retryable

@@ -1,0 +1,132 @@
+"""From Python's annotations to type references."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Union, get_args, get_origin, get_type_hints
+
+from fraiseql.errors import SchemaError
+from fraiseql.schema.declarations import FieldOptions, QueryDeclaration, RelationOptions, declaration_of
+from fraiseql.schema.model import TypeReference
+from fraiseql.schema.scalars import PYTHON_SCALARS, Scalar
+
+__all__ = ["Annotation", "attribute_annotations", "parameter_annotations", "read_annotation"]
+
+_EXPECTED = "a scalar, an enum, a declared type, list[...] of one, or any of these with `| None`"
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """An annotation as read: the type, what `Annotated` said, and the declared classes it names."""
+
+    type: TypeReference
+    options: FieldOptions | RelationOptions | None
+    description: str | None
+    declared: tuple[Callable[..., Any], ...]
+
+
+class _Holder:
+    """Something `get_type_hints` accepts that holds one annotation, so that an error can name its field."""
+
+    def __init__(self, annotation: Any) -> None:
+        self.__annotations__ = {"it": annotation}
+
+
+def _resolve(annotation: Any, module: str, names: Mapping[str, Any], where: str) -> Any:
+    namespace = getattr(sys.modules.get(module), "__dict__", {})
+    try:
+        return get_type_hints(_Holder(annotation), namespace, dict(names), include_extras=True)["it"]
+    except NameError as error:
+        raise SchemaError(
+            where, found=f"the unknown name {error.name!r}", expected="a name of its module or of Schema(types=...)"
+        ) from None
+    except (SyntaxError, TypeError) as error:
+        raise SchemaError(where, found=f"{annotation!r} ({error})", expected=_EXPECTED) from None
+
+
+def attribute_annotations(cls: Any, names: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Each public annotated attribute of a class and its bases: name, annotation, default or `Parameter.empty`."""
+    found: dict[str, tuple[Any, str]] = {}
+    for base in reversed(cls.__mro__):
+        for name, annotation in inspect.get_annotations(base).items():
+            found[name] = (annotation, base.__module__)
+    for name, (annotation, module) in found.items():
+        if name.startswith("_"):
+            continue
+        resolved = _resolve(annotation, module, names, f"{cls.__name__}.{name}")
+        if get_origin(resolved) is not ClassVar and resolved is not ClassVar:
+            yield name, resolved, getattr(cls, name, inspect.Parameter.empty)
+
+
+def parameter_annotations(
+    function: Callable[..., Any], names: Mapping[str, Any]
+) -> tuple[list[tuple[str, Any, Any]], Any]:
+    """The parameters of a function as `attribute_annotations` gives attributes, and its resolved return annotation."""
+    signature = inspect.signature(function)
+    where = function.__name__
+    parameters = []
+    for parameter in signature.parameters.values():
+        place = f"{where}({parameter.name})"
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise SchemaError(place, found=parameter.kind.description, expected="a named parameter")
+        if parameter.annotation is parameter.empty:
+            raise SchemaError(place, found="no annotation", expected=_EXPECTED)
+        resolved = _resolve(parameter.annotation, function.__module__, names, place)
+        parameters.append((parameter.name, resolved, parameter.default))
+    if signature.return_annotation is signature.empty:
+        raise SchemaError(where, found="no return annotation", expected="-> list[T], -> T or -> T | None")
+    return parameters, _resolve(signature.return_annotation, function.__module__, names, f"{where} -> ...")
+
+
+def read_annotation(annotation: Any, where: str) -> Annotation:
+    """Read one resolved annotation; `where` names its place in a SchemaError."""
+    options: FieldOptions | RelationOptions | None = None
+    description: str | None = None
+    if get_origin(annotation) is Annotated:
+        for extra in get_args(annotation)[1:]:
+            if isinstance(extra, (FieldOptions, RelationOptions)):
+                options = extra
+            elif isinstance(extra, str):
+                description = extra
+    declared: list[Callable[..., Any]] = []
+    reference = _reference(annotation, where, declared)
+    return Annotation(reference, options, description, tuple(declared))
+
+
+def _reference(annotation: Any, where: str, declared: list[Callable[..., Any]]) -> TypeReference:
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        scalar = next((extra for extra in get_args(annotation)[1:] if isinstance(extra, Scalar)), None)
+        if scalar is not None:
+            return TypeReference(nullable=False, name=scalar.name)
+        return _reference(get_args(annotation)[0], where, declared)
+    if origin in (Union, types.UnionType):
+        members = [member for member in get_args(annotation) if member is not types.NoneType]
+        if len(members) == 1:
+            inner = _reference(members[0], where, declared)
+            return TypeReference(nullable=True, name=inner.name, item=inner.item)
+    elif origin is list:
+        return TypeReference(nullable=False, item=_reference(get_args(annotation)[0], where, declared))
+    else:
+        named = PYTHON_SCALARS.get(origin or annotation)
+        if named is not None:
+            return TypeReference(nullable=False, name=named.name)
+        declaration = declaration_of(annotation)
+        if declaration is not None and not isinstance(declaration, QueryDeclaration):
+            declared.append(declaration.cls)
+            return TypeReference(nullable=False, name=declaration.name)
+    raise SchemaError(where, found=_shown(annotation), expected=_EXPECTED)
+
+
+def _shown(annotation: Any) -> str:
+    if inspect.isclass(annotation) and not isinstance(annotation, types.GenericAlias):
+        undecorated = (
+            "" if annotation.__module__ in ("builtins", "typing") else ", which no fraiseql decorator declares"
+        )
+        return f"{annotation.__qualname__}{undecorated}"
+    return str(annotation).replace("typing.", "") if isinstance(annotation, typing.Hashable) else repr(annotation)

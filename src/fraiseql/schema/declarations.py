@@ -1,0 +1,262 @@
+"""The decorators and markers that a user writes; they only remember, `build` reads and checks."""
+
+from __future__ import annotations
+
+import enum as _enum
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar, overload
+
+from fraiseql.errors import SchemaError
+
+__all__ = [
+    "Declaration",
+    "EnumDeclaration",
+    "FieldOptions",
+    "InputDeclaration",
+    "QueryDeclaration",
+    "RelationOptions",
+    "TypeDeclaration",
+    "declaration_of",
+    "enum",
+    "field",
+    "input",
+    "query",
+    "relation",
+    "type",
+]
+
+_ATTRIBUTE: Final = "__fraiseql__"
+_Class = TypeVar("_Class", bound=Callable[..., Any])
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class FieldOptions:
+    """What `field` was given."""
+
+    column: str | None = None
+    key: str | None = None
+    name: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RelationOptions:
+    """What `relation` was given."""
+
+    on: Mapping[str, str]
+    name: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TypeDeclaration:
+    """A class under `@fraiseql.type`."""
+
+    cls: Callable[..., Any]
+    name: str
+    sql_source: str | None
+    jsonb_column: str | None
+    description: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class InputDeclaration:
+    """A class under `@fraiseql.input`."""
+
+    cls: Callable[..., Any]
+    name: str
+    description: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EnumDeclaration:
+    """An Enum under `@fraiseql.enum`."""
+
+    cls: Callable[..., Any]
+    name: str
+    description: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueryDeclaration:
+    """A function under `@fraiseql.query`."""
+
+    function: Callable[..., Any]
+    name: str | None
+    description: str | None
+
+
+Declaration = TypeDeclaration | InputDeclaration | EnumDeclaration | QueryDeclaration
+
+
+def declaration_of(declared: object) -> Declaration | None:
+    """What a decorator left on this very class or function, inherited ones not counted."""
+    found = getattr(declared, "__dict__", {}).get(_ATTRIBUTE)
+    return found if isinstance(found, Declaration) else None
+
+
+def _description(declared: Any, given: str | None) -> str | None:
+    if given is not None:
+        return given
+    text = declared.__dict__.get("__doc__") if inspect.isclass(declared) else declared.__doc__
+    # A dataclass without a docstring is given its signature as one, an Enum (3.11) a placeholder.
+    if text is None or text.startswith(f"{declared.__name__}(") or text == "An enumeration.":
+        return None
+    return inspect.cleandoc(text) or None
+
+
+def _require_class(declared: Any, decorator: str, base: Any = object) -> None:
+    if not inspect.isclass(declared) or not issubclass(declared, base):
+        wanted = "a class" if base is object else f"a subclass of {base.__name__}"
+        raise SchemaError(f"@fraiseql.{decorator}", found=repr(declared), expected=wanted)
+
+
+@overload
+def type(cls: _Class, /) -> _Class: ...
+@overload
+def type(
+    *,
+    sql_source: str | None = None,
+    jsonb_column: str | None = "data",
+    name: str | None = None,
+    description: str | None = None,
+) -> Callable[[_Class], _Class]: ...
+def type(
+    cls: Any = None,
+    /,
+    *,
+    sql_source: str | None = None,
+    jsonb_column: str | None = "data",
+    name: str | None = None,
+    description: str | None = None,
+) -> Any:
+    """Declare an output type.
+
+    Args:
+        sql_source: the table or view that holds it, `schema.name` or `name`, exactly as PostgreSQL spells it; None for
+            an object that lives inside the jsonb of others.
+        jsonb_column: the jsonb column whose keys are the fields; None where the fields are columns.
+        name: in GraphQL; the class's name by default.
+        description: the docstring by default.
+
+    Raises:
+        SchemaError: not a class.
+    """
+
+    def declare(declared: Any) -> Any:
+        _require_class(declared, "type")
+        declaration = TypeDeclaration(
+            declared, name or declared.__name__, sql_source, jsonb_column, _description(declared, description)
+        )
+        setattr(declared, _ATTRIBUTE, declaration)
+        return declared
+
+    return declare if cls is None else declare(cls)
+
+
+@overload
+def input(cls: _Class, /) -> _Class: ...
+@overload
+def input(*, name: str | None = None, description: str | None = None) -> Callable[[_Class], _Class]: ...
+def input(cls: Any = None, /, *, name: str | None = None, description: str | None = None) -> Any:
+    """Declare an input object type; a class attribute's value is the field's default.
+
+    Args:
+        name: in GraphQL; the class's name by default.
+        description: the docstring by default.
+
+    Raises:
+        SchemaError: not a class.
+    """
+
+    def declare(declared: Any) -> Any:
+        _require_class(declared, "input")
+        setattr(
+            declared,
+            _ATTRIBUTE,
+            InputDeclaration(declared, name or declared.__name__, _description(declared, description)),
+        )
+        return declared
+
+    return declare if cls is None else declare(cls)
+
+
+@overload
+def enum(cls: _Class, /) -> _Class: ...
+@overload
+def enum(*, name: str | None = None, description: str | None = None) -> Callable[[_Class], _Class]: ...
+def enum(cls: Any = None, /, *, name: str | None = None, description: str | None = None) -> Any:
+    """Declare an enum: the members' names are GraphQL's, their values the texts that the database holds.
+
+    Args:
+        name: in GraphQL; the class's name by default.
+        description: the docstring by default.
+
+    Raises:
+        SchemaError: not an Enum.
+    """
+
+    def declare(declared: Any) -> Any:
+        _require_class(declared, "enum", _enum.Enum)
+        setattr(
+            declared,
+            _ATTRIBUTE,
+            EnumDeclaration(declared, name or declared.__name__, _description(declared, description)),
+        )
+        return declared
+
+    return declare if cls is None else declare(cls)
+
+
+@overload
+def query(function: _Function, /) -> _Function: ...
+@overload
+def query(*, name: str | None = None, description: str | None = None) -> Callable[[_Function], _Function]: ...
+def query(function: Any = None, /, *, name: str | None = None, description: str | None = None) -> Any:
+    """Declare a field of Query: a function without a body, whose return annotation says what SQL serves.
+
+    Its arguments are equality filters on the fields of the same names. Lists get `where`, `orderBy`, `limit`, `offset`.
+
+    Args:
+        name: in GraphQL; the function's name in camelCase by default.
+        description: the docstring by default.
+
+    Raises:
+        SchemaError: not a function.
+    """
+
+    def declare(declared: Any) -> Any:
+        if not inspect.isfunction(declared):
+            raise SchemaError("@fraiseql.query", found=repr(declared), expected="a function")
+        setattr(declared, _ATTRIBUTE, QueryDeclaration(declared, name, _description(declared, description)))
+        return declared
+
+    return declare if function is None else declare(function)
+
+
+def field(
+    *, column: str | None = None, key: str | None = None, name: str | None = None, description: str | None = None
+) -> Any:
+    """Say more of a field than its annotation does: as its default, or inside `Annotated`.
+
+    Args:
+        column: the real column that holds it, also where the type's other fields are keys of a jsonb column.
+        key: its key in jsonb; the attribute's name by default.
+        name: in GraphQL; the attribute's name in camelCase by default.
+        description: in GraphQL.
+    """
+    return FieldOptions(column, key, name, description)
+
+
+def relation(*, on: Mapping[str, str], name: str | None = None, description: str | None = None) -> Any:
+    """Lead a field to rows of another source: all of them for a `list[...]`, at most one otherwise.
+
+    Args:
+        on: column of the related source -> column of this type's source, equal in both; several make a composite key.
+        name: in GraphQL; the attribute's name in camelCase by default.
+        description: in GraphQL.
+    """
+    return RelationOptions(on, name, description)

@@ -1,0 +1,155 @@
+"""What a declared schema becomes: frozen values that the pipeline plans from.
+
+Nothing here knows Python's annotations, GraphQL's syntax or SQL; `build` makes these values and has checked them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from fraiseql.schema.scalars import Scalar
+
+__all__ = [
+    "Argument",
+    "EnumType",
+    "Field",
+    "InputField",
+    "InputType",
+    "NamedType",
+    "ObjectType",
+    "QueryField",
+    "Relation",
+    "SchemaModel",
+    "Source",
+    "TypeReference",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class TypeReference:
+    """A use of a type: a named one, or a list of `item`; either may be nullable."""
+
+    nullable: bool
+    name: str = ""
+    item: TypeReference | None = None
+
+    @property
+    def named(self) -> str:
+        """The name at the bottom, below all lists."""
+        return self.name if self.item is None else self.item.named
+
+    def __str__(self) -> str:
+        inner = self.name if self.item is None else f"[{self.item}]"
+        return inner if self.nullable else f"{inner}!"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A table or view: `name` within `schema`, or on the search path where that is None.
+
+    With a `jsonb_column` the fields are keys of that column, otherwise they are columns.
+    """
+
+    name: str
+    schema: str | None
+    jsonb_column: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """Rows of another source: `(their column, our column)` pairs that must be equal."""
+
+    on: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One output field.
+
+    Attributes:
+        name: in GraphQL.
+        column: the real column that holds it; None where it is a key of the source's jsonb column.
+        key: its key wherever its type is read from jsonb.
+        relation: where it leads, for a field served from another source.
+    """
+
+    name: str
+    type: TypeReference
+    description: str | None
+    column: str | None
+    key: str
+    relation: Relation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectType:
+    """An output type; without a `source` it lives only inside the jsonb of others."""
+
+    name: str
+    description: str | None
+    source: Source | None
+    fields: Mapping[str, Field]
+
+
+@dataclass(frozen=True, slots=True)
+class EnumType:
+    """An enum: `values` maps its names in GraphQL to the texts that the database holds."""
+
+    name: str
+    description: str | None
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class InputField:
+    """One field of an input type; `default` holds only if `has_default`."""
+
+    name: str
+    type: TypeReference
+    description: str | None
+    target: str
+    has_default: bool = False
+    default: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class InputType:
+    """An input object type; its fields are named by their GraphQL names."""
+
+    name: str
+    description: str | None
+    fields: Mapping[str, InputField]
+
+
+Argument: TypeAlias = InputField
+"""An argument of a query: `target` names the output field whose value it must equal."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryField:
+    """A field of the root Query that SQL serves: a list of, or one, object with a source."""
+
+    name: str
+    type: TypeReference
+    description: str | None
+    arguments: Mapping[str, Argument]
+
+
+NamedType: TypeAlias = ObjectType | EnumType | InputType | Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaModel:
+    """A whole schema; `types` holds every named type in use, the scalars too."""
+
+    queries: Mapping[str, QueryField]
+    types: Mapping[str, NamedType]
+
+    def object_type(self, name: str) -> ObjectType:
+        """The output type of that name; KeyError or TypeError where there is none."""
+        found = self.types[name]
+        if not isinstance(found, ObjectType):
+            raise TypeError(f"{name} is no object type")
+        return found

@@ -1,0 +1,193 @@
+"""The scalars: how each is named, held by PostgreSQL, and read from a request.
+
+`parse` takes what JSON or a GraphQL literal holds and gives the canonical value that may travel to PostgreSQL; it
+raises ValueError with a sentence for the client. Input is never repaired: what is not clearly of the type is refused.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from math import isfinite
+from types import MappingProxyType
+from typing import Annotated, Any, Final
+
+__all__ = ["ID", "JSON", "PYTHON_SCALARS", "SCALARS", "Scalar"]
+
+_INT_MAX: Final = 2**31 - 1
+_UUID: Final = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """One scalar type.
+
+    Attributes:
+        name: in GraphQL.
+        sql_type: the PostgreSQL type that its values are read as.
+        parse: from a request's value to the canonical one; raises ValueError.
+        ordered: whether gt, gte, lt and lte are offered.
+        filtered: whether it can be filtered by value at all.
+        as_text: whether JSON shows PostgreSQL's text of it, since a JSON number would lose digits.
+    """
+
+    name: str
+    sql_type: str
+    parse: Callable[[Any], Any]
+    description: str | None = None
+    specified_by_url: str | None = None
+    ordered: bool = True
+    filtered: bool = True
+    as_text: bool = False
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _text(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("a NUL character, which PostgreSQL cannot hold")
+    return value
+
+
+def _parse_string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"String cannot represent a non string value: {_shown(value)}")
+    return _text(value)
+
+
+def _parse_id(value: Any) -> str:
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise ValueError(f"ID cannot represent value: {_shown(value)}")
+
+
+def _parse_int(value: Any) -> int:
+    # GraphQL §3.5.1: 1.0 is an integer, true and "1" are not; values are signed 32-bit.
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or (isinstance(value, float) and not value.is_integer())
+    ):
+        raise ValueError(f"Int cannot represent non-integer value: {_shown(value)}")
+    if not -_INT_MAX - 1 <= value <= _INT_MAX:
+        raise ValueError(f"Int cannot represent non 32-bit signed integer value: {_shown(value)}")
+    return int(value)
+
+
+def _parse_float(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"Float cannot represent non numeric value: {_shown(value)}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = float("inf")
+    if not isfinite(number):
+        raise ValueError(f"Float cannot represent value: {_shown(value)}")
+    return number
+
+
+def _parse_boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"Boolean cannot represent a non boolean value: {_shown(value)}")
+    return value
+
+
+def _parse_uuid(value: Any) -> str:
+    if not isinstance(value, str) or _UUID.fullmatch(value) is None:
+        raise ValueError(f"UUID cannot represent value: {_shown(value)}")
+    return str(uuid.UUID(value))
+
+
+def _parse_decimal(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ValueError(f"Decimal cannot represent value: {_shown(value)}")
+    try:
+        number = Decimal(value if isinstance(value, (str, int)) else repr(value))
+    except InvalidOperation:
+        number = Decimal("NaN")
+    # PostgreSQL's numeric has at most 131,072 digits before the point; nothing useful is near that.
+    if not number.is_finite() or abs(number.adjusted()) > 1_000 or "_" in str(value):
+        raise ValueError(f"Decimal cannot represent value: {_shown(value)}")
+    return f"{number:f}"
+
+
+def _iso(name: str, read: Callable[[str], dt.datetime | dt.date | dt.time]) -> Callable[[Any], str]:
+    def parse(value: Any) -> str:
+        try:
+            return read(value).isoformat()
+        except (TypeError, ValueError):
+            raise ValueError(f"{name} cannot represent value: {_shown(value)}; expected ISO 8601") from None
+
+    return parse
+
+
+def _parse_json(value: Any) -> Any:
+    return value
+
+
+def _scalars() -> Mapping[str, Scalar]:
+    every = (
+        Scalar("String", "text", _parse_string),
+        Scalar("ID", "text", _parse_id, ordered=False),
+        Scalar("Int", "int4", _parse_int),
+        Scalar("Float", "float8", _parse_float),
+        Scalar("Boolean", "boolean", _parse_boolean, ordered=False),
+        Scalar(
+            "UUID",
+            "uuid",
+            _parse_uuid,
+            "A UUID as 32 hexadecimal digits in five groups.",
+            "https://www.rfc-editor.org/rfc/rfc9562",
+            ordered=False,
+        ),
+        Scalar(
+            "DateTime",
+            "timestamptz",
+            _iso("DateTime", dt.datetime.fromisoformat),
+            "A point in time in ISO 8601; without an offset it is in UTC.",
+        ),
+        Scalar("Date", "date", _iso("Date", dt.date.fromisoformat), "A calendar day in ISO 8601: `2024-02-29`."),
+        Scalar("Time", "time", _iso("Time", dt.time.fromisoformat), "A time of day in ISO 8601: `13:30:00`."),
+        Scalar(
+            "Decimal",
+            "numeric",
+            _parse_decimal,
+            "A decimal number of any precision, as a string; a number is accepted on input.",
+            as_text=True,
+        ),
+        Scalar("JSON", "jsonb", _parse_json, "Any JSON value.", ordered=False, filtered=False),
+    )
+    return MappingProxyType({scalar.name: scalar for scalar in every})
+
+
+SCALARS: Final = _scalars()
+
+ID = Annotated[str, SCALARS["ID"]]
+"""An identifier: a string in GraphQL, whatever type its column has."""
+
+JSON = Annotated[Any, SCALARS["JSON"]]
+"""Any JSON value, passed through as it is."""
+
+PYTHON_SCALARS: Final[Mapping[Any, Scalar]] = MappingProxyType(
+    {
+        str: SCALARS["String"],
+        int: SCALARS["Int"],
+        float: SCALARS["Float"],
+        bool: SCALARS["Boolean"],
+        uuid.UUID: SCALARS["UUID"],
+        dt.datetime: SCALARS["DateTime"],
+        dt.date: SCALARS["Date"],
+        dt.time: SCALARS["Time"],
+        Decimal: SCALARS["Decimal"],
+        dict: SCALARS["JSON"],
+    }
+)

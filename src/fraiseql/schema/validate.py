@@ -1,0 +1,148 @@
+"""Checks that need the whole model: what a field may lead to, and what an argument may filter."""
+
+from __future__ import annotations
+
+from fraiseql.errors import SchemaError
+from fraiseql.schema.model import (
+    EnumType,
+    Field,
+    InputField,
+    InputType,
+    ObjectType,
+    QueryField,
+    SchemaModel,
+    TypeReference,
+)
+from fraiseql.schema.scalars import Scalar
+
+__all__ = ["PAGE_ARGUMENTS", "check_model"]
+
+PAGE_ARGUMENTS = ("where", "orderBy", "limit", "offset")
+"""The arguments that every list of a source is given."""
+
+
+def check_model(model: SchemaModel) -> None:
+    """Raise SchemaError for the first thing that the declarations taken together get wrong."""
+    if not model.queries:
+        raise SchemaError(
+            "Schema(queries=...)", found="no query", expected="at least one function under @fraiseql.query"
+        )
+    _check_generated_names(model)
+    for named in model.types.values():
+        if isinstance(named, ObjectType):
+            for field in named.fields.values():
+                _check_field(model, named, field)
+        elif isinstance(named, InputType):
+            for entry in named.fields.values():
+                _check_input(model, entry, f"{named.name}.{entry.name}")
+    for query in model.queries.values():
+        _check_query(model, query)
+
+
+def _check_generated_names(model: SchemaModel) -> None:
+    taken = {"Query": "the root type", "OrderDirection": "the directions of orderBy"}
+    for name, named in model.types.items():
+        if isinstance(named, ObjectType):
+            taken[f"{name}WhereInput"] = taken[f"{name}OrderByInput"] = f"the arguments of {name}"
+        elif isinstance(named, (EnumType, Scalar)):
+            taken[f"{name}Filter"] = f"the filters of {name}"
+    for name in model.types:
+        if name in taken:
+            raise SchemaError(
+                name, found="a type of that name", expected=f"another: the name is used for {taken[name]}"
+            )
+
+
+def _check_field(model: SchemaModel, owner: ObjectType, field: Field) -> None:
+    where = f"{owner.name}.{field.name}"
+    target = model.types[field.type.named]
+    if isinstance(target, InputType):
+        raise SchemaError(where, found=f"the input type {target.name}", expected="an output type")
+    if field.relation is not None:
+        _check_relation(owner, field, target, where)
+        return
+    if owner.source is None and field.column is not None:
+        raise SchemaError(where, found=f"column={field.column!r} in a type without sql_source", expected="key=...")
+    if isinstance(target, ObjectType):
+        _check_embedded(model, target, where, ())
+
+
+def _check_relation(owner: ObjectType, field: Field, target: object, where: str) -> None:
+    if owner.source is None:
+        raise SchemaError(where, found="relation(...) in a type without sql_source", expected="a type with sql_source")
+    if not isinstance(target, ObjectType) or target.source is None:
+        raise SchemaError(where, found=f"relation(...) to {field.type.named}", expected="a type with sql_source")
+    _check_row_type(field.type, where)
+
+
+def _check_row_type(reference: TypeReference, where: str) -> None:
+    """Rows come as `T`, `T | None`, `list[T]` or `list[T] | None`; a row of a list is never null."""
+    if reference.item is not None and (reference.item.item is not None or reference.item.nullable):
+        raise SchemaError(where, found=f"the type {reference}", expected="list[T], T or T | None")
+
+
+def _check_embedded(model: SchemaModel, target: ObjectType, where: str, seen: tuple[str, ...]) -> None:
+    if target.name in seen:
+        return
+    for inner in target.fields.values():
+        if inner.relation is not None:
+            raise SchemaError(
+                where,
+                found=f"{target.name} inside jsonb, with the relation {target.name}.{inner.name}",
+                expected="relation(...) here, or a type without relations",
+            )
+        below = model.types[inner.type.named]
+        if isinstance(below, ObjectType):
+            _check_embedded(model, below, where, (*seen, target.name))
+
+
+def _check_query(model: SchemaModel, query: QueryField) -> None:
+    where = f"Query.{query.name}"
+    target = model.types[query.type.named]
+    if not isinstance(target, ObjectType) or target.source is None:
+        raise SchemaError(
+            where, found=f"the return type {query.type}", expected="a type with sql_source, or a list of it"
+        )
+    _check_row_type(query.type, where)
+    is_list = query.type.item is not None
+    for argument in query.arguments.values():
+        place = f"{where}({argument.name})"
+        if is_list and argument.name in PAGE_ARGUMENTS:
+            raise SchemaError(
+                place, found=f"the argument {argument.name}", expected="another name: every list has this one"
+            )
+        _check_input(model, argument, place)
+        _check_filter(model, target, argument, place)
+
+
+def _check_input(model: SchemaModel, entry: InputField, where: str) -> None:
+    named = model.types[entry.type.named]
+    if isinstance(named, ObjectType):
+        raise SchemaError(where, found=f"the output type {named.name}", expected="a scalar, an enum or an input type")
+
+
+def _check_filter(model: SchemaModel, target: ObjectType, argument: InputField, where: str) -> None:
+    """An argument filters the field of its name; one of an input type, the fields of its fields' names."""
+    named = model.types[argument.type.named]
+    if argument.type.item is not None:
+        raise SchemaError(where, found=f"the type {argument.type}", expected="one value to compare a field with")
+    if isinstance(named, InputType):
+        for entry in named.fields.values():
+            _check_filter(model, target, entry, f"{where}.{entry.name}")
+        return
+    field = filtered_field(target, argument)
+    if field is None:
+        raise SchemaError(
+            where, found=f"no field of {target.name} named {argument.target!r}", expected="the name of a field"
+        )
+    names = {field.type.named, argument.type.named}
+    if field.type.item is not None or field.relation is not None or (len(names) > 1 and "ID" not in names):
+        raise SchemaError(where, found=f"the type {argument.type}", expected=f"the type of {target.name}.{field.name}")
+
+
+def filtered_field(target: ObjectType, argument: InputField) -> Field | None:
+    """The output field that an argument's value must equal: by attribute name, or by column."""
+    for field in target.fields.values():
+        if field.relation is None and argument.target in (field.key, field.column, field.name):
+            return field
+    return None
