@@ -1,0 +1,1 @@
+"""The sample blog: its rows, its database and its GraphQL schema."""
