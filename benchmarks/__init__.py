@@ -1,0 +1,1 @@
+"""What FraiseQL costs, measured: one module for each figure, and a runner (`make bench`)."""

@@ -1,0 +1,44 @@
+"""`python -m benchmarks`: starts a PostgreSQL with the sample blog, measures, and prints every figure."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+
+from benchmarks import memory, startup, throughput
+from benchmarks.figures import Benchmark, Setting
+from fraiseql.cli.demo.database import load
+from fraiseql.testing.embedded import EmbeddedPostgres
+
+BENCHMARKS: dict[str, Benchmark] = {
+    "memory": memory.measure,
+    "startup": startup.measure,
+    "throughput": throughput.measure,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help=f"which to run: {', '.join(BENCHMARKS)}; default all")
+    parser.add_argument("--runs", type=int, default=5, help="how often to measure each (default 5)")
+    options = parser.parse_args()
+    unknown = set(options.names) - set(BENCHMARKS)
+    if unknown:
+        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
+    if not sys.platform.startswith("linux"):
+        parser.error("the figures are read from /proc, which only Linux has")
+    print(
+        f"{platform.python_implementation()} {platform.python_version()}, {platform.machine()}; median (least to most)"
+    )
+    with EmbeddedPostgres() as postgres:
+        load(postgres.conninfo)
+        setting = Setting(postgres.conninfo, max(1, options.runs))
+        for name in options.names or BENCHMARKS:
+            for figure in BENCHMARKS[name](setting):
+                print(figure, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

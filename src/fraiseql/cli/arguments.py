@@ -1,0 +1,75 @@
+"""The arguments of every command."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any, NoReturn
+
+from fraiseql import __version__
+from fraiseql.cli import commands
+from fraiseql.cli.target import Target, parse_target
+
+__all__ = ["build_parser"]
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports a wrong argument as every other error is reported, and with exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\nTry '{self.prog} --help'.\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser; each command leaves the function that runs it in `run`."""
+    parser = _Parser(prog="fraiseql", description="GraphQL over PostgreSQL.", allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"fraiseql {__version__}")
+    subparsers = parser.add_subparsers(title="commands", metavar="command", required=True)
+    _add_sql(subparsers)
+    _add_schema(subparsers)
+    return parser
+
+
+def _add_sql(subparsers: Any) -> None:
+    command = _add_command(subparsers, "sql", commands.print_sql, "print the SQL of a query; needs no database")
+    _add_target(command)
+    command.add_argument("query", help="a GraphQL document; - reads it from standard input")
+    command.add_argument("--variables", type=_json_object, metavar="JSON", help="the variables, as a JSON object")
+    command.add_argument("--operation", metavar="NAME", help="which operation, where the document has several")
+
+
+def _add_schema(subparsers: Any) -> None:
+    command = _add_command(subparsers, "schema", commands.print_schema, "print the schema in GraphQL's own language")
+    _add_target(command)
+
+
+def _add_command(subparsers: Any, name: str, run: Any, help_text: str) -> argparse.ArgumentParser:
+    description = f"{help_text[0].upper()}{help_text[1:]}."
+    command: argparse.ArgumentParser = subparsers.add_parser(
+        name, help=help_text, description=description, allow_abbrev=False
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def _add_target(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "target", metavar="module:schema", type=_target, help="where the fraiseql.Schema is: app:schema"
+    )
+
+
+def _target(text: str) -> Target:
+    try:
+        return parse_target(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a JSON object")
+    return value
