@@ -1,0 +1,1 @@
+"""Wire protocols as pure state machines: bytes in, events and bytes out."""
