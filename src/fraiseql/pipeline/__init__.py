@@ -1,0 +1,19 @@
+"""From a GraphQL request to one SQL statement and the response's bytes, without I/O."""
+
+from fraiseql.pipeline.graphql_schema import print_sdl
+from fraiseql.pipeline.operation import Explanation, Pipeline
+from fraiseql.pipeline.request import GraphQLRequest, decode_json, decode_query_string
+from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, refuse
+
+__all__ = [
+    "Explanation",
+    "GraphQLRequest",
+    "GraphQLResponse",
+    "Outcome",
+    "Pipeline",
+    "Refusal",
+    "decode_json",
+    "decode_query_string",
+    "print_sdl",
+    "refuse",
+]

@@ -52,7 +52,7 @@ def _shown(value: Any) -> str:
 
 def _text(value: str) -> str:
     if "\0" in value:
-        raise ValueError("a NUL character, which PostgreSQL cannot hold")
+        raise ValueError("String and ID cannot hold the character NUL, which PostgreSQL has no place for")
     return value
 
 

@@ -1,0 +1,118 @@
+"""Parameters: where each comes from in a request's variables, and its form in PostgreSQL's text format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from fraiseql.errors import RequestError
+from fraiseql.limits import QueryLimits
+from fraiseql.pipeline.arguments import Leaf, Tree
+from fraiseql.pipeline.response import Outcome, Refusal
+from fraiseql.pipeline.variables import Variables
+
+__all__ = ["Binding", "Bindings", "encode"]
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One parameter.
+
+    Attributes:
+        get: its value, from the coerced variables; may raise RequestError.
+        path: the response path of the field whose argument it is.
+        argument: which one, as `where.id.eq`.
+    """
+
+    get: Callable[[Variables], Any]
+    path: tuple[str, ...]
+    argument: str
+
+    def misfit(self) -> RequestError:
+        """The error for a value that PostgreSQL cannot read as its column's type."""
+        message = f'The value of the argument "{self.argument}" does not fit the column that it is compared with.'
+        return RequestError(message, code="BAD_USER_INPUT", path=self.path)
+
+
+class Bindings:
+    """Collects the bindings of one statement while it is rendered; each method gives the text for its value."""
+
+    def __init__(self, limits: QueryLimits) -> None:
+        self._limits = limits
+        self._bindings: list[Binding] = []
+
+    def add(self, tree: Leaf, path: tuple[str, ...], argument: str) -> str:
+        """A value to compare with."""
+        return self._add(Binding(tree.get, path, argument))
+
+    def limit(self, tree: Tree, path: tuple[str, ...]) -> str:
+        """A page's size: null means the default."""
+        default, largest = self._limits.default_page_size, self._limits.max_page_size
+        return self._page(tree, path, "limit", default, largest)
+
+    def offset(self, tree: Tree, path: tuple[str, ...]) -> str:
+        """A page's start: null means 0."""
+        return self._page(tree, path, "offset", 0, None)
+
+    def taken(self) -> tuple[Binding, ...]:
+        """All of them, in the order of their numbers."""
+        return tuple(self._bindings)
+
+    def _page(self, tree: Tree, path: tuple[str, ...], argument: str, default: int, largest: int | None) -> str:
+        assert isinstance(tree, Leaf)
+        get_value = tree.get
+
+        def get(variables: Variables) -> int:
+            value: int | None = get_value(variables)
+            if value is None:
+                return default
+            if value < 0 or (largest is not None and value > largest):
+                allowed = "must not be negative" if largest is None else f"must be between 0 and {largest}"
+                message = f'The argument "{argument}" {allowed}; it is {value}.'
+                raise RequestError(message, code="BAD_USER_INPUT", path=path)
+            return value
+
+        return self._add(Binding(get, path, argument))
+
+    def _add(self, binding: Binding) -> str:
+        self._bindings.append(binding)
+        if len(self._bindings) > self._limits.max_parameters:
+            message = f"The query has more than {self._limits.max_parameters} filter values."
+            raise Refusal(Outcome.NOT_VALID, [RequestError(message, code="QUERY_TOO_COMPLEX", path=binding.path)])
+        return f"${len(self._bindings)}"
+
+
+def encode(value: Any) -> bytes | None:
+    """A coerced value in PostgreSQL's text format; None is NULL."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return value.encode()
+    if isinstance(value, list):
+        return _array(value).encode()
+    return _scalar(value).encode()
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _array(values: list[Any]) -> str:
+    """An array literal: every element quoted but NULL, `"` and the backslash escaped (PostgreSQL §8.15.6)."""
+    items = []
+    for value in values:
+        if value is None:
+            items.append("NULL")
+        elif isinstance(value, list):
+            items.append(_array(value))
+        else:
+            escaped = _scalar(value).replace("\\", "\\\\").replace('"', '\\"')
+            items.append(f'"{escaped}"')
+    return "{" + ",".join(items) + "}"

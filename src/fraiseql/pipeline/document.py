@@ -1,0 +1,180 @@
+"""From a document's text to operations that are ready to plan: parsed, validated, with compiled variables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLInputType,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    Node,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+    VariableNode,
+    parse,
+    validate,
+)
+
+from fraiseql.errors import RequestError
+from fraiseql.limits import QueryLimits
+from fraiseql.pipeline.arguments import default_value
+from fraiseql.pipeline.response import Outcome, Refusal
+from fraiseql.pipeline.variables import VariablesCoercer, variable_types
+
+__all__ = ["Document", "Operation", "prepare_document"]
+
+_MAX_ERRORS: Final = 20  # more of them help nobody, and a hostile document has thousands
+
+
+class Operation:
+    """One query operation of a validated document.
+
+    Attributes:
+        node: its syntax tree.
+        fragments: of the whole document, by name.
+        types: of its variables, by name.
+        coerce: its variables' coercion.
+        conditions: the variables that @skip and @include read; their values choose the plan.
+    """
+
+    __slots__ = ("coerce", "conditions", "fragments", "node", "types")
+
+    def __init__(
+        self, schema: GraphQLSchema, node: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]
+    ) -> None:
+        self.node = node
+        self.fragments = fragments
+        self.types: Mapping[str, GraphQLInputType] = variable_types(schema, node)
+        self.coerce = VariablesCoercer(node, self.types, default_value, self._path_of)
+        self.conditions = tuple(
+            name for name in self.types if name in _condition_variables([node, *fragments.values()])
+        )
+
+    def _path_of(self, variable: str) -> tuple[str, ...] | None:
+        def uses(node: Node) -> bool:
+            return isinstance(node, VariableNode) and node.name.value == variable
+
+        return _search(self.node.selection_set, uses, ())
+
+
+class Document:
+    """A validated document: its query operations by name."""
+
+    __slots__ = ("_operations",)
+
+    def __init__(self, operations: Mapping[str, Operation]) -> None:
+        self._operations = operations
+
+    def operation(self, name: str | None) -> Operation:
+        """The operation to run (GraphQL §6.1); Refusal where it is not clear which."""
+        if name is None and len(self._operations) == 1:
+            return next(iter(self._operations.values()))
+        if name is None:
+            message = "The document holds several operations; 'operationName' must name one."
+        elif name in self._operations and name:
+            return self._operations[name]
+        else:
+            message = f"The document holds no operation named {name[:100]!r}."
+        raise Refusal(Outcome.OPERATION_UNKNOWN, [RequestError(message, code="OPERATION_RESOLUTION_FAILURE")])
+
+
+def prepare_document(schema: GraphQLSchema, text: str, limits: QueryLimits) -> Document:
+    """Parse and validate a document and compile its operations.
+
+    Raises:
+        Refusal: with every error found, up to 20.
+    """
+    try:
+        document = _parse(text, limits)
+        errors = validate(schema, document, max_errors=_MAX_ERRORS)
+    except RecursionError:
+        # A limit on tokens cannot bound how deep they nest, and the parser and the rules recurse.
+        raise _too_complex("The document nests too deep.") from None
+    if errors:
+        raise Refusal(Outcome.NOT_VALID, [_validation_error(document, error) for error in errors])
+    fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
+    operations = {
+        node.name.value if node.name else "": Operation(schema, node, fragments)
+        for node in document.definitions
+        if isinstance(node, OperationDefinitionNode) and node.operation is OperationType.QUERY
+    }
+    if not operations:
+        message = "The document holds no query operation."
+        raise Refusal(Outcome.OPERATION_UNKNOWN, [RequestError(message, code="OPERATION_RESOLUTION_FAILURE")])
+    return Document(operations)
+
+
+def _parse(text: str, limits: QueryLimits) -> DocumentNode:
+    try:
+        return parse(text, max_tokens=limits.max_tokens, allow_empty_selection_sets=False)
+    except GraphQLSyntaxError as error:
+        if f"more than {limits.max_tokens} tokens" in error.message:
+            raise _too_complex(f"The document has more than {limits.max_tokens} tokens.") from None
+        raise Refusal(
+            Outcome.NOT_PARSED,
+            [RequestError(error.message, code="GRAPHQL_PARSE_FAILED", locations=_locations(error))],
+        ) from None
+
+
+def _too_complex(message: str) -> Refusal:
+    return Refusal(Outcome.NOT_VALID, [RequestError(message, code="QUERY_TOO_COMPLEX")])
+
+
+def _validation_error(document: DocumentNode, error: GraphQLError) -> RequestError:
+    path = response_path(document, error.nodes[0]) if error.nodes else None
+    return RequestError(error.message, code="GRAPHQL_VALIDATION_FAILED", path=path, locations=_locations(error))
+
+
+def _locations(error: GraphQLError) -> list[tuple[int, int]]:
+    return [(location.line, location.column) for location in error.locations or ()]
+
+
+def response_path(document: DocumentNode, wanted: Node) -> tuple[str, ...] | None:
+    """Where in the response the field stands that holds a node of the document, as far as the document alone can tell.
+
+    Inside a fragment definition that is not known, since it may be spread in several places.
+    """
+    for definition in document.definitions:
+        if isinstance(definition, OperationDefinitionNode):
+            path = _search(definition.selection_set, lambda node: node is wanted, ())
+            if path:
+                return path
+    return None
+
+
+def _search(node: Node, wanted: Callable[[Node], bool], path: tuple[str, ...]) -> tuple[str, ...] | None:
+    if isinstance(node, FieldNode):
+        path = (*path, (node.alias or node.name).value)
+    if wanted(node):
+        return path
+    for key in node.keys:
+        below = getattr(node, key, None)
+        for child in below if isinstance(below, (tuple, list)) else (below,):
+            if isinstance(child, Node):
+                found = _search(child, wanted, path)
+                if found is not None:
+                    return found
+    return None
+
+
+def _condition_variables(nodes: list[Node]) -> set[str]:
+    """The variables that @skip and @include read anywhere below."""
+    found: set[str] = set()
+    while nodes:
+        node = nodes.pop()
+        for directive in getattr(node, "directives", None) or ():
+            if directive.name.value in ("skip", "include"):
+                found.update(
+                    argument.value.name.value for argument in directive.arguments if argument.value.kind == "variable"
+                )
+        selection_set: SelectionSetNode | None = getattr(node, "selection_set", None)
+        if selection_set is not None:
+            nodes.extend(selection_set.selections)
+    return found

@@ -1,0 +1,213 @@
+"""Our schema as graphql-core's, which validates documents, answers introspection and prints SDL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from graphql import (
+    GraphQLArgument,
+    GraphQLEnumType,
+    GraphQLEnumValue,
+    GraphQLError,
+    GraphQLField,
+    GraphQLInputField,
+    GraphQLInputObjectType,
+    GraphQLInt,
+    GraphQLList,
+    GraphQLNamedType,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLScalarType,
+    GraphQLSchema,
+    Undefined,
+    ValueNode,
+    print_schema,
+    specified_scalar_types,
+    value_from_ast_untyped,
+)
+
+from fraiseql.schema import Schema
+from fraiseql.schema.model import EnumType, InputField, InputType, ObjectType, SchemaModel, TypeReference
+from fraiseql.schema.scalars import Scalar
+
+__all__ = ["ORDER_DIRECTION", "build_graphql_schema", "filterable_fields", "print_sdl"]
+
+ORDER_DIRECTION: Final = "OrderDirection"
+
+
+def print_sdl(schema: Schema) -> str:
+    """The schema in GraphQL's schema definition language."""
+    return print_schema(build_graphql_schema(schema.model)) + "\n"
+
+
+def build_graphql_schema(model: SchemaModel) -> GraphQLSchema:
+    """Make graphql-core's schema: every declared type, and the arguments and input types that lists are given."""
+    return _Builder(model).schema()
+
+
+def filterable_fields(model: SchemaModel, target: ObjectType) -> dict[str, Scalar | EnumType]:
+    """The fields of a type that `where` and `orderBy` offer: those with one scalar or enum value."""
+    found: dict[str, Scalar | EnumType] = {}
+    for field in target.fields.values():
+        named = model.types[field.type.named]
+        is_value = isinstance(named, EnumType) or (isinstance(named, Scalar) and named.filtered)
+        if is_value and field.type.item is None and field.relation is None:
+            assert isinstance(named, (Scalar, EnumType))
+            found[field.name] = named
+    return found
+
+
+class _Builder:
+    def __init__(self, model: SchemaModel) -> None:
+        self._model = model
+        self._made: dict[str, Any] = {}
+        self._direction = GraphQLEnumType(
+            ORDER_DIRECTION,
+            {
+                "ASC": GraphQLEnumValue("asc", description="Smallest first; nulls last."),
+                "DESC": GraphQLEnumValue("desc", description="Largest first; nulls first."),
+            },
+        )
+
+    def schema(self) -> GraphQLSchema:
+        queries = {
+            query.name: GraphQLField(
+                self._reference(query.type),
+                args={
+                    **{name: self._argument(argument) for name, argument in query.arguments.items()},
+                    **self._page_arguments(query.type),
+                },
+                description=query.description,
+            )
+            for query in self._model.queries.values()
+        }
+        query = GraphQLObjectType("Query", queries)
+        return GraphQLSchema(query, types=[query, *(self._named(name) for name in self._model.types)])
+
+    def _named(self, name: str) -> GraphQLNamedType:
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        made: GraphQLNamedType = self._made[name]
+        return made
+
+    def _make(self, name: str) -> GraphQLNamedType:
+        declared = self._model.types[name]
+        if isinstance(declared, Scalar):
+            return specified_scalar_types.get(name) or _scalar(declared)
+        if isinstance(declared, EnumType):
+            values = {key: GraphQLEnumValue(value) for key, value in declared.values.items()}
+            return GraphQLEnumType(name, values, description=declared.description)
+        if isinstance(declared, InputType):
+            return GraphQLInputObjectType(name, self._input_fields(declared), description=declared.description)
+        return GraphQLObjectType(name, self._output_fields(declared), description=declared.description)
+
+    def _output_fields(self, declared: ObjectType) -> Callable[[], dict[str, GraphQLField]]:
+        return lambda: {
+            field.name: GraphQLField(
+                self._reference(field.type),
+                args=self._page_arguments(field.type) if field.relation is not None else {},
+                description=field.description,
+            )
+            for field in declared.fields.values()
+        }
+
+    def _input_fields(self, declared: InputType) -> Callable[[], dict[str, GraphQLInputField]]:
+        return lambda: {
+            field.name: GraphQLInputField(
+                self._reference(field.type),
+                default_value=field.default if field.has_default else Undefined,
+                description=field.description,
+            )
+            for field in declared.fields.values()
+        }
+
+    def _argument(self, argument: InputField) -> GraphQLArgument:
+        return GraphQLArgument(
+            self._reference(argument.type),
+            default_value=argument.default if argument.has_default else Undefined,
+            description=argument.description,
+        )
+
+    def _reference(self, reference: TypeReference) -> Any:
+        made: Any = (
+            self._named(reference.name) if reference.item is None else GraphQLList(self._reference(reference.item))
+        )
+        return made if reference.nullable else GraphQLNonNull(made)
+
+    def _page_arguments(self, reference: TypeReference) -> dict[str, GraphQLArgument]:
+        if reference.item is None:
+            return {}
+        arguments: dict[str, GraphQLArgument] = {}
+        target = self._model.object_type(reference.named)
+        if filterable_fields(self._model, target):
+            arguments["where"] = GraphQLArgument(self._where(target))
+            arguments["orderBy"] = GraphQLArgument(GraphQLList(GraphQLNonNull(self._order_by(target))))
+        arguments["limit"] = GraphQLArgument(GraphQLInt, description="The most rows to give.")
+        arguments["offset"] = GraphQLArgument(GraphQLInt, description="How many rows to leave out first.")
+        return arguments
+
+    def _where(self, target: ObjectType) -> GraphQLInputObjectType:
+        name = f"{target.name}WhereInput"
+
+        def fields() -> dict[str, GraphQLInputField]:
+            this = self._made[name]
+            values = filterable_fields(self._model, target)
+            made = {field: GraphQLInputField(self._filter(named)) for field, named in values.items()}
+            several = GraphQLList(GraphQLNonNull(this))
+            made["AND"] = GraphQLInputField(several, description="All of these hold; so for an empty list.")
+            made["OR"] = GraphQLInputField(several, description="One of these holds; not so for an empty list.")
+            made["NOT"] = GraphQLInputField(this, description="This does not hold.")
+            return made
+
+        text = f"Which {target.name} rows to give: those for which all conditions hold."
+        return self._input(name, lambda: GraphQLInputObjectType(name, fields, description=text))
+
+    def _order_by(self, target: ObjectType) -> GraphQLInputObjectType:
+        name = f"{target.name}OrderByInput"
+        fields = filterable_fields(self._model, target)
+        return self._input(
+            name,
+            lambda: GraphQLInputObjectType(
+                name, {field: GraphQLInputField(self._direction) for field in fields}, is_one_of=True
+            ),
+        )
+
+    def _filter(self, named: Scalar | EnumType) -> GraphQLInputObjectType:
+        name = f"{named.name}Filter"
+
+        def fields() -> dict[str, GraphQLInputField]:
+            value: Any = self._named(named.name)
+            made = {key: GraphQLInputField(value) for key in ("eq", "neq")}
+            if isinstance(named, Scalar) and named.ordered:
+                made.update({key: GraphQLInputField(value) for key in ("gt", "gte", "lt", "lte")})
+            made["in"] = GraphQLInputField(GraphQLList(GraphQLNonNull(value)))
+            made["isnull"] = GraphQLInputField(self._named("Boolean"))  # type: ignore[arg-type]
+            return made
+
+        return self._input(name, lambda: GraphQLInputObjectType(name, fields))
+
+    def _input(self, name: str, make: Callable[[], GraphQLInputObjectType]) -> GraphQLInputObjectType:
+        if name not in self._made:
+            self._made[name] = make()
+        made: GraphQLInputObjectType = self._made[name]
+        return made
+
+
+def _scalar(scalar: Scalar) -> GraphQLScalarType:
+    def parse_value(value: Any) -> Any:
+        try:
+            return scalar.parse(value)
+        except ValueError as error:
+            raise GraphQLError(str(error)) from None
+
+    def parse_literal(node: ValueNode, variables: Mapping[str, Any] | None = None) -> Any:
+        return parse_value(value_from_ast_untyped(node, dict(variables or {})))
+
+    return GraphQLScalarType(
+        scalar.name,
+        parse_value=parse_value,
+        parse_literal=parse_literal,
+        description=scalar.description,
+        specified_by_url=scalar.specified_by_url,
+    )

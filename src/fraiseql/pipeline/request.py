@@ -1,0 +1,107 @@
+"""A GraphQL request as it leaves its transport, and how one is read from JSON or from a URL's parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+import orjson
+
+from fraiseql.errors import RequestError
+
+__all__ = ["GraphQLRequest", "decode_json", "decode_query_string"]
+
+_PARAMETERS: Final = frozenset({"query", "operationName", "variables", "extensions"})
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQLRequest:
+    """One request: GraphQL over HTTP §4.1."""
+
+    query: str
+    operation_name: str | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    extensions: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _bad_request(message: str) -> RequestError:
+    return RequestError(message, code="BAD_REQUEST")
+
+
+def decode_json(body: bytes, max_depth: int) -> GraphQLRequest:
+    """Read a request from a JSON body.
+
+    Args:
+        body: JSON in UTF-8.
+        max_depth: how deep objects and lists may nest.
+
+    Raises:
+        RequestError: code BAD_REQUEST: no JSON, or no well-formed request.
+    """
+    return _request(_load(body, "The request body", max_depth))
+
+
+def decode_query_string(query_string: bytes, max_depth: int) -> GraphQLRequest:
+    """Read a request from the query of a URL; `variables` and `extensions` are JSON texts, an empty one is absent.
+
+    Raises:
+        RequestError: code BAD_REQUEST: a parameter twice, not UTF-8, or no well-formed request.
+    """
+    try:
+        pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100)
+    except ValueError:
+        raise _bad_request("The URL's parameters are not URL-encoded UTF-8.") from None
+    given: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in given and name in _PARAMETERS:
+            raise _bad_request(f"The parameter {name!r} was given twice.")
+        given[name] = value
+    for name in ("variables", "extensions"):
+        if name in given:
+            text = given[name]
+            given[name] = _load(text.encode(), f"The parameter {name!r}", max_depth) if text else None
+    given["operationName"] = given.get("operationName") or None
+    return _request(given)
+
+
+def _load(text: bytes, what: str, max_depth: int) -> Any:
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise _bad_request(f"{what} is not valid JSON.") from None
+    # Only a text with that many openings can nest that deep: the walk is for the suspicious ones.
+    if text.count(b"{") + text.count(b"[") > max_depth and _nests_deeper(value, max_depth):
+        raise _bad_request(f"{what} nests deeper than {max_depth} levels.")
+    return value
+
+
+def _nests_deeper(value: Any, max_depth: int) -> bool:
+    level = [value]
+    for _ in range(max_depth + 1):
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                below.extend(item.values())
+            elif isinstance(item, list):
+                below.extend(item)
+        if not below:
+            return False
+        level = below
+    return any(isinstance(item, (dict, list)) for item in level)
+
+
+def _request(given: Any) -> GraphQLRequest:
+    if not isinstance(given, dict):
+        raise _bad_request("A GraphQL request is a JSON object.")
+    query = given.get("query")
+    if not isinstance(query, str):
+        raise _bad_request("The parameter 'query' must be a string with a GraphQL document.")
+    operation_name = given.get("operationName")
+    if operation_name is not None and not isinstance(operation_name, str):
+        raise _bad_request("The parameter 'operationName' must be a string or null.")
+    for name in ("variables", "extensions"):
+        if given.get(name) is not None and not isinstance(given[name], dict):
+            raise _bad_request(f"The parameter {name!r} must be an object or null.")
+    return GraphQLRequest(query, operation_name, given.get("variables") or {}, given.get("extensions") or {})

@@ -1,0 +1,214 @@
+"""From a plan to one SELECT, whose row has one JSON text for each root field.
+
+Lists are `array(select r from (select ...) r)`: arrays of rows, which PostgreSQL turns into JSON once, at the root.
+Names in the text come from the schema, or are response keys, which hold letters, digits and `_` only; whatever else a
+request holds is a parameter. Our aliases hold a `$`, which no response key can: `select x from (...) x` gives the column
+named x where there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import count
+from typing import Final, NamedTuple
+
+from graphql import GraphQLArgument, GraphQLObjectType, GraphQLSchema, Undefined, ValueNode
+
+from fraiseql.effects import Statement
+from fraiseql.errors import RequestError
+from fraiseql.limits import QueryLimits
+from fraiseql.pipeline.arguments import Tree, default_tree, read_tree
+from fraiseql.pipeline.bind import Binding, Bindings
+from fraiseql.pipeline.filters import Filters
+from fraiseql.pipeline.plan import RootField, SelectedField, Selection
+from fraiseql.pipeline.values import Base, Values, identifier, literal
+from fraiseql.pipeline.variables import Variables
+from fraiseql.schema.model import ObjectType, Relation, SchemaModel, Source, TypeReference
+
+__all__ = ["BoundStatement", "render"]
+
+_MAX_KEY: Final = 63  # PostgreSQL cuts longer identifiers
+_MAX_COLUMNS: Final = 1_600  # PostgreSQL's target lists hold 1,664
+
+
+@dataclass(frozen=True, slots=True)
+class BoundStatement:
+    """A statement and where each of its parameters comes from."""
+
+    statement: Statement
+    bindings: tuple[Binding, ...]
+
+
+class _Rows(NamedTuple):
+    """A SELECT of rows, and the expression that stands for each of them outside it, under `alias`."""
+
+    select: str
+    alias: str
+    element: str
+
+    @property
+    def array(self) -> str:
+        return f"array(select {self.element} from ({self.select}) {self.alias})"
+
+    @property
+    def single(self) -> str:
+        return f"(select {self.element} from ({self.select}) {self.alias})"
+
+
+def render(
+    model: SchemaModel,
+    graphql_schema: GraphQLSchema,
+    roots: tuple[RootField, ...],
+    variables: Variables,
+    limits: QueryLimits,
+) -> BoundStatement:
+    """Render the statement of an operation, some of whose root fields are served by SQL.
+
+    Args:
+        variables: coerced; their shape decides the text, their values are left to the bindings.
+
+    Raises:
+        RequestError: an argument's value cannot be a filter.
+        Refusal: QUERY_TOO_COMPLEX.
+    """
+    renderer = _Renderer(model, graphql_schema, variables, limits)
+    columns = [renderer.root(root) for root in roots if root.query is not None]
+    sql = "select " + ", ".join(columns)
+    return BoundStatement(Statement(sql.encode(), len(columns)), renderer.bindings.taken())
+
+
+def _source_name(source: Source) -> str:
+    prefix = "" if source.schema is None else f"{identifier(source.schema)}."
+    return prefix + identifier(source.name)
+
+
+class _Renderer:
+    def __init__(
+        self, model: SchemaModel, graphql_schema: GraphQLSchema, variables: Variables, limits: QueryLimits
+    ) -> None:
+        self._model = model
+        self._graphql_schema = graphql_schema
+        self._variables = variables
+        self._limits = limits
+        self._values = Values(model)
+        self.bindings = Bindings(limits)
+        self._filters = Filters(model, self._values, self.bindings)
+        self._numbers: Iterator[int] = count()
+
+    def root(self, root: RootField) -> str:
+        """One column: the JSON text of one root field."""
+        assert root.query is not None
+        assert root.selection is not None
+        path = (root.key,)
+        given = self._arguments("Query", root.name, root.arguments, path)
+        source = root.selection.type.source
+        assert source is not None
+        base = self._base(source)
+        conditions = self._filters.equal(root.selection.type, base, root.query.arguments, given, path)
+        many = root.query.type.item is not None
+        rows = self._rows(root.selection, base, conditions, given, path, many=many)
+        if many:
+            return f"array_to_json({rows.array})::text"
+        return f"to_json({rows.single})::text"
+
+    def _base(self, source: Source) -> Base:
+        return Base.of_source(f"t${next(self._numbers)}", source)
+
+    def _arguments(
+        self, owner: str, field: str, written: Mapping[str, ValueNode], path: tuple[str, ...]
+    ) -> dict[str, Tree]:
+        """The present arguments of a field, defaults included (GraphQL §6.4.1)."""
+        declared_type = self._graphql_schema.type_map[owner]
+        assert isinstance(declared_type, GraphQLObjectType)
+        declared: Mapping[str, GraphQLArgument] = declared_type.fields[field].args
+        given: dict[str, Tree] = {}
+        for name, argument in declared.items():
+            try:
+                tree = read_tree(written[name], argument.type, self._variables) if name in written else None
+            except RequestError as error:
+                raise RequestError(error.message, code=error.code, path=path) from None
+            if tree is None and argument.default_value is not Undefined:
+                tree = default_tree(argument.default_value, argument.type)
+            if tree is not None:
+                given[name] = tree
+        return given
+
+    def _rows(
+        self,
+        selection: Selection,
+        base: Base,
+        conditions: list[str],
+        given: Mapping[str, Tree],
+        path: tuple[str, ...],
+        *,
+        many: bool,
+    ) -> _Rows:
+        target = selection.type
+        assert target.source is not None
+        where = given.get("where")
+        if where is not None and where.value is not None:
+            conditions = [*conditions, *self._filters.where(target, base, where, path)]
+        columns, alias, element = self._columns(selection, base)
+        text = f"select {columns} from {_source_name(target.source)} {base.alias}"
+        if conditions:
+            text += f" where {' and '.join(conditions)}"
+        order = self._filters.order_by(target, base, given.get("orderBy"))
+        if order:
+            text += f" order by {order}"
+        return _Rows(text + (self._page(given, path) if many else " limit 1"), alias, element)
+
+    def _page(self, given: Mapping[str, Tree], path: tuple[str, ...]) -> str:
+        limit, offset = given.get("limit"), given.get("offset")
+        size = str(self._limits.default_page_size) if limit is None else self.bindings.limit(limit, path)
+        start = "" if offset is None else f" offset {self.bindings.offset(offset, path)}"
+        return f" limit {size}{start}"
+
+    def _columns(self, selection: Selection, base: Base) -> tuple[str, str, str]:
+        """The target list for an object, an alias for its rows, and the expression for one of them.
+
+        One column for each response key; where columns cannot hold the keys, one JSON object.
+        """
+        pairs = [(field.key, self._field(field, base, selection.type)) for field in selection.fields]
+        alias = f"r${next(self._numbers)}"
+        if len(pairs) <= _MAX_COLUMNS and all(len(key) <= _MAX_KEY for key, _ in pairs):
+            return ", ".join(f"{value} as {identifier(key)}" for key, value in pairs), alias, alias
+        values = ", ".join(f"({literal(key)}, to_json({value}))" for key, value in pairs)
+        made = f"(select json_object_agg({alias}.key, {alias}.value) from (values {values}) {alias}(key, value))"
+        return f"{made} as object", alias, f"{alias}.object"
+
+    def _field(self, selected: SelectedField, base: Base, owner: ObjectType) -> str:
+        field = selected.field
+        if field is None:
+            return f"{literal(owner.name)}::text"
+        if field.relation is not None:
+            assert selected.selection is not None
+            return self._related(selected, field.relation, base, owner)
+        if selected.selection is not None:
+            return self._embedded(base.element(field), field.type, selected.selection)
+        return self._values.shown(field, base)
+
+    def _related(self, selected: SelectedField, relation: Relation, ours: Base, owner: ObjectType) -> str:
+        assert selected.field is not None
+        assert selected.selection is not None
+        source = selected.selection.type.source
+        assert source is not None
+        base = self._base(source)
+        joined = [
+            f"{base.alias}.{identifier(their_column)} = {ours.alias}.{identifier(our_column)}"
+            for their_column, our_column in relation.on
+        ]
+        given = self._arguments(owner.name, selected.field.name, selected.arguments, selected.path)
+        many = selected.field.type.item is not None
+        rows = self._rows(selected.selection, base, joined, given, selected.path, many=many)
+        return rows.array if many else rows.single
+
+    def _embedded(self, jsonb: str, reference: TypeReference, selection: Selection) -> str:
+        """An object, or a list of objects, inside jsonb."""
+        if reference.item is not None:
+            return self._values.each(
+                jsonb, lambda element, item: self._embedded(element, item, selection), reference.item
+            )
+        columns, alias, element = self._columns(selection, Base("", jsonb))
+        made = _Rows(f"select {columns}", alias, element).single
+        return f"case when jsonb_typeof({jsonb}) = 'object' then {made} end"

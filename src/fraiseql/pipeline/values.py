@@ -1,0 +1,135 @@
+"""SQL expressions for single values: where a field is held, and how it is shown, compared and ordered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+
+from fraiseql.schema.model import EnumType, Field, SchemaModel, Source, TypeReference
+from fraiseql.schema.scalars import Scalar
+
+__all__ = ["Base", "Values", "identifier", "literal"]
+
+
+def identifier(name: str) -> str:
+    """A name from the schema, or a response key, as SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text from the schema, or a response key, as SQL; never a value from a request."""
+    quoted = "'" + text.replace("'", "''") + "'"
+    return f" E{quoted}".replace("\\", "\\\\") if "\\" in text else quoted
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """Where an object's fields are: columns of `alias`, or keys of the jsonb expression `jsonb`."""
+
+    alias: str
+    jsonb: str
+
+    @classmethod
+    def of_source(cls, alias: str, source: Source) -> Base:
+        """The base of a row of a source."""
+        return cls(alias, "" if source.jsonb_column is None else f"{alias}.{identifier(source.jsonb_column)}")
+
+    def column(self, field: Field) -> str | None:
+        """The column that holds a field, or None where jsonb does."""
+        if field.column is None or not self.alias:
+            return None
+        return f"{self.alias}.{identifier(field.column)}"
+
+    def element(self, field: Field) -> str:
+        """A field as jsonb."""
+        column = self.column(field)
+        return f"({self.jsonb}->{literal(field.key)})" if column is None else f"to_jsonb({column})"
+
+    def text(self, field: Field) -> str:
+        """A field of jsonb as text."""
+        return f"({self.jsonb}->>{literal(field.key)})"
+
+
+class Values:
+    """Makes expressions by a schema's types; each has the type that its field declares, so that a misfit is an error."""
+
+    def __init__(self, model: SchemaModel) -> None:
+        self._model = model
+        self._numbers: Iterator[int] = count()
+
+    def compared(self, field: Field, base: Base) -> str:
+        """A scalar or enum field to filter or order by: a bare column, so that its index serves."""
+        column = base.column(field)
+        if column is not None:
+            return column
+        named = self._model.types[field.type.named]
+        if isinstance(named, Scalar) and named.sql_type != "text":
+            return f"{base.text(field)}::{named.sql_type}"
+        return base.text(field)
+
+    def shown(self, field: Field, base: Base) -> str:
+        """A field of scalars or enums as JSON shall hold it."""
+        column = base.column(field)
+        if column is None:
+            if field.type.item is None:
+                return self._from_text(field.type.name, base.text(field), base.element(field))
+            return self.elements(base.element(field), field.type)
+        if field.type.item is None:
+            return self._from_column(field.type.name, column)
+        return self._from_array(field.type.named, column)
+
+    def elements(self, jsonb: str, reference: TypeReference) -> str:
+        """A value inside jsonb: a list is taken apart, so that each of its elements has its declared type."""
+        if reference.item is None:
+            return self._from_text(reference.name, f"({jsonb} #>> '{{}}')", jsonb)
+        return self.each(jsonb, self.elements, reference.item)
+
+    def each(self, jsonb: str, element: Callable[[str, TypeReference], str], item: TypeReference) -> str:
+        """A jsonb list as an array of what `element` makes of each; null for null, an error for anything else."""
+        alias = f"e${next(self._numbers)}"
+        value = element(f"{alias}.value", item)
+        if item.item is not None:  # PostgreSQL's arrays of arrays are matrices
+            value = f"to_json({value})"
+        array = f"array(select {value} from jsonb_array_elements({jsonb}) {alias}(value))"
+        return f"case when jsonb_typeof({jsonb}) <> 'null' then {array} end"
+
+    def _from_text(self, name: str, text: str, jsonb: str) -> str:
+        named = self._model.types[name]
+        if isinstance(named, EnumType):
+            return _enum_name(named, text)
+        assert isinstance(named, Scalar)
+        if named.name == "JSON":
+            return jsonb
+        if named.sql_type == "text":
+            return text
+        return f"{text}::{named.sql_type}{'::text' if named.as_text else ''}"
+
+    def _from_column(self, name: str, column: str) -> str:
+        named = self._model.types[name]
+        if isinstance(named, EnumType):
+            return _enum_name(named, f"{column}::text")
+        assert isinstance(named, Scalar)
+        if named.name == "JSON":
+            return f"to_json({column})"
+        return f"{column}::{named.sql_type}{'::text' if named.as_text else ''}"
+
+    def _from_array(self, name: str, column: str) -> str:
+        named = self._model.types[name]
+        if isinstance(named, EnumType):
+            alias = f"e${next(self._numbers)}"
+            shown = _enum_name(named, f"{alias}.value")
+            array = f"array(select {shown} from unnest({column}::text[]) {alias}(value))"
+            return f"case when {column} is not null then {array} end"
+        assert isinstance(named, Scalar)
+        if named.name == "JSON":
+            return f"to_json({column})"
+        return f"{column}::{named.sql_type}[]{'::text[]' if named.as_text else ''}"
+
+
+def _enum_name(named: EnumType, text: str) -> str:
+    """The GraphQL name of an enum's database text."""
+    if all(name == value for name, value in named.values.items()):
+        return text
+    cases = " ".join(f"when {literal(value)} then {literal(name)}" for name, value in named.values.items())
+    return f"case {text} {cases} end"
