@@ -1,0 +1,10 @@
+"""PostgreSQL without I/O: conversations that yield their waits, the pool's policy, and the meaning of its errors."""
+
+from __future__ import annotations
+
+from fraiseql.postgres.connection import Connection
+from fraiseql.postgres.conversation import cancel, connect, drain, run
+from fraiseql.postgres.pool import Pool
+from fraiseql.postgres.waits import Conversation, Ready, Wait
+
+__all__ = ["Connection", "Conversation", "Pool", "Ready", "Wait", "cancel", "connect", "drain", "run"]

@@ -1,0 +1,178 @@
+"""Conversations with PostgreSQL over libpq, which yield their waits: connect, run, cancel, drain.
+
+Each is one generator for one connection; only one may be under way on a connection, `cancel` apart.
+"""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import generators, pq
+from psycopg.pq import ConnStatus, ExecStatus
+from psycopg.pq.abc import PGresult
+
+from fraiseql.effects import Fetch, Row
+from fraiseql.errors import DatabaseError
+from fraiseql.postgres.connection import Connection
+from fraiseql.postgres.errors import (
+    connection_failed,
+    connection_lost,
+    is_stale_plan,
+    is_unknown_statement,
+    statement_failed,
+)
+from fraiseql.postgres.waits import Conversation, on
+
+__all__ = ["CAN_CANCEL", "cancel", "connect", "drain", "run"]
+
+# The cancel of libpq < 17 blocks, with the interpreter's lock held. There the connection is discarded instead.
+CAN_CANCEL = pq.version() >= 170_000
+_MESSAGES_TO_CLOSE = pq.version() >= 170_000
+_OUTGROWN = 8_388_608  # bytes of one row: libpq keeps twice that for the rest of the connection's life
+
+
+def connect(conninfo: str, *, max_prepared: int) -> Conversation[Connection]:
+    """Open a connection.
+
+    Args:
+        conninfo: one attempt of a ConnectionString, its host name resolved to `hostaddr` (libpq would block).
+        max_prepared: see PoolLimits; 0 prepares nothing.
+
+    Raises:
+        DatabaseError: libpq's words; `retryable` says whether another attempt may succeed.
+    """
+    try:
+        pgconn = yield from generators.connect(conninfo)
+    except psycopg.Error as error:
+        # The cause holds the password.
+        raise connection_failed(_without_prefix(str(error))) from None
+    return Connection(pgconn, max_prepared=max_prepared)
+
+
+def run(connection: Connection, fetch: Fetch) -> Conversation[Row]:
+    """Run one statement outside of a transaction and return its only row, in text format.
+
+    It is prepared at its first use on this connection. When it raises, `connection.is_idle` says whether the connection
+    can be used again; when it is closed half way, `cancel` and `drain` must follow, or the connection's end.
+
+    Raises:
+        DatabaseError: the statement failed (with PostgreSQL's SQLSTATE), gave anything but one row of
+            `fetch.statement.columns` columns (21000), or the connection was lost (08006).
+    """
+    for number, value in enumerate(fetch.parameters, 1):
+        if value is not None and 0 in value:  # libpq would read the text up to there
+            raise DatabaseError("a NUL byte in a text parameter", sqlstate="22021", parameter=number)
+    try:
+        result = yield from _execute(connection, fetch)
+    except psycopg.Error as error:
+        raise _broken(connection, error) from None
+    return _only_row(connection, result, fetch.statement.columns)
+
+
+def cancel(connection: Connection) -> Conversation[None]:
+    """Ask the server to cancel what runs on this connection, over a connection of its own; `drain` must follow.
+
+    Raises:
+        DatabaseError: the request did not reach the server.
+    """
+    try:
+        cancel_conn = connection.pgconn.cancel_conn()
+        cancel_conn.start()
+        yield from generators.cancel(cancel_conn)
+    except psycopg.Error as error:
+        raise connection_failed(str(error)) from None
+
+
+def drain(connection: Connection) -> Conversation[None]:
+    """Send what is still to be sent, then read and forget answers until none is outstanding.
+
+    Raises:
+        DatabaseError: the connection was lost.
+    """
+    try:
+        yield from on(connection.fd, generators.execute(connection.pgconn))
+    except psycopg.Error as error:
+        raise _broken(connection, error) from None
+
+
+def _execute(connection: Connection, fetch: Fetch) -> Conversation[PGresult]:
+    sql, pgconn = fetch.statement.sql, connection.pgconn
+    if not connection.max_prepared:
+        pgconn.send_query_params(sql, fetch.parameters)
+        return (yield from _result(connection))
+    prepared = connection.prepared
+    name = prepared.pop(sql, None)
+    if name is not None:
+        prepared[sql] = name  # now the most recently used
+        pgconn.send_query_prepared(name, fetch.parameters)
+        result = yield from _result(connection)
+        if result.status != ExecStatus.FATAL_ERROR:
+            return result
+        if is_stale_plan(result):
+            yield from _close(connection, prepared.pop(sql))
+        elif is_unknown_statement(result):
+            del prepared[sql]
+        else:
+            return result
+    name = yield from _prepare(connection, sql)
+    pgconn.send_query_prepared(name, fetch.parameters)
+    return (yield from _result(connection))
+
+
+def _prepare(connection: Connection, sql: bytes) -> Conversation[bytes]:
+    prepared = connection.prepared
+    while len(prepared) >= connection.max_prepared:
+        yield from _close(connection, prepared.pop(next(iter(prepared))))
+    # Noted before it is sent: cancelled here, it may exist or not, and its next use finds out.
+    name = prepared[sql] = connection.new_name()
+    connection.pgconn.send_prepare(name, sql)
+    result = yield from _result(connection)
+    if result.status != ExecStatus.COMMAND_OK:
+        del prepared[sql]
+        raise statement_failed(result)
+    return name
+
+
+def _close(connection: Connection, name: bytes) -> Conversation[None]:
+    if _MESSAGES_TO_CLOSE:
+        connection.pgconn.send_close_prepared(name)
+    else:
+        connection.pgconn.send_query(b"DEALLOCATE " + name)
+    yield from _result(connection)  # one that the server does not know is as good as closed
+
+
+def _result(connection: Connection) -> Conversation[PGresult]:
+    results: list[PGresult] = yield from on(connection.fd, generators.execute(connection.pgconn))
+    if not results:
+        raise psycopg.InternalError("the server gave no result")
+    return results[0]
+
+
+def _only_row(connection: Connection, result: PGresult, columns: int) -> Row:
+    if result.status != ExecStatus.TUPLES_OK:
+        if result.status == ExecStatus.FATAL_ERROR:
+            raise statement_failed(result) if result.error_field(pq.DiagnosticField.SQLSTATE) else _lost(result)
+        raise DatabaseError(f"the statement gave {ExecStatus(result.status).name}, not a row", sqlstate="21000")
+    if result.ntuples != 1 or result.nfields != columns:
+        found = f"{result.ntuples} rows of {result.nfields} columns"
+        raise DatabaseError(f"the statement gave {found}, not one row of {columns}", sqlstate="21000")
+    row = tuple([result.get_value(0, column) for column in range(columns)])
+    if sum([len(value) for value in row if value is not None]) > _OUTGROWN:
+        connection.outgrown = True
+    return row
+
+
+def _lost(result: PGresult) -> DatabaseError:
+    return connection_lost(result.get_error_message())
+
+
+def _broken(connection: Connection, error: psycopg.Error) -> DatabaseError:
+    if connection.pgconn.status == ConnStatus.BAD:
+        return connection_lost(str(error))
+    return DatabaseError(str(error), sqlstate="XX000")
+
+
+def _without_prefix(text: str) -> str:
+    """libpq's own words, without psycopg's before them."""
+    for prefix in ("connection failed: ", "connection is bad: "):
+        text = text.removeprefix(prefix)
+    return text

@@ -1,0 +1,134 @@
+"""The embedded PostgreSQL: it starts anywhere, survives a Ctrl-C meant for us, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fraiseql.errors import StartupError
+from fraiseql.testing import embedded
+from fraiseql.testing.embedded import EmbeddedPostgres
+
+
+@pytest.fixture
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that anybody may enter, as pytest's own may be root's alone."""
+    folder = tmp_path_factory.mktemp("embedded")
+    for place in (folder, *folder.parents[:2]):
+        place.chmod(place.stat().st_mode | 0o011)
+    return folder
+
+
+def test_it_serves_restarts_and_leaves_nothing(root: Path) -> None:
+    with EmbeddedPostgres(root) as server:
+        assert server.is_running
+        assert server.data_directory.is_relative_to(root.resolve())
+        server.execute("CREATE TABLE t AS SELECT 'éÉ' AS a")
+        before = server.conninfo
+        server.restart()
+        assert server.conninfo == before
+        assert server.execute("SELECT lower(a), current_setting('listen_addresses') FROM t") == [("éé", "")]
+        assert server.backend_pids() == []
+        with pytest.raises(ValueError, match="serves no client"):
+            server.kill_backend(os.getpid())
+        with pytest.raises(StartupError, match="already"):
+            server.start()
+    assert not server.is_running
+    assert list(root.iterdir()) == []
+    server.stop()
+
+
+@pytest.mark.parametrize("name", ["d" * 120, "with space, comma and 'quote'"])
+def test_a_folder_that_a_socket_cannot_be_in(root: Path, name: str) -> None:
+    (root / name).mkdir()
+    with EmbeddedPostgres(root / name) as server:
+        assert server.execute("SELECT 1") == [(1,)]
+        sockets = Path(server._sockets)
+    assert list((root / name).iterdir()) == []
+    assert not sockets.exists()
+
+
+def test_ctrl_c_does_not_reach_it(root: Path) -> None:
+    program = f"""
+import os, signal
+from fraiseql.testing.embedded import EmbeddedPostgres
+with EmbeddedPostgres({str(root)!r}) as server:
+    try:
+        os.killpg(0, signal.SIGINT)
+        signal.pause()
+    except KeyboardInterrupt:
+        print(server.execute("SELECT 1"))
+"""
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        start_new_session=True,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("[(1,)]\n", "", 0)
+    assert list(root.iterdir()) == []
+
+
+def test_interrupted_while_it_starts_it_leaves_nothing(root: Path) -> None:
+    program = f"from fraiseql.testing.embedded import EmbeddedPostgres\nEmbeddedPostgres({str(root)!r}).start()"
+    process = subprocess.Popen([sys.executable, "-c", program], start_new_session=True, stderr=subprocess.PIPE)
+    while not any(root.glob("*/initdb.log")):
+        assert process.poll() is None
+    os.killpg(process.pid, signal.SIGINT)
+    _, trace = process.communicate(timeout=30)
+    assert b"KeyboardInterrupt" in trace
+    assert list(root.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there() -> None:
+    with pytest.raises(StartupError, match="cannot write its data to /no/such/folder"):
+        EmbeddedPostgres("/no/such/folder").start()
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "_PACKAGE", "no_such_package")
+    with pytest.raises(StartupError, match=r"pip install 'fraiseql\[embedded\]'"):
+        EmbeddedPostgres().start()
+
+
+def test_a_server_that_does_not_start_says_why(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(embedded._SETTINGS, "work_mem", "lots")
+    server = EmbeddedPostgres(root)
+    with pytest.raises(StartupError, match=r'did not start: .*invalid value for parameter "work_mem"'):
+        server.start()
+    assert list(root.iterdir()) == []
+
+
+def test_a_database_that_cannot_be_made_says_why(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "_INITDB_OPTIONS", ("--no-such-option",))
+    with pytest.raises(StartupError, match=r"could not make its database: .*no-such-option"):
+        EmbeddedPostgres(root).start()
+    assert list(root.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to run PostgreSQL as somebody else")
+def test_a_folder_of_roots_own_is_refused(root: Path) -> None:
+    (root / "private").mkdir(mode=0o700)
+    with pytest.raises(StartupError, match="cannot be entered"):
+        EmbeddedPostgres(root / "private").start()
+    assert list((root / "private").iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to run PostgreSQL as somebody else")
+def test_binaries_in_a_folder_of_roots_own_are_copied(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = embedded._find_binaries()
+    private = root / "private"
+    private.mkdir(mode=0o700)
+    package = real.parent.parent
+    for source in (package, package.with_name(f"{package.name}.libs")):
+        (private / source.name).symlink_to(source)
+    monkeypatch.setattr(embedded, "_find_binaries", lambda: private / package.name / real.parent.name / "bin")
+    with EmbeddedPostgres() as server:
+        assert server._binaries.is_relative_to(server._home)
+        assert server.execute("SELECT 1") == [(1,)]
