@@ -17,7 +17,6 @@ __all__ = ["GraphQLResponse", "Outcome", "Refusal", "refuse", "respond_with_erro
 class Outcome(Enum):
     """How far a request came; the rows of the status table of GraphQL over HTTP."""
 
-    NOT_WELL_FORMED = auto()
     NOT_PARSED = auto()
     NOT_VALID = auto()
     OPERATION_UNKNOWN = auto()
@@ -26,6 +25,7 @@ class Outcome(Enum):
     DATA_AND_ERRORS = auto()
     FAILED = auto()
     UNAVAILABLE = auto()
+    TIMED_OUT = auto()
 
 
 @dataclass(frozen=True, slots=True)

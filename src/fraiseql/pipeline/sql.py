@@ -2,7 +2,7 @@
 
 Lists are `array(select r from (select ...) r)`: arrays of rows, which PostgreSQL turns into JSON once, at the root.
 Names in the text come from the schema, or are response keys, which hold letters, digits and `_` only; whatever else a
-request holds is a parameter. Our aliases hold a `$`, which no response key can: `select x from (...) x` gives the column
+request holds is a parameter. Our aliases hold a `$`, as no response key can: `select x from (...) x` gives the column
 named x where there is one.
 """
 

@@ -52,7 +52,7 @@ class Base:
 
 
 class Values:
-    """Makes expressions by a schema's types; each has the type that its field declares, so that a misfit is an error."""
+    """Makes expressions by a schema's types; each has the type that its field declares, so a misfit is an error."""
 
     def __init__(self, model: SchemaModel) -> None:
         self._model = model

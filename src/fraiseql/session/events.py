@@ -1,0 +1,102 @@
+"""What a session is told, in the past tense, and what it tells its runtime to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from fraiseql.effects import Program
+
+__all__ = [
+    "CancelOperation",
+    "CloseConnection",
+    "Command",
+    "ConnectionMade",
+    "DataReceived",
+    "DeadlineReached",
+    "DrainRequested",
+    "EofReceived",
+    "OperationEnded",
+    "OperationFailed",
+    "SendData",
+    "SessionEvent",
+    "StartOperation",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionMade:
+    """The client has connected; always the first event."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataReceived:
+    """Bytes from the client, at least one."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EofReceived:
+    """The client has closed its side, or the connection broke."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperationEnded:
+    """A program returned its result; not delivered for a cancelled one."""
+
+    operation_id: int
+    result: Any
+
+
+@dataclass(frozen=True, slots=True)
+class OperationFailed:
+    """A program raised what no program should: a bug."""
+
+    operation_id: int
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlineReached:
+    """The session's `deadline` has come; one that was moved since counts for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrainRequested:
+    """The server is stopping: finish what runs, start nothing."""
+
+
+SessionEvent: TypeAlias = (
+    ConnectionMade | DataReceived | EofReceived | OperationEnded | OperationFailed | DeadlineReached | DrainRequested
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SendData:
+    """Write bytes to the client, before any command that follows."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StartOperation:
+    """Run a program and deliver OperationEnded."""
+
+    operation_id: int
+    program: Program[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOperation:
+    """Stop a program, and its SQL; nothing of it is delivered any more."""
+
+    operation_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseConnection:
+    """Close the connection once what was sent is written; always the last command."""
+
+
+Command: TypeAlias = SendData | StartOperation | CancelOperation | CloseConnection

@@ -1,0 +1,150 @@
+"""GraphQL over HTTP (draft of 2026-08, compatible statuses): from an HTTP request to a GraphQL one, and back.
+
+Everything is decided from the request's head and body alone; nothing here knows of connections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+
+from fraiseql.errors import RequestError
+from fraiseql.limits import QueryLimits
+from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Outcome, decode_json, decode_query_string
+from fraiseql.protocol.http11 import Request
+
+__all__ = ["Answer", "HttpRefusal", "answer", "error_answer", "negotiate", "read_request"]
+
+_JSON: Final = b"application/json"
+_GRAPHQL_RESPONSE: Final = b"application/graphql-response+json"
+_CONTENT_TYPES: Final = {kind: ((b"content-type", kind + b"; charset=utf-8"),) for kind in (_JSON, _GRAPHQL_RESPONSE)}
+_PREFLIGHT: Final = (b"graphql-require-preflight", b"apollo-require-preflight", b"x-apollo-operation-name")
+_ALLOWED: Final = ((b"allow", b"GET, POST"),)
+
+_STATUS: Final[Mapping[Outcome, tuple[int, int]]] = {
+    # as application/graphql-response+json, as application/json
+    Outcome.NOT_PARSED: (400, 200),
+    Outcome.NOT_VALID: (400, 200),
+    Outcome.OPERATION_UNKNOWN: (400, 200),
+    Outcome.VARIABLES_INVALID: (400, 200),
+    Outcome.DATA: (200, 200),
+    Outcome.DATA_AND_ERRORS: (200, 200),
+    Outcome.FAILED: (500, 200),
+    Outcome.UNAVAILABLE: (503, 200),
+    Outcome.TIMED_OUT: (504, 200),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer before it is framed."""
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+
+
+class HttpRefusal(Exception):
+    """The request gets this answer, and nothing of it runs."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+def error_answer(status: int, message: str, code: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Answer:
+    """An answer from before a GraphQL response exists: always application/json."""
+    body = orjson.dumps({"errors": [{"message": message, "extensions": {"code": code}}]})
+    return Answer(status, _CONTENT_TYPES[_JSON] + headers, body)
+
+
+def negotiate(request: Request) -> bytes:
+    """The media type to answer in: the supported one that Accept ranks highest, application/json where it does not say.
+
+    Raises:
+        HttpRefusal: 406, no supported type is acceptable.
+    """
+    accept = request.get(b"accept")
+    if not accept or accept == b"*/*":
+        return _JSON
+    best, best_quality = None, 0.0
+    for media_range, quality in _media_ranges(accept):
+        kind = _JSON if media_range in (b"*/*", b"application/*") else media_range
+        if kind in _CONTENT_TYPES and quality > best_quality:
+            best, best_quality = kind, quality
+    if best is None:
+        message = f"Answers come as {_JSON.decode()} or {_GRAPHQL_RESPONSE.decode()}."
+        raise HttpRefusal(error_answer(406, message, "NOT_ACCEPTABLE"))
+    return best
+
+
+def _media_ranges(accept: bytes) -> Iterator[tuple[bytes, float]]:
+    """RFC 9110 §12.5.1; a range with a charset other than UTF-8, or with a malformed weight, is passed over."""
+    for element in accept.lower().split(b","):
+        media_range, *parameters = (part.strip(b" \t") for part in element.split(b";"))
+        quality = 1.0
+        for parameter in parameters:
+            name, _, value = parameter.partition(b"=")
+            if name == b"q":
+                quality = _quality(value)
+            elif name == b"charset" and value.strip(b'"') not in (b"utf-8", b"utf8"):
+                quality = 0.0
+        yield media_range, quality
+
+
+def _quality(value: bytes) -> float:
+    digits = value.replace(b".", b"", 1)
+    return min(float(value), 1.0) if digits.isdigit() and len(value) <= 5 else 0.0
+
+
+def read_request(request: Request, body: bytes, limits: QueryLimits) -> GraphQLRequest:
+    """Read the GraphQL request that an HTTP request carries.
+
+    Raises:
+        HttpRefusal: 405, 415 or 400: another method, another media type, no well-formed request, or one that a page of
+            another origin could have sent without being asked first (CSRF).
+    """
+    if request.method not in (b"GET", b"POST"):
+        raise HttpRefusal(error_answer(405, "GraphQL is served by GET and POST.", "METHOD_NOT_ALLOWED", _ALLOWED))
+    content_type = _content_type(request)
+    try:
+        if request.method == b"POST":
+            return _read_post(content_type, body, limits)
+        if content_type is None and not any(request.get(name) for name in _PREFLIGHT):
+            raise RequestError(
+                "A GET request needs a header that makes browsers ask first: 'graphql-require-preflight: 1', "
+                "or 'content-type: application/json'.",
+                code="BAD_REQUEST",
+            )
+        return decode_query_string(request.query, limits.max_input_depth)
+    except RequestError as error:
+        raise HttpRefusal(error_answer(400, error.message, error.code)) from None
+
+
+def _read_post(content_type: bytes | None, body: bytes, limits: QueryLimits) -> GraphQLRequest:
+    if content_type is None:
+        raise RequestError("A POST request needs 'content-type: application/json'.", code="BAD_REQUEST")
+    return decode_json(body, limits.max_input_depth)
+
+
+def _content_type(request: Request) -> bytes | None:
+    """application/json, or None where there is no Content-Type; another one, or a charset not UTF-8, is refused."""
+    given = request.get(b"content-type")
+    if given is None:
+        return None
+    kind, *parameters = (part.strip(b" \t") for part in given.lower().split(b";"))
+    charsets = [parameter for parameter in parameters if parameter.startswith(b"charset=")]
+    if kind != _JSON or any(charset[8:].strip(b'"') not in (b"utf-8", b"utf8") for charset in charsets):
+        message = "The body of a GraphQL request is application/json in UTF-8."
+        raise HttpRefusal(error_answer(415, message, "UNSUPPORTED_MEDIA_TYPE"))
+    return kind
+
+
+def answer(response: GraphQLResponse, media_type: bytes) -> Answer:
+    """The HTTP answer for a GraphQL response, in the negotiated media type."""
+    as_graphql, as_json = _STATUS[response.outcome]
+    status = as_graphql if media_type == _GRAPHQL_RESPONSE else as_json
+    return Answer(status, _CONTENT_TYPES[media_type], response.body)
