@@ -62,7 +62,7 @@ class Link:
 class User:
     """Somebody who writes or reads."""
 
-    id: ID
+    id: ID = fraiseql.field(column="id")  # the real column: it sorts as a number and has an index
     key: UUID
     name: str
     email: str | None
