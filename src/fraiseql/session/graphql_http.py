@@ -5,8 +5,10 @@ Everything is decided from the request's head and body alone; nothing here knows
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import orjson
@@ -22,6 +24,8 @@ _JSON: Final = b"application/json"
 _GRAPHQL_RESPONSE: Final = b"application/graphql-response+json"
 _CONTENT_TYPES: Final = {kind: ((b"content-type", kind + b"; charset=utf-8"),) for kind in (_JSON, _GRAPHQL_RESPONSE)}
 _PREFLIGHT: Final = (b"graphql-require-preflight", b"apollo-require-preflight", b"x-apollo-operation-name")
+_QVALUE: Final = re.compile(rb"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")  # RFC 9110 §12.4.2
+_UTF_8: Final = (b"utf-8", b"utf8")
 _ALLOWED: Final = ((b"allow", b"GET, POST"),)
 
 _STATUS: Final[Mapping[Outcome, tuple[int, int]]] = {
@@ -68,21 +72,32 @@ def negotiate(request: Request) -> bytes:
         HttpRefusal: 406, no supported type is acceptable.
     """
     accept = request.get(b"accept")
-    if not accept or accept == b"*/*":
-        return _JSON
-    best, best_quality = None, 0.0
-    for media_range, quality in _media_ranges(accept):
-        kind = _JSON if media_range in (b"*/*", b"application/*") else media_range
-        if kind in _CONTENT_TYPES and quality > best_quality:
-            best, best_quality = kind, quality
-    if best is None:
+    chosen = _JSON if not accept or accept == b"*/*" else _choose(accept)
+    if chosen is None:
         message = f"Answers come as {_JSON.decode()} or {_GRAPHQL_RESPONSE.decode()}."
         raise HttpRefusal(error_answer(406, message, "NOT_ACCEPTABLE"))
+    return chosen
+
+
+@lru_cache(maxsize=64)
+def _choose(accept: bytes) -> bytes | None:
+    """RFC 9110 §12.5.1: the most specific range that matches a type gives its weight; then the earlier wins."""
+    ranges = list(_media_ranges(accept))
+    best, best_rank = None, (0.0, 0, 0)
+    for kind in (_JSON, _GRAPHQL_RESPONSE):
+        for specificity, pattern in ((2, kind), (1, b"application/*"), (0, b"*/*")):
+            matching = [(quality, -index) for index, (name, quality) in enumerate(ranges) if name == pattern]
+            if matching:
+                quality, position = max(matching)
+                rank = (quality, specificity, position)
+                if quality > 0 and (best is None or rank > best_rank):
+                    best, best_rank = kind, rank
+                break
     return best
 
 
 def _media_ranges(accept: bytes) -> Iterator[tuple[bytes, float]]:
-    """RFC 9110 §12.5.1; a range with a charset other than UTF-8, or with a malformed weight, is passed over."""
+    """The ranges and their weights; one with a malformed weight or a charset other than UTF-8 is not acceptable."""
     for element in accept.lower().split(b","):
         media_range, *parameters = (part.strip(b" \t") for part in element.split(b";"))
         quality = 1.0
@@ -90,14 +105,13 @@ def _media_ranges(accept: bytes) -> Iterator[tuple[bytes, float]]:
             name, _, value = parameter.partition(b"=")
             if name == b"q":
                 quality = _quality(value)
-            elif name == b"charset" and value.strip(b'"') not in (b"utf-8", b"utf8"):
+            elif name == b"charset" and value.strip(b'"') not in _UTF_8:
                 quality = 0.0
         yield media_range, quality
 
 
 def _quality(value: bytes) -> float:
-    digits = value.replace(b".", b"", 1)
-    return min(float(value), 1.0) if digits.isdigit() and len(value) <= 5 else 0.0
+    return float(value) if _QVALUE.fullmatch(value) else 0.0
 
 
 def read_request(request: Request, body: bytes, limits: QueryLimits) -> GraphQLRequest:
@@ -137,7 +151,7 @@ def _content_type(request: Request) -> bytes | None:
         return None
     kind, *parameters = (part.strip(b" \t") for part in given.lower().split(b";"))
     charsets = [parameter for parameter in parameters if parameter.startswith(b"charset=")]
-    if kind != _JSON or any(charset[8:].strip(b'"') not in (b"utf-8", b"utf8") for charset in charsets):
+    if kind != _JSON or any(charset[8:].strip(b'"') not in _UTF_8 for charset in charsets):
         message = "The body of a GraphQL request is application/json in UTF-8."
         raise HttpRefusal(error_answer(415, message, "UNSUPPORTED_MEDIA_TYPE"))
     return kind
