@@ -293,6 +293,7 @@ class ServerConnection:
         self._begin_answer(keep_alive)
         self._writer = writer
         self.our_state = after
+        self._settle()
         return head
 
     def _encode_head(
@@ -306,6 +307,7 @@ class ServerConnection:
         keep_alive = (
             self.keep_alive
             and not fields.close
+            and status != 408  # RFC 9110 §15.5.9
             and not self._expects_continue  # RFC 9110 §10.1.1: the body may come, or not
             and not (self._eof and not self._buffer)
             and not isinstance(writer, UntilCloseWriter)
@@ -319,7 +321,7 @@ class ServerConnection:
     def _begin_answer(self, keep_alive: bool) -> None:
         self.keep_alive = keep_alive
         self._expects_continue = False
-        if self.our_state is State.IDLE:  # an answer before a request: nothing more is read
+        if self.their_state is State.IDLE:  # an answer before a request: nothing more is read
             self._discard()
 
     def _inform(self, event: InformationalResponse) -> bytes:
@@ -329,8 +331,8 @@ class ServerConnection:
         if not self._exchange.is_http11:
             raise LocalProtocolError("HTTP/1.0 has no informational responses")  # RFC 9110 §15.2
         fields = check_fields(event.headers)
-        if fields.length is not None or fields.is_chunked or fields.close:
-            raise LocalProtocolError("an informational response frames no body and closes nothing")
+        if fields.length is not None or fields.is_chunked or fields.close or fields.options:
+            raise LocalProtocolError("an informational response frames no body and has no connection options")
         self.our_state = after
         if event.status == 100:
             self._expects_continue = False

@@ -123,10 +123,11 @@ class HeadReader:
     def _complete(self, buffer: bytearray, end: int) -> Head:
         found = REQUEST_HEAD.match(buffer, 0, end)
         assert found is not None, "the cursor accepts what the pattern refuses"
+        head = _head(found)  # before the buffer changes: a match looks its groups up when asked
         del buffer[:end]
         self._cursor = None
         self._fields = self._blank_lines = 0
-        return _head(found)
+        return head
 
 
 def _head(found: Match[bytes]) -> Head:
@@ -239,8 +240,9 @@ class ChunkedReader:
         if cursor.pos == 0:
             found = (CHUNK_LINE if cursor.part is _SIZE else NEXT_CHUNK_LINE).match(buffer)
             if found is not None and len(found[1]) <= self._limits.max_chunk_size_digits:
+                digits = found[1]
                 del buffer[: found.end()]
-                self._begin_chunk(found[1])
+                self._begin_chunk(digits)
                 return True
         while cursor.advance(buffer):
             if cursor.part is _CHUNK_DATA:

@@ -106,7 +106,7 @@ def check_fields(headers: Headers) -> CheckedFields:
     length, coding = special.get(b"content-length"), special.get(b"transfer-encoding")
     if coding is not None and (coding.lower() != b"chunked" or length is not None):
         raise LocalProtocolError("Transfer-Encoding can only be chunked, and not go with Content-Length")
-    if length is not None and not (length.isascii() and length.isdigit()):
+    if length is not None and not length.isdigit():
         raise LocalProtocolError("bad Content-Length")
     upgrade = special.get(b"upgrade")
     return CheckedFields(
