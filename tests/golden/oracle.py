@@ -1,0 +1,243 @@
+"""The judge of our answers: graphql-core executes the same query over the sample blog's rows as Python objects.
+
+It shares the schema with the pipeline and nothing else: filters, orders, pages, relations and the texts of values are
+written here once more, in Python, from the rules that the documentation gives.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from operator import attrgetter, eq, ge, gt, le, lt, ne
+from typing import Any
+from uuid import UUID
+
+from graphql import GraphQLList, GraphQLObjectType, GraphQLResolveInfo, get_nullable_type, graphql_sync
+
+from fraiseql.cli.demo.data import Blog
+from fraiseql.cli.demo.schema import schema
+from fraiseql.pipeline.graphql_schema import build_graphql_schema
+
+__all__ = ["VALUES", "Oracle", "normalised"]
+
+Truth = bool | None  # SQL's three values; None is unknown
+Getter = Callable[[Any], Any]
+
+
+def _of_profile(key: str) -> Getter:
+    return lambda user: user.profile.get(key)
+
+
+VALUES: Mapping[str, Mapping[str, tuple[str, Getter]]] = {
+    "User": {
+        "id": ("ID", attrgetter("id")),
+        "key": ("UUID", attrgetter("key")),
+        "name": ("String", attrgetter("name")),
+        "email": ("String", attrgetter("email")),
+        "role": ("Role", attrgetter("role")),
+        "active": ("Boolean", attrgetter("active")),
+        "karma": ("Int", attrgetter("karma")),
+        "rating": ("Float", attrgetter("rating")),
+        "balance": ("Decimal", attrgetter("balance")),
+        "birthday": ("Date", attrgetter("birthday")),
+        "digestAt": ("Time", attrgetter("digest_at")),
+        "createdAt": ("DateTime", attrgetter("created_at")),
+        "bio": ("String", _of_profile("bio")),
+    },
+    "Post": {
+        "id": ("ID", attrgetter("id")),
+        "key": ("UUID", attrgetter("key")),
+        "title": ("String", attrgetter("title")),
+        "text": ("String", attrgetter("body")),
+        "status": ("PostStatus", attrgetter("status")),
+        "featured": ("Boolean", attrgetter("featured")),
+        "views": ("Int", attrgetter("views")),
+        "score": ("Float", attrgetter("score")),
+        "price": ("Decimal", attrgetter("price")),
+        "publishedOn": ("Date", attrgetter("published_on")),
+        "createdAt": ("DateTime", attrgetter("created_at")),
+    },
+    "Comment": {
+        "id": ("ID", attrgetter("id")),
+        "body": ("String", attrgetter("body")),
+        "likes": ("Int", attrgetter("likes")),
+        "createdAt": ("DateTime", attrgetter("created_at")),
+    },
+}
+"""The scalar and enum fields of each type: its GraphQL type, and the row's value as a native Python one."""
+
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    "ID": int,  # the sample's ids are integers, and compare as such
+    "UUID": UUID,
+    "Decimal": Decimal,
+    "Date": dt.date.fromisoformat,
+    "Time": dt.time.fromisoformat,
+    "DateTime": lambda text: _in_utc(dt.datetime.fromisoformat(text)),
+}
+_COMPARE = {"eq": eq, "neq": ne, "gt": gt, "gte": ge, "lt": lt, "lte": le}
+
+
+class Oracle:
+    """Answers queries over the rows of one blog."""
+
+    def __init__(self, blog: Blog) -> None:
+        self._schema = build_graphql_schema(schema.model)
+        self._rows: dict[str, Sequence[Any]] = {"User": blog.users, "Post": blog.posts, "Comment": blog.comments}
+        by_id = {name: {row.id: row for row in rows} for name, rows in self._rows.items()}
+        for name, values in VALUES.items():
+            for field, (_, getter) in values.items():
+                self._resolve(name, field, lambda row, getter=getter: _shown(getter(row)))
+        for field in ("address", "links", "tags"):
+            self._resolve("User", field, _of_profile(field))
+        self._resolve("Post", "metadata", lambda post: _as_jsonb(post.metadata))
+        self._resolve("Post", "author", lambda post: by_id["User"].get(post.author_id))
+        self._resolve("Comment", "author", lambda comment: by_id["User"].get(comment.author_id))
+        self._resolve("Comment", "post", lambda comment: by_id["Post"].get(comment.post_id))
+        self._children("User", "posts", "Post", "author_id")
+        self._children("User", "comments", "Comment", "author_id")
+        self._children("Post", "comments", "Comment", "post_id")
+        for name in self._type("Query").fields:
+            self._root(name)
+
+    def execute(self, query: str, variables: Mapping[str, Any] | None = None, operation: str | None = None) -> Any:
+        """The `data` of the answer; the query must be one without errors."""
+        result = graphql_sync(
+            self._schema, query, variable_values=dict(variables or {}), operation_name=operation or None
+        )
+        assert not result.errors, result.errors
+        return result.data
+
+    def _type(self, name: str) -> GraphQLObjectType:
+        found = self._schema.type_map[name]
+        assert isinstance(found, GraphQLObjectType)
+        return found
+
+    def _resolve(self, type_name: str, field: str, getter: Getter) -> None:
+        self._type(type_name).fields[field].resolve = lambda row, _info, **_arguments: getter(row)
+
+    def _children(self, parent: str, field: str, child: str, foreign_key: str) -> None:
+        by_parent: dict[Any, list[Any]] = {}
+        for row in self._rows[child]:
+            by_parent.setdefault(getattr(row, foreign_key), []).append(row)
+
+        def resolve(row: Any, _info: GraphQLResolveInfo, **arguments: Any) -> list[Any]:
+            return _page(child, by_parent.get(row.id, []), **arguments)
+
+        self._type(parent).fields[field].resolve = resolve
+
+    def _root(self, name: str) -> None:
+        field = self._type("Query").fields[name]
+        returned = get_nullable_type(field.type)
+        many = isinstance(returned, GraphQLList)
+        target = (get_nullable_type(returned.of_type) if many else returned).name
+        rows = self._rows[target]
+
+        def resolve(_root: Any, _info: GraphQLResolveInfo, **arguments: Any) -> Any:
+            page = {key: arguments.pop(key) for key in ("where", "orderBy", "limit", "offset") if key in arguments}
+            wanted = {key: _read(VALUES[target][key][0], value) for key, value in arguments.items()}
+            found = [row for row in rows if all(VALUES[target][key][1](row) == wanted[key] for key in wanted)]
+            return _page(target, found, **page) if many else next(iter(found), None)
+
+        field.resolve = resolve
+
+
+def _page(
+    target: str,
+    rows: Iterable[Any],
+    where: Mapping[str, Any] | None = None,
+    orderBy: Sequence[Mapping[str, str]] | None = None,  # noqa: N803 - the argument's name in GraphQL
+    limit: int | None = None,
+    offset: int | None = None,
+) -> list[Any]:
+    found = [row for row in rows if where is None or _holds(target, where, row) is True]
+    for order in reversed([*(orderBy or ()), {"id": "asc"}]):
+        ((field, direction),) = order.items()
+        getter = VALUES[target][field][1]
+        # Nulls count as larger than all values; a reversed sort keeps the order of equal rows too.
+        found.sort(
+            key=lambda row, getter=getter: ((value := getter(row)) is None, value),
+            reverse=direction == "desc",
+        )
+    start = offset or 0
+    return found[start : start + (100 if limit is None else limit)]
+
+
+def _holds(target: str, where: Mapping[str, Any], row: Any) -> Truth:
+    truths: list[Truth] = []
+    for key, below in where.items():
+        if below is None:
+            continue
+        if key == "AND":
+            truths.append(_all(_holds(target, item, row) for item in below))
+        elif key == "OR":
+            truths.append(_not(_all(_not(_holds(target, item, row)) for item in below)))
+        elif key == "NOT":
+            truths.append(_not(_holds(target, below, row)))
+        else:
+            type_name, getter = VALUES[target][key]
+            truths.extend(_compared(type_name, getter(row), name, given) for name, given in below.items())
+    return _all(truths)
+
+
+def _compared(type_name: str, value: Any, operator: str, given: Any) -> Truth:
+    if operator == "isnull":
+        return (value is None) is given
+    if operator == "in":
+        # Of an empty list SQL knows the answer, whatever the value.
+        return None if value is None and given else value in [_read(type_name, item) for item in given]
+    if given is None:
+        return (value is None) is (operator == "eq")
+    return None if value is None else _COMPARE[operator](value, _read(type_name, given))
+
+
+def _all(truths: Iterable[Truth]) -> Truth:
+    found = list(truths)
+    if any(truth is False for truth in found):
+        return False
+    return None if None in found else True
+
+
+def _not(truth: Truth) -> Truth:
+    return None if truth is None else not truth
+
+
+def _read(type_name: str, given: Any) -> Any:
+    return _READ[type_name](given) if type_name in _READ else given
+
+
+def _in_utc(moment: dt.datetime) -> dt.datetime:
+    return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, bool) or value is None or isinstance(value, (int, float)):
+        return value
+    if isinstance(value, Decimal):
+        return f"{value:.2f}"  # all the sample's columns of that type have two decimals
+    if isinstance(value, dt.datetime):
+        return f"{_without_zeros(value.astimezone(dt.UTC).replace(tzinfo=None))}+00:00"
+    return _without_zeros(value) if isinstance(value, dt.time) else str(value)
+
+
+def _without_zeros(value: dt.datetime | dt.time) -> str:
+    """PostgreSQL shows a fraction of a second without the zeros at its end."""
+    text = value.isoformat()
+    return text.rstrip("0") if "." in text else text
+
+
+def _as_jsonb(value: Any) -> Any:
+    """The order in which jsonb keeps keys: short ones first, then by their bytes."""
+    if isinstance(value, dict):
+        keys = sorted(value, key=lambda key: (len(key.encode()), key.encode()))
+        return {key: _as_jsonb(value[key]) for key in keys}
+    return [_as_jsonb(item) for item in value] if isinstance(value, list) else value
+
+
+def normalised(value: Any) -> Any:
+    """JSON to compare: objects as lists of pairs, since GraphQL orders keys, and 5.0 as 5, which JSON does not tell."""
+    if isinstance(value, Mapping):
+        return [("key", key, normalised(below)) for key, below in value.items()]
+    if isinstance(value, list):
+        return [normalised(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
