@@ -51,13 +51,13 @@ def _load(server: ServerProcess, seconds: float) -> int:
         end = time.perf_counter() + seconds
         while time.perf_counter() < end:
             for key, _ in selector.select(timeout=1):
-                client, received = key.fileobj, key.data
-                assert isinstance(client, socket.socket)
-                received += client.recv(65_536)
+                ready, received = key.fileobj, key.data
+                assert isinstance(ready, socket.socket)
+                received += ready.recv(65_536)
                 if _is_whole(received):
                     received.clear()
                     answers += 1
-                    client.sendall(request)
+                    ready.sendall(request)
     return answers
 
 
