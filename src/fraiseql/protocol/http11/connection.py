@@ -20,19 +20,11 @@ from fraiseql.protocol.http11.events import (
     Signal,
     combine,
 )
+from fraiseql.protocol.http11.heads import check_fields, final_head, interim_head, switching_head
 from fraiseql.protocol.http11.reading import BodyReader, ChunkedReader, HeadReader, LengthReader
 from fraiseql.protocol.http11.semantics import Exchange, examine
 from fraiseql.protocol.http11.state import OURS, THEIRS, DeadlineKind, Input, State, move
-from fraiseql.protocol.http11.writing import (
-    BodyWriter,
-    LengthWriter,
-    UntilCloseWriter,
-    check_fields,
-    connection_line,
-    date_line,
-    frame,
-    status_line,
-)
+from fraiseql.protocol.http11.writing import BodyWriter, LengthWriter, UntilCloseWriter, frame
 
 __all__ = ["ServerConnection"]
 
@@ -313,9 +305,15 @@ class ServerConnection:
             and not isinstance(writer, UntilCloseWriter)
             and self.our_state is not State.IDLE
         )
-        connection = connection_line(fields, keep_alive, exchange.is_http11)
-        dated = b"" if date is None or fields.has_date else date_line(date)
-        head = b"".join((status_line(status, reason), fields.block, framing, dated, connection, b"\r\n"))
+        head = final_head(
+            status,
+            reason,
+            fields,
+            framing=framing,
+            keep_alive=keep_alive,
+            is_http11=exchange.is_http11,
+            date=date,
+        )
         return head, writer, keep_alive
 
     def _begin_answer(self, keep_alive: bool) -> None:
@@ -326,30 +324,20 @@ class ServerConnection:
 
     def _inform(self, event: InformationalResponse) -> bytes:
         after = move(OURS, self.our_state, Input.INFORMATIONAL_RESPONSE)
-        if not 100 <= event.status <= 199 or event.status == 101:
-            raise LocalProtocolError(f"{event.status} is not the status of an informational response")
         if not self._exchange.is_http11:
             raise LocalProtocolError("HTTP/1.0 has no informational responses")  # RFC 9110 §15.2
-        fields = check_fields(event.headers)
-        if fields.length is not None or fields.is_chunked or fields.close or fields.options:
-            raise LocalProtocolError("an informational response frames no body and has no connection options")
+        head = interim_head(event)
         self.our_state = after
         if event.status == 100:
             self._expects_continue = False
-        return b"".join((status_line(event.status, event.reason), fields.block, b"\r\n"))
+        return head
 
     def _switch(self, event: Response, date: bytes | None) -> bytes:
         ours = move(OURS, self.our_state, Input.SWITCHING)
         theirs = move(THEIRS, self.their_state, Input.SWITCHING)
-        fields = check_fields(event.headers)
-        if fields.upgrade not in self._exchange.upgrades:  # RFC 9110 §7.8
-            raise LocalProtocolError("the client did not offer this protocol")
-        if fields.length is not None or fields.is_chunked or fields.close:
-            raise LocalProtocolError("a change of protocol frames no body and closes nothing")
-        dated = b"" if date is None or fields.has_date else date_line(date)
-        connection = connection_line(fields, True, True)
+        head = switching_head(event, self._exchange.upgrades, date)
         self.our_state, self.their_state = ours, theirs
-        return b"".join((status_line(101, event.reason), fields.block, dated, connection, b"\r\n"))
+        return head
 
     # Both sides
 

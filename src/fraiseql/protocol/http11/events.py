@@ -155,7 +155,9 @@ Event: TypeAlias = Request | Data | EndOfMessage | ConnectionClosed
 def combine(headers: Headers) -> dict[bytes, bytes]:
     """Each field's value; several lines of one name are joined with `, ` (RFC 9110 §5.2)."""
     fields = dict(headers)
-    if len(fields) != len(headers):
-        for name in fields:
-            fields[name] = b", ".join([value for key, value in headers if key == name])
-    return fields
+    if len(fields) == len(headers):
+        return fields
+    lines: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        lines.setdefault(name, []).append(value)
+    return {name: b", ".join(values) for name, values in lines.items()}

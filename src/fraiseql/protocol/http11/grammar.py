@@ -56,7 +56,7 @@ NEXT_CHUNK_LINE: Final = re.compile(rb"\r\n([" + HEX_DIGITS + rb"]++)\r\n")
 """The end of a chunk's data and the size of the next chunk."""
 
 # RFC 9110 §7.2: uri-host [":" port]; no user information. What stands in brackets is checked further.
-HOST: Final = re.compile(rb"(?:\[([^\]]*+)\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*+)(?::[0-9]*+)?+")
+HOST: Final = re.compile(rb"(?:\[([^\]]*+)\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]++|%[0-9A-Fa-f]{2})*+)(?::[0-9]*+)?+")
 
 
 def parse_fields(lines: bytes) -> tuple[tuple[bytes, bytes], ...]:

@@ -231,7 +231,7 @@ class ChunkedReader:
             self._remaining -= len(piece)
             pieces.append(piece)
             if not self._remaining:
-                self._cursor = Cursor(_DATA_END, 0, 2, _LONG_SIZE)
+                self._cursor.restart(_DATA_END, 2, _LONG_SIZE)
         return not self._remaining
 
     def _read_line(self, buffer: bytearray) -> bool:
@@ -275,7 +275,7 @@ class ChunkedReader:
             raise LimitExceeded("the body is too long", status=413)  # RFC 9112 §7.1, RFC 9110 §15.5.14
         if not self._remaining:
             self._in_trailers = True
-            self._cursor = Cursor(_FIRST_FIELD, 0, self._limits.max_trailers + 2, _LONG_TRAILERS)
+            self._cursor.restart(_FIRST_FIELD, self._limits.max_trailers + 2, _LONG_TRAILERS)
 
     def _read_trailers(self, buffer: bytearray) -> EndOfMessage | None:
         cursor = self._cursor

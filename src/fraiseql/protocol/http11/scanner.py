@@ -160,6 +160,13 @@ class Cursor:
         self.end = end
         self.overflow = overflow
 
+    def restart(self, part: Part, end: int, overflow: tuple[str, int]) -> None:
+        """Begin another section at the front of the buffer."""
+        self.part = part
+        self.pos = 0
+        self.end = end
+        self.overflow = overflow
+
     def bound(self, end: int, overflow: tuple[str, int]) -> None:
         """Set how far the walk may go, and what the peer did wrong if it must go further."""
         self.end = end

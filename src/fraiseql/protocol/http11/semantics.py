@@ -152,7 +152,7 @@ def valid_host(host: bytes) -> bool:
         return True
     if b"%" in literal:  # no zone of RFC 6874 in a Host
         return False
-    try:
+    try:  # IPvFuture of RFC 3986 has no version yet
         IPv6Address(literal.decode("latin-1"))
     except AddressValueError:
         return False

@@ -1,123 +1,17 @@
-"""Turns answers into bytes, and refuses what could not be read back as the same answer."""
+"""Frames the bodies of answers, and refuses what the framing cannot carry."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
-from http import HTTPStatus
 from typing import Final, Protocol
 
 from fraiseql.errors import LocalProtocolError
 from fraiseql.protocol.http11.events import Headers
-from fraiseql.protocol.http11.grammar import FIELD_VALUE, TOKEN
-from fraiseql.protocol.http11.semantics import FORBIDDEN_TRAILERS, elements
+from fraiseql.protocol.http11.heads import CheckedFields, check_fields
+from fraiseql.protocol.http11.semantics import FORBIDDEN_TRAILERS
 
-__all__ = [
-    "BodyWriter",
-    "CheckedFields",
-    "ChunkedWriter",
-    "HiddenWriter",
-    "LengthWriter",
-    "UntilCloseWriter",
-    "check_fields",
-    "connection_line",
-    "date_line",
-    "frame",
-    "status_line",
-]
-
-_MAX_CACHED: Final = 128  # most servers use a handful of header sets
+__all__ = ["BodyWriter", "ChunkedWriter", "HiddenWriter", "LengthWriter", "UntilCloseWriter", "frame"]
 
 _NO_CONTENT: Final = frozenset((204, 205, 304))  # RFC 9110 §15.3.5, §15.3.6, §15.4.5: never a body
-
-_STATUS_LINES: Final = {
-    status.value: b"HTTP/1.1 %d %s\r\n" % (status.value, status.phrase.encode("ascii")) for status in HTTPStatus
-}
-
-
-def status_line(status: int, reason: bytes) -> bytes:
-    """RFC 9112 §4; the version is ours, whatever the peer's is (RFC 9110 §6.2)."""
-    if not reason:
-        known = _STATUS_LINES.get(status)
-        if known is not None:
-            return known
-    elif FIELD_VALUE.fullmatch(reason) is None:
-        raise LocalProtocolError("the reason holds a control character, or white space around it")
-    return b"HTTP/1.1 %d %s\r\n" % (status, reason)
-
-
-@lru_cache(maxsize=4)
-def date_line(date: bytes) -> bytes:
-    """The Date field (RFC 9110 §6.6.1); one value serves for a second."""
-    if FIELD_VALUE.fullmatch(date) is None:
-        raise LocalProtocolError("bad Date")
-    return b"date: %b\r\n" % date
-
-
-@dataclass(frozen=True, slots=True)
-class CheckedFields:
-    """Fields that are safe to send.
-
-    Attributes:
-        block: their lines, Connection and Transfer-Encoding apart.
-        length: the value of Content-Length.
-        is_chunked: whether Transfer-Encoding said so.
-        has_date: whether there is a Date.
-        close: whether Connection said so.
-        options: what else Connection said, except keep-alive, which is for the machine to say.
-        upgrade: the value of Upgrade, in lower case.
-    """
-
-    block: bytes
-    length: int | None
-    is_chunked: bool
-    has_date: bool
-    close: bool
-    options: tuple[bytes, ...]
-    upgrade: bytes | None
-
-
-@lru_cache(maxsize=_MAX_CACHED)
-def check_fields(headers: Headers) -> CheckedFields:
-    """Check and encode fields.
-
-    Raises:
-        LocalProtocolError: a name or value would split the message or is not in the grammar (RFC 9110 §5), or the
-            fields that frame the body are repeated, malformed or contradict each other (RFC 9112 §6).
-    """
-    lines: list[bytes] = []
-    special: dict[bytes, bytes] = {}
-    options: list[bytes] = []
-    for name, value in headers:
-        if TOKEN.fullmatch(name) is None:
-            raise LocalProtocolError(f"not a field name: {name!r}")
-        if FIELD_VALUE.fullmatch(value) is None:
-            raise LocalProtocolError(f"the value of {name!r} holds a control character, or white space around it")
-        key = name.lower()
-        if key == b"connection":
-            options += [option for option in elements(value) if option]
-            continue
-        if key in (b"content-length", b"transfer-encoding", b"date", b"upgrade"):
-            if key in special:
-                raise LocalProtocolError(f"more than one {key.decode('ascii')}")
-            special[key] = value
-        if key != b"transfer-encoding":
-            lines += (name, b": ", value, b"\r\n")
-    length, coding = special.get(b"content-length"), special.get(b"transfer-encoding")
-    if coding is not None and (coding.lower() != b"chunked" or length is not None):
-        raise LocalProtocolError("Transfer-Encoding can only be chunked, and not go with Content-Length")
-    if length is not None and not length.isdigit():
-        raise LocalProtocolError("bad Content-Length")
-    upgrade = special.get(b"upgrade")
-    return CheckedFields(
-        block=b"".join(lines),
-        length=None if length is None else int(length),
-        is_chunked=coding is not None,
-        has_date=b"date" in special,
-        close=b"close" in options,
-        options=tuple([option for option in options if option not in (b"close", b"keep-alive")]),
-        upgrade=None if upgrade is None else upgrade.lower(),
-    )
 
 
 class BodyWriter(Protocol):
@@ -237,20 +131,6 @@ def frame(
     else:
         writer = _UNTIL_CLOSE
     return line, _HIDDEN if is_head else writer
-
-
-def connection_line(fields: CheckedFields, keep_alive: bool, is_http11: bool) -> bytes:
-    """The Connection field, or nothing where it would say what is understood (RFC 9110 §7.6.1, RFC 9112 §9.3)."""
-    if keep_alive and is_http11 and fields.upgrade is None and not fields.options:
-        return b""
-    options = list(fields.options)
-    if fields.upgrade is not None and b"upgrade" not in options:
-        options.append(b"upgrade")  # RFC 9110 §7.8
-    if not keep_alive:
-        options.append(b"close")
-    elif not is_http11:
-        options.append(b"keep-alive")  # RFC 9112 App. C.2.2
-    return b"connection: %b\r\n" % b", ".join(options) if options else b""
 
 
 _CHUNKED: Final = ChunkedWriter()
