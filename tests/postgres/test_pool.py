@@ -135,7 +135,7 @@ PLAYBOOKS: dict[str, list[Step]] = {
         (ConnectionOpened(1), 0, [GrantConnection("a", 1)]),
         (ConnectionOpened(2), 0, [GrantConnection("b", 2)]),
         (ConnectionRequested("c"), 1, []),
-        (ConnectionDistrusted(1, "lost"), 1, [CloseConnection(1), OpenConnection(3)]),
+        (ConnectionDistrusted(1), 1, [CloseConnection(1), OpenConnection(3)]),
         (ConnectionOpened(3), 2, [GrantConnection("c", 3)]),
     ],
     "dead idle connections are passed over until one lives or a new one is opened": [
@@ -145,16 +145,38 @@ PLAYBOOKS: dict[str, list[Step]] = {
         (ConnectionReleased(1), 1, []),
         (ConnectionReleased(2), 1, []),
         (ConnectionRequested("c"), 2, [GrantConnection("c", 2)]),
-        (ConnectionDistrusted(2, "dead", unused=True), 2, [CloseConnection(2), GrantConnection("c", 1)]),
-        (ConnectionDistrusted(1, "dead", unused=True), 2, [CloseConnection(1), OpenConnection(3)]),
+        (ConnectionDistrusted(2, unused=True), 2, [CloseConnection(2), GrantConnection("c", 1)]),
+        (ConnectionDistrusted(1, unused=True), 2, [CloseConnection(1), OpenConnection(3)]),
         (ConnectionRequested("d"), 2, [OpenConnection(4)]),
         (ConnectionOpened(4), 3, [GrantConnection("c", 4)]),
         (ConnectionOpened(3), 3, [GrantConnection("d", 3)]),
     ],
+    "when the server ends a connection, none of the others is granted again": [
+        *request("a", "b"),
+        (ConnectionOpened(1), 0, [GrantConnection("a", 1)]),
+        (ConnectionOpened(2), 0, [GrantConnection("b", 2)]),
+        (ConnectionReleased(1), 1, []),
+        (ConnectionDistrusted(2, lost=True), 1, [CloseConnection(2), CloseConnection(1)]),
+        (ConnectionRequested("c"), 1, []),
+        (DeadlineReached(), 1.125, [OpenConnection(3)]),
+        (ConnectionOpened(3), 2, [GrantConnection("c", 3)]),
+        (ConnectionRequested("d"), 2, [OpenConnection(4)]),
+        (ConnectionOpened(4), 2, [GrantConnection("d", 4)]),
+        (ConnectionDistrusted(3, lost=True), 3, [CloseConnection(3)]),
+        (ConnectionReleased(4), 3, [CloseConnection(4)]),
+    ],
+    "a connection that was being opened when the server ended another is not granted": [
+        *request("a", "b"),
+        (ConnectionOpened(1), 0, [GrantConnection("a", 1)]),
+        (ConnectionDistrusted(1, lost=True), 1, [CloseConnection(1)]),
+        (ConnectionOpened(2), 1, [CloseConnection(2)]),
+        (DeadlineReached(), 1.125, [OpenConnection(3)]),
+        (ConnectionOpened(3), 2, [GrantConnection("b", 3)]),
+    ],
     "who was granted a dead connection keeps place and deadline": [
         *request("a", "b", "c"),
         (ConnectionOpened(1), 5, [GrantConnection("a", 1)]),
-        (ConnectionDistrusted(1, "dead", unused=True), 5, [CloseConnection(1), OpenConnection(3)]),
+        (ConnectionDistrusted(1, unused=True), 5, [CloseConnection(1), OpenConnection(3)]),
         (DeadlineReached(), 9.9, []),
         (ConnectionOpened(2), 9.9, [GrantConnection("a", 2)]),
         (DeadlineReached(), 10, [refused("b", "53300"), refused("c", "53300")]),
@@ -200,7 +222,7 @@ PLAYBOOKS: dict[str, list[Step]] = {
         *request("a"),
         (ConnectionOpened(1), 0, [GrantConnection("a", 1)]),
         (PoolClosing(), 0, []),
-        (ConnectionDistrusted(1, "dead", unused=True), 0, [CloseConnection(1), refused("a", "57P01")]),
+        (ConnectionDistrusted(1, unused=True), 0, [CloseConnection(1), refused("a", "57P01")]),
     ],
 }
 
@@ -239,7 +261,7 @@ def test_the_refusals_name_the_time_and_the_reason() -> None:
     assert isinstance(refusal, RefuseRequest)
     assert str(refusal.error) == "no database connection became free within 10 s"
     assert refusal.error.retryable
-    pool.handle(ConnectionDistrusted(1, "lost"), 10.0)
+    pool.handle(ConnectionDistrusted(1), 10.0)
     pool.handle(ConnectionRequested("c"), 10.0)
     pool.handle(OpeningFailed(2, REFUSED), 19.95)
     (refusal,) = pool.handle(DeadlineReached(), 20.0)
@@ -254,7 +276,7 @@ def test_the_refusals_name_the_time_and_the_reason() -> None:
         ConnectionOpened(2),
         OpeningFailed(2, REFUSED),
         ConnectionReleased(2),
-        ConnectionDistrusted(2, ""),
+        ConnectionDistrusted(2),
         ConnectionOpened(1),
     ],
 )
@@ -338,12 +360,12 @@ class PoolUnderRandomEvents(RuleBasedStateMachine):
             self.idle.add(id)
             self.tell(ConnectionReleased(id))
 
-    @rule(data=st.data(), unused=st.booleans())
-    def distrust(self, data: st.DataObject, unused: bool) -> None:
+    @rule(data=st.data(), lost=st.booleans(), unused=st.booleans())
+    def distrust(self, data: st.DataObject, lost: bool, unused: bool) -> None:
         if (id := self.pick(data, sorted(self.holders))) is not None:
             if unused:
                 self.queue.insert(0, self.holders[id])
-            self.tell(ConnectionDistrusted(id, "", unused))
+            self.tell(ConnectionDistrusted(id, lost, unused))
             assert id not in self.holders
 
     @rule(seconds=st.sampled_from([0.01, 0.3, 3.0, 12.0, 45.0]))

@@ -42,6 +42,11 @@ class Connection:
         """Whether the last conversation came to its end, outside of any transaction."""
         return self.pgconn.transaction_status == TransactionStatus.IDLE and self.pgconn.status == ConnStatus.OK
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection broke."""
+        return self.pgconn.status == ConnStatus.BAD
+
     def is_alive(self) -> bool:
         """Whether an idle connection is still open on the server's side; never blocks, and sends nothing.
 

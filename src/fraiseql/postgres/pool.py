@@ -9,6 +9,9 @@ The rules:
 - After a failed opening nothing is opened for a time that doubles with each further failure, then one connection as a
   probe; its success lets the others follow. Requests wait meanwhile, each until its own deadline. A failure that no
   second attempt can mend refuses all of them at once, and until the time is over those that come.
+- When the server ends a connection, those that exist are not granted again: it may have crashed, and be about to end
+  them too. If that cut off a statement, the next opening waits as after a failed one, since a server that has not yet
+  noticed its crash would still take a connection, and then end it.
 - Once closing, everything that waits is refused and whatever comes back is closed.
 """
 
@@ -68,11 +71,12 @@ class _Request:
 
 
 class _Connection:
-    __slots__ = ("expires", "id", "opened", "request", "state")
+    __slots__ = ("expires", "fit", "id", "opened", "request", "state")
 
     def __init__(self, id: int) -> None:
         self.id = id
         self.state = _State.OPENING
+        self.fit = True  # to be granted again
         self.opened = 0.0
         self.expires = 0.0  # only while idle
         self.request: _Request | None = None  # only while granted
@@ -171,7 +175,7 @@ class Pool:
     def _on_released(self, event: ConnectionReleased, now: float) -> None:
         connection = self._find(event)
         connection.request = None
-        if self._closing or now >= connection.opened + self._limits.max_lifetime:
+        if not connection.fit or now >= connection.opened + self._limits.max_lifetime:
             self._close(connection)
             self._open_for_waiting(now)
         else:
@@ -181,6 +185,11 @@ class Pool:
         connection = self._find(event)
         request = connection.request
         self._close(connection)
+        if event.lost:
+            self._give_up_all()
+            if not event.unused:
+                self._failures = max(self._failures, 1)
+                self._retry_at = max(self._retry_at, now + self._limits.backoff_initial)
         if event.unused and request is not None:
             if self._idle:
                 self._grant(self._take_idle(), request)
@@ -194,14 +203,13 @@ class Pool:
     def _on_opened(self, event: ConnectionOpened, now: float) -> None:
         connection = self._find(event)
         self._opening -= 1
-        self._failures, self._failure = 0, None
         connection.opened = now
-        if self._closing:
-            connection.state = _State.IDLE
+        if not connection.fit:
             self._close(connection)
         else:
+            self._failures, self._failure = 0, None
             self._offer(connection, now)
-            self._open_for_waiting(now)
+        self._open_for_waiting(now)
 
     def _on_opening_failed(self, event: OpeningFailed, now: float) -> None:
         connection = self._find(event)
@@ -233,8 +241,7 @@ class Pool:
         self._closing = True
         for request in list(self._waiting.values()):
             self._refuse(request, _closing())
-        while self._idle:
-            self._close(self._take_idle())
+        self._give_up_all()
 
     # -- what they share -------------------------------------------------------------------------------------------
 
@@ -274,6 +281,13 @@ class Pool:
     def _close(self, connection: _Connection) -> None:
         del self._connections[connection.id]
         self._commands.append(CloseConnection(connection.id))
+
+    def _give_up_all(self) -> None:
+        """Close what is idle now, and what is granted when it comes back."""
+        while self._idle:
+            self._close(self._take_idle())
+        for connection in self._connections.values():
+            connection.fit = False
 
     def _open_for_waiting(self, now: float) -> None:
         wanted = min(len(self._waiting) - self._opening, self._limits.max_size - len(self._connections))

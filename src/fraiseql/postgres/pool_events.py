@@ -52,12 +52,13 @@ class ConnectionReleased:
 class ConnectionDistrusted:
     """A granted connection must not be used again.
 
-    `unused` says that it was found dead when it was granted: its request then stands first in the queue again, with the
-    deadline it had.
+    `lost` says that the server ended it: it may be about to end all others, as after a crash or at a shutdown, so none
+    that exists now is granted again. `unused` says that it was found dead when it was granted: its request then stands
+    first in the queue again, with the deadline it had.
     """
 
     id: int
-    reason: str
+    lost: bool = False
     unused: bool = False
 
 

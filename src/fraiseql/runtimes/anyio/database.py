@@ -1,0 +1,269 @@
+"""The database under asyncio and trio: carries out the pool's commands and drives the conversations."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import socket
+from collections import deque
+
+import anyio
+
+from fraiseql.effects import Fetch, Row, Statement
+from fraiseql.errors import DatabaseError
+from fraiseql.limits import PoolLimits
+from fraiseql.observations import ConnectionLost, ConnectionOpened, Observation, Observer, ReconnectFailed
+from fraiseql.postgres import Connection, Pool, cancel, drain, pool_events, run
+from fraiseql.postgres.conversation import CAN_CANCEL
+from fraiseql.runtimes.anyio.background import Background
+from fraiseql.runtimes.anyio.connecting import Connector
+from fraiseql.runtimes.anyio.waits import drive
+
+__all__ = ["Database"]
+
+
+def _ignore(observation: Observation) -> None:
+    """For who wants to hear of nothing."""
+
+
+class _Waiter:
+    """A request for a connection and its answer."""
+
+    __slots__ = ("connection", "error", "event", "id")
+
+    def __init__(self) -> None:
+        self.id = 0
+        self.connection: Connection | None = None
+        self.error: DatabaseError | None = None
+        self.event: anyio.Event | None = None  # only where it has to wait
+
+    def wake(self) -> None:
+        if self.event is not None:
+            self.event.set()
+
+
+class Database:
+    """A pool of connections to one PostgreSQL.
+
+    All methods belong to the event loop that `start` was called on.
+
+    Args:
+        conninfo: a libpq connection string or URI.
+        limits: see PoolLimits.
+        observe: is told of connections made and lost.
+
+    Raises:
+        ConfigurationError: libpq cannot read the connection string.
+    """
+
+    def __init__(self, conninfo: str, limits: PoolLimits | None = None, observe: Observer = _ignore) -> None:
+        self._limits = limits or PoolLimits()
+        self._connector = Connector(conninfo, self._limits)
+        self._observe = observe
+        self._pool = Pool(self._limits)
+        self._connections: dict[int, Connection] = {}
+        self._background = Background()
+        self._timer: anyio.CancelScope | None = None
+        self._armed = math.inf  # when the timer fires
+        self._all_released: anyio.Event | None = None
+
+    @property
+    def pool(self) -> Pool:
+        """The pool's machine, to be read only: `size`, `idle`, `granted`, `opening`, `waiting`."""
+        return self._pool
+
+    @property
+    def description(self) -> str:
+        """Where the database is, without the password."""
+        return self._connector.description
+
+    async def start(self) -> None:
+        """Begin; connections are made as requests need them."""
+        await self._background.start()
+        self._background.start_soon(self._keep_deadline, name="fraiseql pool timer")
+
+    async def check(self) -> None:
+        """Make sure that a connection can be had, and keep it for the first request.
+
+        Raises:
+            DatabaseError: the first attempt failed; unlike a request, this does not wait for the database to come.
+        """
+        waiter = await self._acquire(patient=False)
+        self._handle(pool_events.ConnectionReleased(waiter.id))
+
+    async def aclose(self) -> None:
+        """Refuse new requests, wait for the statements that run, and close all connections.
+
+        Cancelled, it cuts off the statements that still run; they then raise DatabaseError.
+        """
+        if not self._background.is_running:
+            return
+        self._all_released = anyio.Event()
+        self._handle(pool_events.PoolClosing())
+        try:
+            if self._pool.granted:
+                await self._all_released.wait()
+        finally:
+            for connection in self._connections.values():
+                _cut(connection.fd)
+            if self._pool.granted:
+                with anyio.move_on_after(self._limits.recovery_timeout, shield=True):
+                    await self._all_released.wait()
+            with anyio.CancelScope(shield=True):
+                await self._background.stop()
+
+    async def fetch(self, statement: Statement, parameters: tuple[bytes | None, ...]) -> Row:
+        """Run one statement outside of a transaction and return its only row, in text format.
+
+        Cancelled, it cancels the SQL too, and gives the connection back only if that came to a clean end in
+        `recovery_timeout`.
+
+        Raises:
+            DatabaseError: no connection could be had, it was lost, or PostgreSQL refused the statement.
+        """
+        return await self.perform(Fetch(statement, parameters))
+
+    async def perform(self, effect: Fetch) -> Row:
+        """`fetch`, for the effect as a program yields it."""
+        waiter = await self._acquire()
+        connection = waiter.connection
+        assert connection is not None
+        try:
+            row = await drive(run(connection, effect))
+        except DatabaseError as error:
+            self._give_back(waiter.id, connection, str(error))
+            raise
+        except BaseException:
+            try:
+                await self._recover(connection)
+            finally:
+                self._give_back(waiter.id, connection, "a cancelled statement did not end cleanly in time")
+            raise
+        self._give_back(waiter.id, connection, "it was left inside a transaction")
+        return row
+
+    async def _acquire(self, *, patient: bool = True) -> _Waiter:
+        if not self._background.is_running:
+            raise DatabaseError("the database connections are not open", sqlstate="57P01", retryable=True)
+        waiter = _Waiter()
+        self._handle(pool_events.ConnectionRequested(waiter, patient))
+        if waiter.connection is None and waiter.error is None:
+            waiter.event = anyio.Event()
+            try:
+                await waiter.event.wait()
+            except BaseException:
+                self._abandon(waiter)
+                raise
+        if waiter.error is not None:
+            raise waiter.error
+        return waiter
+
+    def _abandon(self, waiter: _Waiter) -> None:
+        if waiter.connection is not None:  # granted and cancelled in one step of the event loop
+            self._handle(pool_events.ConnectionReleased(waiter.id))
+        else:
+            self._handle(pool_events.RequestAbandoned(waiter))
+
+    def _give_back(self, id: int, connection: Connection, reason: str) -> None:
+        if connection.is_idle and not connection.outgrown:
+            self._handle(pool_events.ConnectionReleased(id))
+            return
+        if connection.is_idle:
+            reason = "a very large answer made its buffers grow for good"
+        self._observe(ConnectionLost(connection.backend_pid, reason))
+        self._handle(pool_events.ConnectionDistrusted(id, lost=connection.is_lost))
+
+    async def _recover(self, connection: Connection) -> None:
+        """Bring a connection whose statement was given up half way to a clean end, if that takes not too long."""
+        if connection.is_idle or not CAN_CANCEL:
+            return
+        with anyio.move_on_after(self._limits.recovery_timeout, shield=True):
+            try:
+                await drive(cancel(connection))
+                await drive(drain(connection))
+            except DatabaseError:
+                return  # it is not idle then, and will be closed
+
+    def _handle(self, event: pool_events.Event) -> None:
+        """Tell the pool what happened and do what it says; never waits, so that nothing comes between."""
+        commands = deque(self._pool.handle(event, anyio.current_time()))
+        while commands:
+            match commands.popleft():
+                case pool_events.GrantConnection(waiter, id):
+                    assert isinstance(waiter, _Waiter)
+                    commands.extend(self._grant(waiter, id))
+                case pool_events.RefuseRequest(waiter, error):
+                    assert isinstance(waiter, _Waiter)
+                    waiter.error = error
+                    waiter.wake()
+                case pool_events.OpenConnection(id):
+                    if self._background.is_running:
+                        self._background.start_soon(self._open, id, name="fraiseql connect")
+                    else:  # the event loop is ending
+                        commands.extend(self._pool.handle(pool_events.OpeningFailed(id, _given_up()), 0.0))
+                case pool_events.CloseConnection(id):
+                    self._close(self._connections.pop(id))
+        if self._all_released is not None and not self._pool.granted:
+            self._all_released.set()
+        self._arm_timer()
+
+    def _grant(self, waiter: _Waiter, id: int) -> list[pool_events.Command]:
+        connection = self._connections[id]
+        if connection.is_alive():
+            waiter.id, waiter.connection = id, connection
+            waiter.wake()
+            return []
+        reason = "the server closed it while it was idle"
+        self._observe(ConnectionLost(connection.backend_pid, reason))
+        return self._pool.handle(pool_events.ConnectionDistrusted(id, lost=True, unused=True), anyio.current_time())
+
+    def _close(self, connection: Connection) -> None:
+        anyio.notify_closing(connection.fd)
+        connection.close()
+
+    async def _open(self, id: int) -> None:
+        """Make one connection, in a task of its own: whoever asked for it may leave meanwhile."""
+        try:
+            connection = await self._connector.connect()
+        except DatabaseError as error:
+            self._opening_failed(id, error)
+        except Exception as error:  # a defect of ours: the requests hear of it, and the other tasks here go on
+            self._opening_failed(id, DatabaseError(f"{type(error).__name__}: {error}", sqlstate="XX000"))
+        except BaseException:
+            self._handle(pool_events.OpeningFailed(id, _given_up()))
+            raise
+        else:
+            self._connections[id] = connection
+            self._observe(ConnectionOpened(connection.backend_pid))
+            self._handle(pool_events.ConnectionOpened(id))
+
+    def _opening_failed(self, id: int, error: DatabaseError) -> None:
+        self._handle(pool_events.OpeningFailed(id, error))
+        retry_in = max(0.0, (self._pool.retry_at or 0.0) - anyio.current_time())
+        self._observe(ReconnectFailed(str(error), retry_in))
+
+    def _arm_timer(self) -> None:
+        deadline = self._pool.deadline
+        if deadline is not None and deadline < self._armed and self._timer is not None:
+            self._timer.deadline = self._armed = deadline
+
+    async def _keep_deadline(self) -> None:
+        """Deliver DeadlineReached; the timer may fire early, and is then set again."""
+        while True:
+            with anyio.CancelScope() as scope:
+                self._timer, self._armed = scope, math.inf
+                self._arm_timer()
+                await anyio.sleep_forever()
+            self._handle(pool_events.DeadlineReached())
+
+
+def _cut(fd: int) -> None:
+    """Make a conversation that is under way meet the end of its connection, without touching libpq under its feet."""
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(fd)) as twin:
+        twin.shutdown(socket.SHUT_RDWR)
+    anyio.notify_closing(fd)
+
+
+def _given_up() -> DatabaseError:
+    return DatabaseError("the attempt to connect was given up", sqlstate="57P01", retryable=True)

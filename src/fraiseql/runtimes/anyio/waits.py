@@ -1,0 +1,64 @@
+"""Drives a conversation with PostgreSQL: waits for what it yields."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import anyio
+
+from fraiseql.postgres import Conversation, Ready, Wait
+from fraiseql.postgres.errors import connection_lost
+
+__all__ = ["drive"]
+
+_Result = TypeVar("_Result")
+
+
+async def drive(conversation: Conversation[_Result]) -> _Result:
+    """Run a conversation to its end and return its result; cancelled, it is closed where it stands.
+
+    Raises:
+        DatabaseError: what the conversation raises; 08006 where somebody closed the descriptor meanwhile.
+    """
+    try:
+        fd, wait = next(conversation)
+        while True:
+            if wait == Wait.R:
+                await anyio.wait_readable(fd)
+                ready = Ready.R
+            elif wait == Wait.W:
+                await anyio.wait_writable(fd)
+                ready = Ready.W
+            else:
+                ready = await _either(fd)
+            fd, wait = conversation.send(ready)
+    except StopIteration as stop:
+        result: _Result = stop.value
+        return result
+    except (anyio.ClosedResourceError, OSError):
+        raise connection_lost("it was closed on this side") from None
+    finally:
+        conversation.close()
+
+
+async def _either(fd: int) -> Ready:
+    """Wait until it is readable or writable: PostgreSQL may talk before it has read all that is being sent."""
+    found = 0
+    error: Exception | None = None
+
+    async def one(wait: Callable[[int], Awaitable[None]], ready: Ready) -> None:
+        nonlocal found, error
+        try:
+            await wait(fd)
+            found |= ready
+        except (anyio.ClosedResourceError, OSError) as closed:  # kept out of an exception group
+            error = closed
+        group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(one, anyio.wait_readable, Ready.R)
+        group.start_soon(one, anyio.wait_writable, Ready.W)
+    if error is not None and not found:
+        raise error
+    return Ready(found)
