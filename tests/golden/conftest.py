@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from golden.oracle import Oracle
 from psycopg.waiting import wait_conn
 
 from fraiseql.cli.demo.data import Blog, generate
@@ -19,6 +18,7 @@ from fraiseql.errors import DatabaseError
 from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Pipeline
 from fraiseql.postgres import Connection, connect, run
 from fraiseql.postgres.conninfo import ConnectionString
+from golden.oracle import Oracle
 
 
 @dataclass(frozen=True, slots=True)

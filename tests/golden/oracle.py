@@ -146,7 +146,7 @@ def _page(
     target: str,
     rows: Iterable[Any],
     where: Mapping[str, Any] | None = None,
-    orderBy: Sequence[Mapping[str, str]] | None = None,  # noqa: N803 - the argument's name in GraphQL
+    orderBy: Sequence[Mapping[str, str]] | None = None,
     limit: int | None = None,
     offset: int | None = None,
 ) -> list[Any]:

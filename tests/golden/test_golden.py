@@ -11,11 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from golden.files import laid_out, read_case, without_layout, write_case
-from golden.oracle import Oracle, normalised
 
 from fraiseql.cli.demo.schema import schema
 from fraiseql.pipeline import Outcome, Pipeline
+from golden.files import laid_out, read_case, without_layout, write_case
+from golden.oracle import Oracle, normalised
 
 _CASES = sorted(Path(__file__).with_name("cases").glob("*.md"))
 _UPDATE = os.environ.get("FRAISEQL_UPDATE_GOLDEN") == "1"
@@ -57,7 +57,10 @@ def test_cases_are_written_as_they_are_read(tmp_path: Path) -> None:
 
 
 def test_layout_changes_white_space_only() -> None:
-    sql = """select (select r from (select 'a, (select b) from ''c' as "x, from ""y" from t where f(a, b) = $1) r), g(1)"""
+    sql = (
+        """select (select r from (select 'a, (select b) from ''c' as "x, from ""y" """
+        "from t where f(a, b) = $1) r), g(1)"
+    )
     assert laid_out(sql) == (
         "select (\n"
         "  select r\n"
