@@ -161,7 +161,7 @@ class EmbeddedPostgres:
             self._binaries = self._reachable(binaries)
             self._sockets = self._home if _fits_socket(self._home) else self._make_folder(Path("/tmp"))  # noqa: S108
         except OSError as error:
-            where = error.filename or self._temp_root or tempfile.gettempdir()
+            where = error.filename or self._temp_root or "a temporary folder"
             raise StartupError(
                 f"the embedded PostgreSQL cannot write its data to {where}: {error.strerror or error}"
             ) from error
