@@ -5,8 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 import types
-import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
@@ -30,17 +29,12 @@ class Annotation:
     declared: tuple[Callable[..., Any], ...]
 
 
-class _Holder:
-    """Something `get_type_hints` accepts that holds one annotation, so that an error can name its field."""
-
-    def __init__(self, annotation: Any) -> None:
-        self.__annotations__ = {"it": annotation}
-
-
 def _resolve(annotation: Any, module: str, names: Mapping[str, Any], where: str) -> Any:
     namespace = getattr(sys.modules.get(module), "__dict__", {})
+    # One annotation at a time, so that an error can name its field; in a class, where ClassVar is allowed.
+    holder = type("holder", (), {"__annotations__": {"it": annotation}})
     try:
-        return get_type_hints(_Holder(annotation), namespace, dict(names), include_extras=True)["it"]
+        return get_type_hints(holder, namespace, dict(names), include_extras=True)["it"]
     except NameError as error:
         raise SchemaError(
             where, found=f"the unknown name {error.name!r}", expected="a name of its module or of Schema(types=...)"
@@ -112,7 +106,7 @@ def _reference(annotation: Any, where: str, declared: list[Callable[..., Any]]) 
             return TypeReference(nullable=True, name=inner.name, item=inner.item)
     elif origin is list:
         return TypeReference(nullable=False, item=_reference(get_args(annotation)[0], where, declared))
-    else:
+    elif isinstance(annotation, Hashable):
         named = PYTHON_SCALARS.get(origin or annotation)
         if named is not None:
             return TypeReference(nullable=False, name=named.name)
@@ -129,4 +123,4 @@ def _shown(annotation: Any) -> str:
             "" if annotation.__module__ in ("builtins", "typing") else ", which no fraiseql decorator declares"
         )
         return f"{annotation.__qualname__}{undecorated}"
-    return str(annotation).replace("typing.", "") if isinstance(annotation, typing.Hashable) else repr(annotation)
+    return str(annotation).replace("typing.", "") if isinstance(annotation, Hashable) else repr(annotation)

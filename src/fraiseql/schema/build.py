@@ -102,6 +102,8 @@ class _Builder:
         assert declaration is not None
         assert not isinstance(declaration, QueryDeclaration)
         name, cls = _name(declaration.name, declaration.name), declaration.cls
+        if name in SCALARS:
+            raise SchemaError(name, found="a type of that name", expected="another: the name is a scalar's")
         if name in self._types:
             if self._classes.get(name) is not cls:
                 raise SchemaError(
@@ -208,7 +210,10 @@ class _Builder:
         parameters, returned = parameter_annotations(function, self._names)
         arguments: dict[str, InputField] = {}
         for parameter, resolved, default in parameters:
-            argument = self._input_field(parameter, resolved, default, f"{where}({parameter})")
+            place = f"{where}({parameter})"
+            argument = self._input_field(parameter, resolved, default, place)
+            if argument.name in arguments:
+                raise SchemaError(place, found=f"a second argument named {argument.name}", expected="one of each name")
             arguments[argument.name] = argument
         name = _name(declaration.name or camel_case(where), where)
         reference = self._note(read_annotation(returned, f"{where} -> ..."))

@@ -58,6 +58,8 @@ def _check_field(model: SchemaModel, owner: ObjectType, field: Field) -> None:
     target = model.types[field.type.named]
     if isinstance(target, InputType):
         raise SchemaError(where, found=f"the input type {target.name}", expected="an output type")
+    if owner.source is not None and field.name in ("AND", "OR", "NOT"):
+        raise SchemaError(where, found=f"a field named {field.name}", expected="name=...: `where` has this one itself")
     if field.relation is not None:
         _check_relation(owner, field, target, where)
         return
@@ -121,15 +123,21 @@ def _check_input(model: SchemaModel, entry: InputField, where: str) -> None:
         raise SchemaError(where, found=f"the output type {named.name}", expected="a scalar, an enum or an input type")
 
 
-def _check_filter(model: SchemaModel, target: ObjectType, argument: InputField, where: str) -> None:
+def _check_filter(
+    model: SchemaModel, target: ObjectType, argument: InputField, where: str, seen: tuple[str, ...] = ()
+) -> None:
     """An argument filters the field of its name; one of an input type, the fields of its fields' names."""
     named = model.types[argument.type.named]
     if argument.type.item is not None:
         raise SchemaError(where, found=f"the type {argument.type}", expected="one value to compare a field with")
     if isinstance(named, InputType):
+        if named.name in seen:
+            raise SchemaError(where, found=f"{named.name} inside itself", expected="fields to compare with")
         for entry in named.fields.values():
-            _check_filter(model, target, entry, f"{where}.{entry.name}")
+            _check_filter(model, target, entry, f"{where}.{entry.name}", (*seen, named.name))
         return
+    if isinstance(named, Scalar) and not named.filtered:
+        raise SchemaError(where, found=f"the type {argument.type}", expected="a type that can be filtered by value")
     field = filtered_field(target, argument)
     if field is None:
         raise SchemaError(

@@ -1,0 +1,408 @@
+"""Each way in which a declaration can be wrong says where, what was found and what was expected."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+import pytest
+
+import fraiseql
+from fraiseql import ID, JSON
+from fraiseql.errors import SchemaError
+
+
+@fraiseql.enum
+class Mood(Enum):
+    GOOD = "good"
+    BAD = "bad"
+
+
+@fraiseql.type
+class Inner:
+    text: str
+
+
+@fraiseql.type(sql_source="row")
+class Row:
+    id: ID
+    name: str
+    mood: Mood
+    tags: list[str]
+    inner: Inner | None
+    extra: JSON | None
+    rows: list[Row] = fraiseql.relation(on={"row_id": "id"})
+
+
+@fraiseql.input
+class RowInput:
+    name: str
+
+
+class Undeclared:
+    id: ID
+
+
+@fraiseql.query
+def rows() -> list[Row]: ...
+
+
+def with_field(annotation: Any, default: Any = ..., **options: Any) -> fraiseql.Schema:
+    """A schema whose type Thing has a field `it`."""
+    return with_fields({"it": annotation}, {} if default is ... else {"it": default}, **options)
+
+
+def with_fields(annotations: dict[str, Any], body: dict[str, Any], **options: Any) -> fraiseql.Schema:
+    options = {"sql_source": "thing", **options}
+    thing = fraiseql.type(**options)(type("Thing", (), {"__annotations__": annotations, **body}))
+    return fraiseql.Schema(types=[thing], queries=[rows])
+
+
+def with_query(returned: Any, /, _name: str = "it", **parameters: Any) -> fraiseql.Schema:
+    """A schema with a query `it`, whose parameters are annotated so, or `(annotation, default)`."""
+
+    def it() -> Any: ...
+
+    it.__name__ = _name
+    annotations = {name: given[0] if isinstance(given, tuple) else given for name, given in parameters.items()}
+    it.__signature__ = _signature(parameters, returned)  # type: ignore[attr-defined]
+    it.__annotations__ = {**annotations, "return": returned}
+    return fraiseql.Schema(queries=[fraiseql.query(it)])
+
+
+def _signature(parameters: dict[str, Any], returned: Any) -> Any:
+    made = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            annotation=given[0] if isinstance(given, tuple) else given,
+            default=given[1] if isinstance(given, tuple) else inspect.Parameter.empty,
+        )
+        for name, given in parameters.items()
+    ]
+    return inspect.Signature(made, return_annotation=returned)
+
+
+def with_input(annotations: dict[str, Any], **defaults: Any) -> fraiseql.Schema:
+    made = fraiseql.input(type("In", (), {"__annotations__": annotations, **defaults}))
+    return fraiseql.Schema(types=[made], queries=[rows])
+
+
+def with_enum(**members: Any) -> fraiseql.Schema:
+    return fraiseql.Schema(types=[fraiseql.enum(Enum("Made", members))], queries=[rows])  # type: ignore[arg-type]
+
+
+def _starred(*ids: ID) -> list[Row]: ...
+
+
+def _without_annotation(id) -> list[Row]: ...  # type: ignore[no-untyped-def]
+
+
+def _without_return(id: ID): ...  # type: ignore[no-untyped-def]
+
+
+def _with_body() -> list[Row]:
+    return []
+
+
+def _raising() -> list[Row]:
+    raise NotImplementedError
+
+
+def _unknown_name() -> list[Nowhere]: ...  # type: ignore[name-defined] # noqa: F821
+
+
+def query(function: Callable[..., Any]) -> fraiseql.Schema:
+    return fraiseql.Schema(queries=[fraiseql.query(function)])
+
+
+Case = tuple[Callable[[], Any], str, str, str]
+
+DECORATORS: dict[str, Case] = {
+    "type of a function": (lambda: fraiseql.type(rows), "@fraiseql.type", "function rows", "a class"),
+    "input of a value": (lambda: fraiseql.input(3), "@fraiseql.input", "3", "a class"),  # type: ignore[type-var]
+    "enum of a class": (lambda: fraiseql.enum(Undeclared), "@fraiseql.enum", "Undeclared", "a subclass of Enum"),
+    "query of a class": (lambda: fraiseql.query(Undeclared), "@fraiseql.query", "Undeclared", "a function"),
+}
+SCHEMAS: dict[str, Case] = {
+    "no query": (lambda: fraiseql.Schema(types=[Row]), "Schema(queries=...)", "no query", "@fraiseql.query"),
+    "undeclared type": (
+        lambda: fraiseql.Schema(types=[Undeclared], queries=[rows]),
+        "Schema(types=...)",
+        "Undeclared",
+        "classes under @fraiseql.type",
+    ),
+    "query among the types": (lambda: fraiseql.Schema(types=[rows]), "Schema(types=...)", "rows", "classes under"),
+    "type among the queries": (
+        lambda: fraiseql.Schema(queries=[Row]),
+        "Schema(queries=...)",
+        "Row",
+        "functions under @fraiseql.query",
+    ),
+    "not a module": (
+        lambda: fraiseql.Schema.from_module("app"),  # type: ignore[arg-type]
+        "Schema.from_module",
+        "'app'",
+        "a module",
+    ),
+    "empty module": (
+        lambda: fraiseql.Schema.from_module(types.ModuleType("app")),
+        "Schema(queries=...)",
+        "no query",
+        "at least one function",
+    ),
+    "two queries of one name": (
+        lambda: fraiseql.Schema(queries=[rows, fraiseql.query(name="rows")(_starless)]),
+        "Query.rows",
+        "two queries",
+        "one",
+    ),
+    "two types of one name": (
+        lambda: fraiseql.Schema(types=[fraiseql.type(name="Row")(_clone())], queries=[rows]),
+        "Row",
+        "two types",
+        "another `name=`",
+    ),
+    "an inherited declaration is none": (
+        lambda: with_query(list[type("Heir", (Row,), {})]),  # type: ignore[misc]
+        "it -> ...",
+        "Heir, which no fraiseql decorator declares",
+        "a declared type",
+    ),
+}
+
+
+def _starless() -> list[Row]: ...
+
+
+def _clone() -> type:
+    return type("Clone", (), {"__annotations__": {"id": ID}})
+
+
+NAMES: dict[str, Case] = {
+    "type": (lambda: with_field(str, name="Not a name"), "Not a name", "'Not a name'", "a GraphQL name"),
+    "type of introspection": (lambda: with_field(str, name="__Type"), "__Type", "'__Type'", "no leading __"),
+    "type with an accent": (lambda: with_field(str, name="Café"), "Café", "'Café'", "letters, digits"),
+    "field": (lambda: with_field(str, fraiseql.field(name="a-b")), "Thing.it", "'a-b'", "a GraphQL name"),
+    "field with a digit": (lambda: with_field(str, fraiseql.field(name="1st")), "Thing.it", "'1st'", "a GraphQL name"),
+    "attribute with an accent": (lambda: with_fields({"é": str}, {}), "Thing.é", "'é'", "a GraphQL name"),
+    "relation": (
+        lambda: with_field(list[Row], fraiseql.relation(on={"a": "b"}, name="")),
+        "Thing.it",
+        "''",
+        "a GraphQL name",
+    ),
+    "query": (lambda: fraiseql.Schema(queries=[_renamed("with-dash")]), "it", "'with-dash'", "a GraphQL name"),
+    "lambda": (lambda: with_query(list[Row], _name="<lambda>"), "<lambda>", "'<lambda>'", "a GraphQL name"),
+    "enum member": (lambda: with_enum(é="x"), "Made.é", "'é'", "a GraphQL name"),
+    "two fields of one name": (
+        lambda: with_fields({"created_at": str, "createdAt": str}, {}),
+        "Thing.createdAt",
+        "a second field named createdAt",
+        "one field of each name",
+    ),
+    "two input fields of one name": (
+        lambda: with_input({"created_at": str, "createdAt": str}),
+        "In.createdAt",
+        "a second createdAt",
+        "one of each name",
+    ),
+    "two arguments of one name": (
+        lambda: with_query(list[Row], full_name=str, fullName=str),
+        "it(fullName)",
+        "a second argument named fullName",
+        "one of each name",
+    ),
+    "root type": (lambda: with_field(str, name="Query"), "Query", "a type of that name", "the root type"),
+    "filter type": (lambda: with_field(str, name="StringFilter"), "StringFilter", "a type of that name", "of String"),
+    "where type": (lambda: with_field(str, name="RowWhereInput"), "RowWhereInput", "a type of that name", "of Row"),
+    "directions": (lambda: with_field(str, name="OrderDirection"), "OrderDirection", "a type", "the directions"),
+    "standard scalar": (lambda: with_field(str, name="String"), "String", "a type of that name", "another"),
+    "our scalar": (lambda: with_field(str, name="UUID"), "UUID", "a type of that name", "another"),
+    "AND": (lambda: with_fields({"AND": str}, {}), "Thing.AND", "a field named AND", "name=..."),
+    "NOT": (lambda: with_field(Mood, fraiseql.field(name="NOT")), "Thing.NOT", "a field named NOT", "name=..."),
+}
+
+
+def _renamed(name: str) -> Callable[..., Any]:
+    def it() -> list[Row]: ...
+
+    return fraiseql.query(name=name)(it)
+
+
+FIELDS: dict[str, Case] = {
+    "no field": (lambda: with_fields({}, {}), "Thing", "no annotated attribute", "at least one field"),
+    "only private ones": (lambda: with_fields({"_x": str}, {}), "Thing", "no annotated attribute", "at least one"),
+    "undeclared class": (lambda: with_field(Undeclared), "Thing.it", "Undeclared, which no fraiseql", "a declared"),
+    "object": (lambda: with_field(object), "Thing.it", "object", "a scalar"),
+    "bytes": (lambda: with_field(bytes), "Thing.it", "bytes", "a scalar"),
+    "None": (lambda: with_field(None), "Thing.it", "NoneType", "a scalar"),
+    "union": (lambda: with_field(int | str), "Thing.it", "int | str", "with `| None`"),
+    "optional union": (lambda: with_field(int | str | None), "Thing.it", "int | str | None", "with `| None`"),
+    "tuple": (lambda: with_field(tuple[int, ...]), "Thing.it", "tuple[int, ...]", "list[...] of one"),
+    "bare list": (lambda: with_field(list), "Thing.it", "list", "list[...] of one"),
+    "list of the undeclared": (lambda: with_field(list[Undeclared]), "Thing.it", "Undeclared", "a declared type"),
+    "list instead of an annotation": (lambda: with_field([str]), "Thing.it", "[<class 'str'>]", "list[...] of one"),
+    "value": (lambda: with_field(3), "Thing.it", "3", "a scalar"),
+    "Any": (lambda: with_field(Any), "Thing.it", "Any", "a scalar"),
+    "query": (lambda: with_field(rows), "Thing.it", "rows", "a declared type"),
+    "unknown name": (lambda: with_field("Nowhere"), "Thing.it", "the unknown name 'Nowhere'", "a name of its module"),
+    "syntax": (lambda: with_field("list[str"), "Thing.it", "'list[str'", "a scalar"),
+    "input type": (lambda: with_field(RowInput), "Thing.it", "the input type RowInput", "an output type"),
+    "default": (lambda: with_field(int, 3), "Thing.it", "the default 3", "field(...), relation(...) or no default"),
+    "long column": (lambda: with_field(str, fraiseql.field(column="é" * 32)), "Thing.it", "éé", "1 to 63 bytes"),
+    "empty column": (lambda: with_field(str, fraiseql.field(column="")), "Thing.it", "''", "1 to 63 bytes"),
+    "column with NUL": (lambda: with_field(str, fraiseql.field(column="a\0")), "Thing.it", r"'a\x00'", "identifier"),
+    "attribute too long to be a column": (
+        lambda: with_fields({"a" * 64: str}, {}, jsonb_column=None),
+        f"Thing.{'a' * 64}",
+        "'aaa",
+        "1 to 63 bytes",
+    ),
+    "column without a source": (
+        lambda: with_field(str, fraiseql.field(column="c"), sql_source=None),
+        "Thing.it",
+        "column='c' in a type without sql_source",
+        "key=...",
+    ),
+    "empty source": (lambda: with_field(str, sql_source=""), "Thing (sql_source)", "''", "a PostgreSQL identifier"),
+    "long source": (lambda: with_field(str, sql_source="a" * 64), "Thing (sql_source)", "'aaa", "1 to 63 bytes"),
+    "long schema": (lambda: with_field(str, sql_source="a" * 64 + ".b"), "Thing (sql_source)", "'aaa", "63 bytes"),
+    "long jsonb column": (lambda: with_field(str, jsonb_column="a" * 64), "Thing (jsonb_column)", "'aaa", "63 bytes"),
+    "empty jsonb column": (lambda: with_field(str, jsonb_column=""), "Thing (jsonb_column)", "''", "1 to 63 bytes"),
+}
+RELATIONS: dict[str, Case] = {
+    "no pair": (lambda: with_field(list[Row], fraiseql.relation(on={})), "Thing.it", "on={}", "their_column"),
+    "text": (
+        lambda: with_field(list[Row], fraiseql.relation(on="row_id")),  # type: ignore[arg-type]
+        "Thing.it",
+        "on='row_id'",
+        "their_column",
+    ),
+    "empty column": (lambda: with_field(list[Row], fraiseql.relation(on={"a": ""})), "Thing.it", "''", "identifier"),
+    "to a scalar": (
+        lambda: with_field(list[str], fraiseql.relation(on={"a": "b"})),
+        "Thing.it",
+        "relation(...) to String",
+        "a type with sql_source",
+    ),
+    "to an embedded type": (
+        lambda: with_field(Inner, fraiseql.relation(on={"a": "b"})),
+        "Thing.it",
+        "relation(...) to Inner",
+        "a type with sql_source",
+    ),
+    "from an embedded type": (
+        lambda: with_field(list[Row], fraiseql.relation(on={"a": "b"}), sql_source=None),
+        "Thing.it",
+        "in a type without sql_source",
+        "a type with sql_source",
+    ),
+    "nullable rows": (
+        lambda: with_field(list[Row | None], fraiseql.relation(on={"a": "b"})),
+        "Thing.it",
+        "the type [Row]!",
+        "list[T], T or T | None",
+    ),
+    "lists of lists": (
+        lambda: with_field(list[list[Row]], fraiseql.relation(on={"a": "b"})),
+        "Thing.it",
+        "the type [[Row!]!]!",
+        "list[T]",
+    ),
+    "embedded with a relation": (
+        lambda: with_field(Row | None),
+        "Thing.it",
+        "Row inside jsonb, with the relation Row.rows",
+        "relation(...) here",
+    ),
+}
+INPUTS: dict[str, Case] = {
+    "no field": (lambda: with_input({}), "In", "no annotated attribute", "at least one field"),
+    "output type": (lambda: with_input({"it": Inner}), "In.it", "the output type Inner", "an input type"),
+    "relation": (
+        lambda: with_input({"it": str}, it=fraiseql.relation(on={"a": "b"})),
+        "In.it",
+        "relation(...)",
+        "an input value",
+    ),
+    "default of another type": (lambda: with_input({"it": int}, it="x"), "In.it", "the default 'x'", "a value of Int!"),
+    "default outside the enum": (lambda: with_input({"it": Mood}, it="good"), "In.it", "the default 'good'", "Mood!"),
+    "default of an input type": (lambda: with_input({"it": RowInput}, it={}), "In.it", "the default {}", "RowInput!"),
+}
+ENUMS: dict[str, Case] = {
+    "number": (lambda: with_enum(A=1), "Made.A", "the value 1", "the text that the database holds"),
+    "reserved": (lambda: with_enum(true="yes"), "Made.true", "the name true", "reserves it"),
+    "empty": (lambda: with_enum(), "Made", "no member", "at least one"),
+    "alias": (lambda: with_enum(A="x", B="x"), "Made.B", "'x' again", "a value of its own"),
+}
+QUERIES: dict[str, Case] = {
+    "body": (lambda: query(_with_body), "_with_body", "a function body", "only a docstring"),
+    "raise": (lambda: query(_raising), "_raising", "a function body", "only a docstring"),
+    "no return": (lambda: query(_without_return), "_without_return", "no return annotation", "-> list[T]"),
+    "no annotation": (lambda: query(_without_annotation), "_without_annotation(id)", "no annotation", "a scalar"),
+    "starred": (lambda: query(_starred), "_starred(ids)", "variadic positional", "a named parameter"),
+    "unknown name": (lambda: query(_unknown_name), "_unknown_name -> ...", "'Nowhere'", "a name of its module"),
+    "scalar": (lambda: with_query(str), "Query.it", "the return type String!", "a type with sql_source"),
+    "embedded type": (lambda: with_query(Inner), "Query.it", "the return type Inner!", "a type with sql_source"),
+    "nullable rows": (lambda: with_query(list[Row | None]), "Query.it", "the type [Row]!", "list[T]"),
+    "None": (lambda: with_query(None), "it -> ...", "NoneType", "a scalar"),
+    "unknown field": (lambda: with_query(list[Row], nme=str), "Query.it(nme)", "no field of Row named 'nme'", "name"),
+    "relation as argument": (lambda: with_query(list[Row], rows=str), "Query.it(rows)", "named 'rows'", "a field"),
+    "list as argument": (lambda: with_query(list[Row], tags=list[str]), "Query.it(tags)", "[String!]!", "one value"),
+    "list field": (lambda: with_query(list[Row], tags=str), "Query.it(tags)", "String!", "the type of Row.tags"),
+    "other type": (lambda: with_query(list[Row], name=int), "Query.it(name)", "Int!", "the type of Row.name"),
+    "other type than the enum": (lambda: with_query(list[Row], mood=str), "Query.it(mood)", "String!", "Row.mood"),
+    "output type": (lambda: with_query(list[Row], inner=Inner), "Query.it(inner)", "the output type Inner", "an input"),
+    "JSON": (lambda: with_query(list[Row], extra=JSON), "Query.it(extra)", "the type JSON!", "can be filtered"),
+    "page argument": (lambda: with_query(list[Row], limit=int), "Query.it(limit)", "the argument limit", "another"),
+    "order argument": (lambda: with_query(list[Row], order_by=str), "Query.it(orderBy)", "argument orderBy", "another"),
+    "default": (lambda: with_query(list[Row], name=(str, 3)), "it(name)", "the default 3", "a value of String!"),
+    "inside an input": (
+        lambda: with_query(list[Row], row=fraiseql.input(type("In", (), {"__annotations__": {"nme": str}}))),
+        "Query.it(row).nme",
+        "no field of Row named 'nme'",
+        "the name of a field",
+    ),
+    "input that holds itself": (
+        lambda: with_query(list[Row], row=_recursive()),
+        "Query.it(row).it",
+        "Recursive inside itself",
+        "fields to compare",
+    ),
+}
+
+
+def _recursive() -> Any:
+    made = type("Recursive", (), {"__annotations__": {"name": str}})
+    made.__annotations__["it"] = made | None
+    return fraiseql.input(made)
+
+
+_ALL = {
+    f"{group}: {name}": case
+    for group, cases in {
+        "decorator": DECORATORS,
+        "schema": SCHEMAS,
+        "name": NAMES,
+        "field": FIELDS,
+        "relation": RELATIONS,
+        "input": INPUTS,
+        "enum": ENUMS,
+        "query": QUERIES,
+    }.items()
+    for name, case in cases.items()
+}
+
+
+@pytest.mark.parametrize(("declare", "where", "found", "expected"), _ALL.values(), ids=_ALL.keys())
+def test_mistake(declare: Callable[[], Any], where: str, found: str, expected: str) -> None:
+    with pytest.raises(SchemaError) as caught:
+        declare()
+    assert caught.value.where == where
+    assert found in caught.value.found
+    assert expected in caught.value.expected
+    assert str(caught.value) == f"{where}: found {caught.value.found}; expected {caught.value.expected}"
