@@ -12,10 +12,12 @@ from typing import Annotated, Any, ClassVar, Optional
 from uuid import UUID
 
 import pytest
+from graphql import validate_schema
 
 import fraiseql
 from fraiseql import ID, JSON
 from fraiseql.pipeline import print_sdl
+from fraiseql.pipeline.graphql_schema import build_graphql_schema
 from fraiseql.schema.model import ObjectType, Relation, SchemaModel, Source
 
 
@@ -344,6 +346,16 @@ def test_inputs_as_arguments_and_their_defaults() -> None:
         "}"
     ) in sdl
     assert "    which: BookInput!\n    pageCount: Int\n    colour: Colour! = DARK_BLUE\n    where: Paper" in sdl
+
+
+def test_graphql_core_accepts_what_we_do() -> None:
+    @fraiseql.input
+    class Tree:
+        below: Tree | None
+        beside: list[Tree]
+
+    schema = fraiseql.Schema(types=[Tree], queries=[books, paperbacks])
+    assert validate_schema(build_graphql_schema(schema.model)) == []
 
 
 def test_single_objects_have_no_page() -> None:

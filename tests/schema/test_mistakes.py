@@ -329,6 +329,8 @@ INPUTS: dict[str, Case] = {
         "relation(...)",
         "an input value",
     ),
+    "holds itself": (lambda: _endless("A"), "A.it", "the type A!, which leads back", "`| None`"),
+    "hold one another": (lambda: _endless("A", "B", "C"), "C.it", "the type A!, which leads back", "`| None`"),
     "default of another type": (lambda: with_input({"it": int}, it="x"), "In.it", "the default 'x'", "a value of Int!"),
     "default outside the enum": (lambda: with_input({"it": Mood}, it="good"), "In.it", "the default 'good'", "Mood!"),
     "default of an input type": (lambda: with_input({"it": RowInput}, it={}), "In.it", "the default {}", "RowInput!"),
@@ -374,6 +376,14 @@ QUERIES: dict[str, Case] = {
         "fields to compare",
     ),
 }
+
+
+def _endless(*names: str) -> fraiseql.Schema:
+    """Input types that must hold one another in a ring."""
+    made = [fraiseql.input(type(name, (), {"__annotations__": {"it": str}})) for name in names]
+    for index, cls in enumerate(made):
+        cls.__annotations__["it"] = made[(index + 1) % len(made)]
+    return fraiseql.Schema(types=made, queries=[rows])
 
 
 def _recursive() -> Any:

@@ -35,6 +35,7 @@ def check_model(model: SchemaModel) -> None:
         elif isinstance(named, InputType):
             for entry in named.fields.values():
                 _check_input(model, entry, f"{named.name}.{entry.name}")
+            _check_finite(model, named, named, ())
     for query in model.queries.values():
         _check_query(model, query)
 
@@ -121,6 +122,20 @@ def _check_input(model: SchemaModel, entry: InputField, where: str) -> None:
     named = model.types[entry.type.named]
     if isinstance(named, ObjectType):
         raise SchemaError(where, found=f"the output type {named.name}", expected="a scalar, an enum or an input type")
+
+
+def _check_finite(model: SchemaModel, root: InputType, named: InputType, seen: tuple[str, ...]) -> None:
+    """GraphQL §3.10: an input object that must hold itself could never be written."""
+    for entry in named.fields.values():
+        below = model.types[entry.type.named]
+        if entry.type.nullable or entry.type.item is not None or not isinstance(below, InputType):
+            continue
+        if below is root:
+            raise SchemaError(
+                f"{named.name}.{entry.name}", found=f"the type {entry.type}, which leads back", expected="`| None`"
+            )
+        if below.name not in seen:
+            _check_finite(model, root, below, (*seen, below.name))
 
 
 def _check_filter(
