@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 
 from fraiseql import __version__
 from fraiseql.cli import commands
+from fraiseql.cli.serving import RUNTIMES
+from fraiseql.cli.settings import add_settings
 from fraiseql.cli.target import Target, parse_target
 
 __all__ = ["build_parser"]
@@ -25,9 +27,26 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="fraiseql", description="GraphQL over PostgreSQL.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"fraiseql {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="command", required=True)
+    _add_serve(subparsers)
+    _add_demo(subparsers)
     _add_sql(subparsers)
     _add_schema(subparsers)
     return parser
+
+
+def _add_serve(subparsers: Any) -> None:
+    command = _add_command(subparsers, "serve", commands.serve, "serve a schema over HTTP")
+    _add_target(command)
+    _add_runtime(command)
+    add_settings(command)
+
+
+def _add_demo(subparsers: Any) -> None:
+    text = "serve a sample blog from a PostgreSQL of its own"
+    command = _add_command(subparsers, "demo", commands.demo, text)
+    _add_runtime(command)
+    command.add_argument("--temp-dir", metavar="PATH", help="where the database's temporary folder is made")
+    add_settings(command, ("host", "port"))
 
 
 def _add_sql(subparsers: Any) -> None:
@@ -56,6 +75,10 @@ def _add_target(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "target", metavar="module:schema", type=_target, help="where the fraiseql.Schema is: app:schema"
     )
+
+
+def _add_runtime(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--runtime", choices=RUNTIMES, default=RUNTIMES[0], help="the event loop (default asyncio)")
 
 
 def _target(text: str) -> Target:

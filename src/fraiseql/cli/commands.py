@@ -1,4 +1,4 @@
-"""The commands that need no server: the SQL of a query, and the schema as text."""
+"""What each command runs. What only one of them needs is imported by it alone."""
 
 from __future__ import annotations
 
@@ -6,19 +6,33 @@ import argparse
 import json
 import sys
 
+from fraiseql.cli.serving import run_server
+from fraiseql.cli.settings import read_config
 from fraiseql.cli.target import load_schema
 
-__all__ = ["print_schema", "print_sql"]
+__all__ = ["demo", "print_schema", "print_sql", "serve"]
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Serve a schema until a signal ends it."""
+    run_server(load_schema(options.target), read_config(options), options.runtime)
+    return 0
+
+
+def demo(options: argparse.Namespace) -> int:
+    """Serve the sample blog until a signal ends it."""
+    from fraiseql.cli.demo.command import demo
+
+    return demo(options)
 
 
 def print_sql(options: argparse.Namespace) -> int:
     """Print the one statement that serves a query, and its parameters; no database is asked."""
-    from fraiseql.limits import QueryLimits
     from fraiseql.pipeline import Pipeline
 
-    schema = load_schema(options.target)
+    schema, limits = load_schema(options.target), read_config(options).query_limits
     document = sys.stdin.read() if options.query == "-" else options.query
-    explanation = Pipeline(schema, QueryLimits()).explain(
+    explanation = Pipeline(schema, limits).explain(
         document, variables=options.variables, operation_name=options.operation
     )
     print(explanation.sql)

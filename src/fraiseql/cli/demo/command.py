@@ -1,0 +1,117 @@
+"""`fraiseql demo`: a PostgreSQL of its own, the sample blog in it, and a server before it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import textwrap
+from types import FrameType, TracebackType
+from typing import Any
+
+import anyio
+import psycopg
+
+from fraiseql.cli.demo.database import load
+from fraiseql.cli.demo.schema import schema
+from fraiseql.cli.serving import run_server
+from fraiseql.cli.settings import read_config
+from fraiseql.errors import StartupError
+from fraiseql.runtimes.anyio import FraiseQLApp
+from fraiseql.runtimes.anyio.transport import listen
+from fraiseql.runtimes.config import FraiseQLConfig
+from fraiseql.testing.embedded import EmbeddedPostgres
+
+__all__ = ["demo"]
+
+_QUERY = "{ users(limit: 3, orderBy: [{karma: DESC}]) { name posts(limit: 2) { title comments(limit: 1) { body } } } }"
+
+
+def demo(options: argparse.Namespace) -> int:
+    """Run the demo until a signal ends it; nothing of it is left then."""
+    log_level = os.environ.get("FRAISEQL_LOG_LEVEL", "warning")
+    config = read_config(options, log_level=log_level)
+    anyio.run(_check_port, config)
+    with _StopSignals() as stop:
+        print("Starting PostgreSQL with 1,000 users, 10,000 posts and 20,000 comments ...", flush=True)
+        with EmbeddedPostgres(options.temp_dir) as postgres:
+            if not stop.requested:
+                _fill(postgres.conninfo)
+            if not stop.requested:
+                _serve(read_config(options, log_level=log_level, database_url=postgres.conninfo), options, stop)
+    return 0
+
+
+async def _check_port(config: FraiseQLConfig) -> None:
+    """Raise StartupError where the server will not be able to listen, before anything slow is done."""
+    for listener in await listen(config.host, config.port):
+        listener.close()
+
+
+def _fill(conninfo: str) -> None:
+    try:
+        load(conninfo)
+    except psycopg.Error as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise StartupError(f"the sample blog could not be loaded: {reason}") from error
+
+
+def _serve(config: FraiseQLConfig, options: argparse.Namespace, stop: _StopSignals) -> None:
+    try:
+        run_server(schema, config, options.runtime, task_status=_Announcement(stop))
+    finally:
+        stop.watch()  # the server has put other handlers in place, and reset them
+
+
+class _StopSignals:
+    """Remembers a signal that ends the demo, so that no step is cut in the middle and every folder is removed.
+
+    While the server runs it takes SIGINT and SIGTERM itself.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> _StopSignals:
+        self._before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        self.watch()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def watch(self) -> None:
+        for number in self._before:
+            signal.signal(number, self._received)
+
+    def _received(self, number: int, frame: FrameType | None) -> None:
+        self.requested = True
+        if number == signal.SIGHUP:  # the terminal was closed: the server, where it runs, knows SIGTERM only
+            signal.raise_signal(signal.SIGTERM)
+
+
+class _Announcement:
+    """Told by the server that it serves; tells the user."""
+
+    def __init__(self, stop: _StopSignals) -> None:
+        self._stop = stop
+
+    def started(self, value: FraiseQLApp | None = None) -> None:
+        if self._stop.requested or value is None:
+            signal.raise_signal(signal.SIGTERM)  # came too early for the server to see
+            return
+        body = json.dumps({"query": _QUERY}, separators=(",", ":"))
+        text = f"""
+            Serving {value.url}
+
+            Ask it something, in another terminal:
+
+              curl -s {value.url} -H 'Content-Type: application/json' -d '{body}'
+
+            Ctrl-C stops the server and removes its database."""
+        print(textwrap.dedent(text).lstrip("\n"), flush=True)
