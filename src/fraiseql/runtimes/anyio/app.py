@@ -1,0 +1,219 @@
+"""The application: a schema, a database and a port, started and stopped from anywhere on one event loop."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import secrets
+import socket
+from types import TracebackType
+
+import anyio
+
+from fraiseql.errors import ConfigurationError, DatabaseError, StartupError
+from fraiseql.observations import InternalErrorMasked, Observer
+from fraiseql.pipeline import Pipeline
+from fraiseql.runtimes.anyio.background import Background
+from fraiseql.runtimes.anyio.connection import ClientConnection
+from fraiseql.runtimes.anyio.database import Database
+from fraiseql.runtimes.anyio.transport import ClientSocket, accept, listen
+from fraiseql.runtimes.config import FraiseQLConfig
+from fraiseql.runtimes.dates import HttpDate
+from fraiseql.runtimes.logs import log_observation
+from fraiseql.schema import Schema
+from fraiseql.session import HttpSession
+
+__all__ = ["FraiseQLApp"]
+
+
+class FraiseQLApp:
+    """A GraphQL server.
+
+    `start` and `shutdown` may be called from different tasks; `async with app:` does both. Nothing of it belongs to the
+    caller's cancel scopes: it serves until `shutdown`.
+
+    Args:
+        schema: what to serve.
+        database_url: goes before that of the settings.
+        config: the settings; their defaults without.
+        observe: is told what happens; by default, it is logged under the logger `fraiseql`.
+
+    Raises:
+        ConfigurationError: there is no database_url, or libpq cannot read it.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        database_url: str | None = None,
+        config: FraiseQLConfig | None = None,
+        *,
+        observe: Observer = log_observation,
+    ) -> None:
+        self._config = config or FraiseQLConfig()
+        url = database_url if database_url is not None else self._config.database_url
+        if url is None:
+            raise ConfigurationError(
+                "database_url is not set: give it as an argument, or in the environment as FRAISEQL_DATABASE_URL"
+            )
+        self._observe = observe
+        self._pipeline = Pipeline(schema, self._config.query_limits)
+        self._database = Database(url, self._config.pool_limits, observe)
+        self._http_limits = self._config.http_limits
+        self._date = HttpDate()
+        self._ids = itertools.count(1)
+        self._prefix = secrets.token_hex(4)  # so that the ids of two processes differ
+        self._background = Background()
+        self._listeners: list[socket.socket] = []
+        self._connections: set[ClientConnection] = set()
+        self._fewer = anyio.Event()  # set, and replaced, when a client leaves
+        self._started = False
+        self._stopped: anyio.Event | None = None
+        self._addresses: list[tuple[str, int]] = []
+
+    @property
+    def is_running(self) -> bool:
+        """Whether clients are served: from the end of `start` to the beginning of `shutdown`."""
+        return bool(self._listeners) and self._background.is_running
+
+    @property
+    def active_connections(self) -> int:
+        """How many clients are connected."""
+        return len(self._connections)
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """The addresses and ports that are listened on; empty before `start`."""
+        return list(self._addresses)
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on, also where port 0 was asked for."""
+        return self._addresses[0][1] if self._addresses else self._config.port
+
+    @property
+    def url(self) -> str:
+        """Where GraphQL is served."""
+        host = self._config.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/graphql"
+
+    @property
+    def database(self) -> Database:
+        """The connections to the database."""
+        return self._database
+
+    async def start(self) -> None:
+        """Listen, connect to the database, and serve; returns once requests are answered.
+
+        Raises:
+            StartupError: the port cannot be used, or the database cannot be reached (see `wait_for_database`).
+        """
+        if self._started:
+            raise StartupError("this app was started already; make another one")
+        self._started = True
+        try:
+            listeners = await listen(self._config.host, self._config.port)
+            self._listeners = listeners
+            self._addresses = [listener.getsockname()[:2] for listener in listeners]
+            await self._database.start()
+            if not self._config.wait_for_database:
+                await self._check_database()
+            await self._background.start()
+            for listener in listeners:
+                self._background.start_soon(self._accept, listener, name="fraiseql accept")
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self.shutdown(grace=0)
+            raise
+
+    async def shutdown(self, grace: float | None = None) -> None:
+        """Stop: accept nobody, let running requests finish, cancel the rest, close the database connections.
+
+        Does nothing on an app that was not started; called a second time, it waits for the first.
+
+        Args:
+            grace: seconds for running requests; that of the settings by default. Cancelled, this is over at once.
+        """
+        if not self._started:
+            return
+        if self._stopped is not None:
+            await self._stopped.wait()
+            return
+        self._stopped = anyio.Event()
+        try:
+            self._close_listeners()
+            with anyio.move_on_after(self._config.shutdown_grace if grace is None else grace):
+                await self._drain()
+        finally:
+            try:
+                with anyio.CancelScope(shield=True):  # each step is bounded
+                    await self._background.stop()
+                    with anyio.move_on_after(self._config.pool_recovery_timeout):
+                        await self._database.aclose()
+            finally:
+                self._stopped.set()
+
+    async def __aenter__(self) -> FraiseQLApp:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.shutdown()
+
+    async def _check_database(self) -> None:
+        try:
+            await self._database.check()
+        except DatabaseError as error:
+            place = self._database.description
+            raise StartupError(f"cannot connect to the database at {place}: {error}") from error
+
+    async def _accept(self, listener: socket.socket) -> None:
+        while True:
+            while len(self._connections) >= self._config.max_connections:
+                await self._fewer.wait()
+            client = await accept(listener)
+            if client is None:
+                return
+            connection = self._connect(client)
+            self._connections.add(connection)
+            self._background.start_soon(self._serve, connection, name="fraiseql client")
+
+    def _connect(self, client: ClientSocket) -> ClientConnection:
+        connection_id = f"{self._prefix}-{next(self._ids)}"
+        return ClientConnection(
+            client,
+            HttpSession(self._pipeline, self._http_limits, connection_id, self._observe),
+            perform=self._database.perform,
+            date=self._date,
+            connection_id=connection_id,
+            write_timeout=self._http_limits.write_timeout,
+            observe=self._observe,
+        )
+
+    async def _serve(self, connection: ClientConnection) -> None:
+        """Serve one client; whatever goes wrong with it is no concern of the others."""
+        try:
+            await connection.run()
+        except Exception as error:
+            self._observe(InternalErrorMasked(connection.connection_id, error))
+        finally:
+            self._connections.discard(connection)
+            self._fewer.set()
+            self._fewer = anyio.Event()
+
+    async def _drain(self) -> None:
+        if not self._background.is_running:
+            return
+        for connection in list(self._connections):
+            self._background.start_soon(connection.drain, name="fraiseql drain")
+        while self._connections:
+            await self._fewer.wait()
+
+    def _close_listeners(self) -> None:
+        for listener in self._listeners:
+            with contextlib.suppress(OSError):
+                anyio.notify_closing(listener)
+                listener.close()
+        self._listeners = []

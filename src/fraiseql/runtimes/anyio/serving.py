@@ -1,0 +1,127 @@
+"""`fraiseql.serve`, an application that runs until it is told to stop, and `fraiseql.create_fraiseql_app`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import anyio
+from anyio.abc import TaskStatus
+
+from fraiseql.runtimes.anyio.app import FraiseQLApp
+from fraiseql.runtimes.config import FraiseQLConfig
+from fraiseql.runtimes.logs import configure_logging, logger
+from fraiseql.schema import Schema
+
+__all__ = ["create_fraiseql_app", "serve"]
+
+
+async def serve(
+    schema: Schema,
+    *,
+    config: FraiseQLConfig | None = None,
+    task_status: TaskStatus[FraiseQLApp] = anyio.TASK_STATUS_IGNORED,
+    **settings: Any,
+) -> None:
+    """Serve a schema until cancelled, or until SIGINT or SIGTERM.
+
+    The first signal lets running requests finish, the second stops at once. `anyio.run(fraiseql.serve, schema)` is all
+    that a program needs, with `FRAISEQL_DATABASE_URL` in the environment; `await group.start(fraiseql.serve, schema)`
+    returns the running FraiseQLApp.
+
+    Args:
+        schema: what to serve.
+        config: the settings; by default those of the environment.
+        task_status: for `TaskGroup.start`.
+        settings: single settings by name, which go before the environment.
+
+    Raises:
+        ConfigurationError: a setting is unknown, wrong or missing.
+        StartupError: the port cannot be used, or the database cannot be reached.
+    """
+    if config is None or settings:
+        config = _configure(config, settings)
+    configure_logging(config.log_level)
+    app = FraiseQLApp(schema, config=config)
+    with _receive_signals() as signals:
+        try:
+            if not await _unless_signalled(signals, app.start):
+                return
+            logger.info("serving %s", app.url)
+            task_status.started(app)
+            await anext(signals)
+            logger.info("stopping once running requests are finished; a second signal stops at once")
+            await _unless_signalled(signals, app.shutdown)
+        finally:
+            with anyio.CancelScope(shield=True):  # each step of it is bounded
+                await app.shutdown(grace=0)
+
+
+def create_fraiseql_app(
+    *, schema: Schema, database_url: str | None = None, config: FraiseQLConfig | None = None, **settings: Any
+) -> FraiseQLApp:
+    """Make a server to be started and stopped by a program of one's own.
+
+    Args:
+        schema: what to serve.
+        database_url: goes before that of the settings.
+        config: the settings; by default those of the environment.
+        settings: single settings by name, which go before both.
+
+    Raises:
+        ConfigurationError: a setting is unknown, wrong or missing.
+    """
+    return FraiseQLApp(schema, database_url, _configure(config, settings))
+
+
+def _configure(config: FraiseQLConfig | None, settings: dict[str, Any]) -> FraiseQLConfig:
+    """Single settings over a configuration, or over that of the environment where there is none."""
+    if config is None:
+        return FraiseQLConfig.from_environment(os.environ, **settings)
+    given = {setting.name: getattr(config, setting.name) for setting in FraiseQLConfig.settings()}
+    return FraiseQLConfig.from_environment({}, **{**given, **settings})
+
+
+class _NoSignals:
+    """Signals where none can be received."""
+
+    def __aiter__(self) -> AsyncIterator[signal.Signals]:
+        return self
+
+    async def __anext__(self) -> signal.Signals:
+        await anyio.sleep_forever()
+        raise StopAsyncIteration
+
+
+def _receive_signals() -> AbstractContextManager[AsyncIterator[signal.Signals]]:
+    """The signals that ask to stop; only the main thread gets any."""
+    if threading.current_thread() is not threading.main_thread():
+        return nullcontext(_NoSignals())
+    return anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM)
+
+
+async def _unless_signalled(signals: AsyncIterator[signal.Signals], function: Callable[[], Awaitable[None]]) -> bool:
+    """Run a function, cancelled by the next signal; gives whether it came to its end, and raises what it raises."""
+    error: Exception | None = None
+    finished = False
+
+    async def run() -> None:
+        nonlocal error, finished
+        try:
+            await function()
+            finished = True
+        except Exception as raised:  # kept out of an exception group
+            error = raised
+        group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(run)
+        await anext(signals)
+        group.cancel_scope.cancel()
+    if error is not None:
+        raise error
+    return finished

@@ -1,0 +1,259 @@
+"""Every setting, in one place: as an argument, as a `FRAISEQL_*` variable and as an option of the command line.
+
+A setting has one name: `pool_max_size` is the argument `pool_max_size=20`, the variable `FRAISEQL_POOL_MAX_SIZE` and
+the option `--pool-max-size`. Those that begin with `http_`, `query_` and `pool_` are the limits of HttpLimits,
+QueryLimits and PoolLimits, with their defaults.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from fraiseql.errors import ConfigurationError
+from fraiseql.limits import HttpLimits, PoolLimits, QueryLimits
+
+__all__ = ["FraiseQLConfig", "Setting"]
+
+_PREFIX = "FRAISEQL_"
+_LEVELS = ("debug", "info", "warning", "error", "critical")
+_WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+_KINDS = {"str": str, "int": int, "float": float, "bool": bool}
+_WANTED = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+
+_Limits = TypeVar("_Limits", HttpLimits, QueryLimits, PoolLimits)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting as documentation and command lines need it.
+
+    Attributes:
+        name: the argument's name, with underscores.
+        kind: str, int, float or bool.
+        default: its value where nothing is given; None for none.
+        help: one line.
+        minimum: the smallest value allowed; None where every text or both of true and false are.
+        maximum: the largest value allowed.
+        choices: the only values allowed, where there are only some.
+    """
+
+    name: str
+    kind: type
+    default: Any
+    help: str
+    minimum: float | None
+    maximum: float | None
+    choices: tuple[str, ...]
+
+    @property
+    def variable(self) -> str:
+        """The environment variable's name."""
+        return _PREFIX + self.name.upper()
+
+    @property
+    def option(self) -> str:
+        """The command line's option."""
+        return "--" + self.name.replace("_", "-")
+
+    def parse(self, text: str) -> Any:
+        """Read a value from text; raises ValueError with what was expected."""
+        try:
+            value = _WORDS[text.strip().lower()] if self.kind is bool else self.kind(text)
+        except (ValueError, KeyError):
+            raise ValueError(self.expected) from None
+        self.check(value)
+        return value
+
+    def check(self, value: Any) -> None:
+        """Raise ValueError, with what was expected, unless this is a value of the setting."""
+        if value is None and self.default is None:
+            return
+        # In Python a bool is an int; in a setting it is a mistake.
+        allowed = (int, float) if self.kind is float else (self.kind,)
+        if not isinstance(value, allowed) or (isinstance(value, bool) and self.kind is not bool):
+            raise ValueError(self.expected)
+        if (self.choices and value not in self.choices) or value == "" or not self._in_range(value):
+            raise ValueError(self.expected)
+
+    def _in_range(self, value: Any) -> bool:
+        """NaN is in no range."""
+        return (self.minimum is None or value >= self.minimum) and (self.maximum is None or value <= self.maximum)
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, in words."""
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        wanted = _WANTED[self.kind]
+        if self.minimum is None:
+            return wanted
+        return f"{wanted} of at least {self.minimum:g}" + (
+            "" if self.maximum is None else f" and at most {self.maximum:g}"
+        )
+
+
+def _setting(
+    default: Any,
+    help: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    return field(default=default, metadata={"help": help, "range": (minimum, maximum), "choices": choices})
+
+
+def _limit(limits: type[_Limits], name: str, help: str, *, minimum: float | None = None) -> Any:
+    """A field of one of the limits; times and sizes of zero would let nothing through, so they begin above it."""
+    default = next(item.default for item in dataclasses.fields(limits) if item.name == name)
+    least = minimum if minimum is not None else (0.001 if isinstance(default, float) else 1)
+    most = 86_400.0 if isinstance(default, float) else None
+    metadata = {"help": help, "range": (least, most), "choices": (), "limit": (limits, name)}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FraiseQLConfig:
+    """The settings of a server; sizes in bytes, times in seconds.
+
+    Raises:
+        ConfigurationError: a value is of another type or out of range; the message names the setting.
+    """
+
+    database_url: str | None = _setting(None, "PostgreSQL's connection string or URI, as libpq reads it")
+    host: str = _setting("127.0.0.1", "the name or address to listen on; 0.0.0.0 or :: for all")
+    port: int = _setting(8000, "the port to listen on; 0 for any free one", minimum=0, maximum=65_535)
+    max_connections: int = _setting(1_000, "clients connected at once; further ones wait to be accepted", minimum=1)
+    wait_for_database: bool = _setting(False, "start although the database cannot be reached")
+    shutdown_grace: float = _setting(10.0, "for requests to finish when the server stops", minimum=0, maximum=86_400)
+    log_level: str = _setting("info", "how much is logged", choices=_LEVELS)
+
+    http_max_head: int = _limit(HttpLimits, "max_head", "a request's line and header fields")
+    http_max_target: int = _limit(HttpLimits, "max_target", "a request's target, its query string included")
+    http_max_fields: int = _limit(HttpLimits, "max_fields", "how many header fields")
+    http_max_body: int = _limit(HttpLimits, "max_body", "a request's body")
+    http_max_chunk_extensions: int = _limit(
+        HttpLimits, "max_chunk_extensions", "chunk extensions of one body", minimum=0
+    )
+    http_max_chunk_size_digits: int = _limit(HttpLimits, "max_chunk_size_digits", "digits of a chunk's size")
+    http_max_trailers: int = _limit(HttpLimits, "max_trailers", "the fields after a body", minimum=0)
+    http_max_blank_lines: int = _limit(HttpLimits, "max_blank_lines", "blank lines before a request", minimum=0)
+    http_max_pipelined: int = _limit(HttpLimits, "max_pipelined", "further requests kept while one is answered")
+    http_head_timeout: float = _limit(HttpLimits, "head_timeout", "for a request's head to arrive")
+    http_body_timeout: float = _limit(HttpLimits, "body_timeout", "for a request's body to arrive")
+    http_idle_timeout: float = _limit(HttpLimits, "idle_timeout", "between two requests of a connection")
+    http_write_timeout: float = _limit(HttpLimits, "write_timeout", "for a client that reads nothing of its answer")
+
+    query_max_tokens: int = _limit(QueryLimits, "max_tokens", "tokens of a document")
+    query_max_depth: int = _limit(QueryLimits, "max_depth", "levels of nested fields")
+    query_max_fields: int = _limit(QueryLimits, "max_fields", "fields of an operation, fragments expanded")
+    query_max_root_fields: int = _limit(QueryLimits, "max_root_fields", "fields at the root of an operation")
+    query_max_input_depth: int = _limit(
+        QueryLimits, "max_input_depth", "levels of nested objects and lists in variables"
+    )
+    query_max_parameters: int = _limit(QueryLimits, "max_parameters", "parameters of the statement")
+    query_default_page_size: int = _limit(QueryLimits, "default_page_size", "rows of a list without a limit")
+    query_max_page_size: int = _limit(QueryLimits, "max_page_size", "the largest limit of a list")
+    query_request_timeout: float = _limit(QueryLimits, "request_timeout", "from a complete request to its answer")
+    query_max_cached_documents: int = _limit(QueryLimits, "max_cached_documents", "documents kept parsed and planned")
+    query_max_cached_statements: int = _limit(QueryLimits, "max_cached_statements", "statements kept per operation")
+
+    pool_max_size: int = _limit(PoolLimits, "max_size", "connections to the database")
+    pool_max_waiting: int = _limit(PoolLimits, "max_waiting", "requests that wait for one of them")
+    pool_acquire_timeout: float = _limit(PoolLimits, "acquire_timeout", "for a request to wait for one of them")
+    pool_connect_timeout: float = _limit(PoolLimits, "connect_timeout", "for one attempt to connect")
+    pool_max_idle: float = _limit(PoolLimits, "max_idle", "after which an unused connection is closed")
+    pool_max_lifetime: float = _limit(PoolLimits, "max_lifetime", "after which a connection is replaced")
+    pool_backoff_initial: float = _limit(
+        PoolLimits, "backoff_initial", "before connecting is tried again, doubled each time"
+    )
+    pool_backoff_max: float = _limit(PoolLimits, "backoff_max", "the most that this grows to")
+    pool_recovery_timeout: float = _limit(PoolLimits, "recovery_timeout", "for the clean end of a cancelled statement")
+    pool_max_prepared: int = _limit(
+        PoolLimits, "max_prepared", "statements kept prepared per connection; 0 for none", minimum=0
+    )
+
+    def __post_init__(self) -> None:
+        for setting in self.settings():
+            value = getattr(self, setting.name)
+            try:
+                setting.check(value)
+            except ValueError as error:
+                raise ConfigurationError(f"{setting.name} is {_shown(setting, value)}; expected {error}") from None
+
+    @classmethod
+    def settings(cls) -> tuple[Setting, ...]:
+        """All settings, in the order of the documentation."""
+        return tuple(_describe(item) for item in dataclasses.fields(cls))
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str], **overrides: Any) -> FraiseQLConfig:
+        """The settings that the environment gives.
+
+        Args:
+            environ: as `os.environ`; of it, what begins with `FRAISEQL_`.
+            overrides: settings by name, which go before the environment; None stands for not given.
+
+        Raises:
+            ConfigurationError: a variable or an override is not a setting, or its value is wrong; the message names it.
+        """
+        settings = {setting.name: setting for setting in cls.settings()}
+        values: dict[str, Any] = {}
+        for variable in sorted(name for name in environ if name.startswith(_PREFIX)):
+            setting = settings.get(variable.removeprefix(_PREFIX).lower())
+            if setting is None or setting.variable != variable:
+                raise ConfigurationError(_unknown(variable, [known.variable for known in settings.values()]))
+            try:
+                values[setting.name] = setting.parse(environ[variable])
+            except ValueError as error:
+                shown = _shown(setting, environ[variable])
+                raise ConfigurationError(f"{variable} is {shown}; expected {error}") from None
+        for name, value in overrides.items():
+            if name not in settings:
+                raise ConfigurationError(_unknown(name, list(settings)))
+            if value is not None:
+                values[name] = value
+        return cls(**values)
+
+    @property
+    def http_limits(self) -> HttpLimits:
+        """The settings that begin with `http_`."""
+        return self._limits(HttpLimits)
+
+    @property
+    def query_limits(self) -> QueryLimits:
+        """The settings that begin with `query_`."""
+        return self._limits(QueryLimits)
+
+    @property
+    def pool_limits(self) -> PoolLimits:
+        """The settings that begin with `pool_`."""
+        return self._limits(PoolLimits)
+
+    def _limits(self, limits: type[_Limits]) -> _Limits:
+        values = {}
+        for item in dataclasses.fields(self):
+            owner, name = item.metadata.get("limit", (None, ""))
+            if owner is limits:
+                values[name] = getattr(self, item.name)
+        return limits(**values)
+
+
+def _describe(item: dataclasses.Field[Any]) -> Setting:
+    kind = _KINDS[str(item.type).removesuffix(" | None")]
+    minimum, maximum = item.metadata["range"]
+    return Setting(item.name, kind, item.default, item.metadata["help"], minimum, maximum, item.metadata["choices"])
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _shown(setting: Setting, value: Any) -> str:
+    """The value, unless it may hold a password."""
+    return "not valid" if setting.name == "database_url" else repr(value)

@@ -1,0 +1,79 @@
+"""Turns observations into records of the standard library's logging, under the logger `fraiseql`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from fraiseql.observations import (
+    ConnectionLost,
+    ConnectionOpened,
+    InternalErrorMasked,
+    Observation,
+    ReconnectFailed,
+    RequestCompleted,
+    RequestRefused,
+)
+
+__all__ = ["configure_logging", "log_observation", "logger"]
+
+logger = logging.getLogger("fraiseql")
+
+
+def log_observation(observation: Observation) -> None:
+    """Log one observation; its fields are attributes of the record where they are of use to a formatter."""
+    _LOGGERS[type(observation)](observation)
+
+
+def configure_logging(level: str) -> None:
+    """Write our records to stderr, where nobody has said yet what shall become of them.
+
+    Args:
+        level: `debug`, `info`, `warning`, `error` or `critical`.
+    """
+    if logger.handlers or logging.getLogger().handlers:
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(level.upper())
+
+
+def _completed(seen: RequestCompleted) -> None:
+    if logger.isEnabledFor(logging.INFO):
+        milliseconds = seen.seconds * 1_000
+        extra = {"request_id": seen.request_id, "status": seen.status, "seconds": seen.seconds}
+        logger.info(
+            "%s %s %s %d in %.1f ms", seen.request_id, seen.method, seen.path, seen.status, milliseconds, extra=extra
+        )
+
+
+def _refused(seen: RequestRefused) -> None:
+    logger.info("connection %s refused with %d: %s", seen.connection_id, seen.status, seen.reason)
+
+
+def _masked(seen: InternalErrorMasked) -> None:
+    logger.error("request %s failed: %s", seen.request_id, seen.error, exc_info=seen.error)
+
+
+def _opened(seen: ConnectionOpened) -> None:
+    logger.debug("connected to PostgreSQL process %d", seen.backend_pid)
+
+
+def _lost(seen: ConnectionLost) -> None:
+    logger.warning("the connection to PostgreSQL process %d was closed: %s", seen.backend_pid, seen.reason)
+
+
+def _reconnect_failed(seen: ReconnectFailed) -> None:
+    logger.warning("PostgreSQL cannot be reached, next attempt in %.1f s: %s", seen.retry_in, seen.reason)
+
+
+_LOGGERS: dict[type[Observation], Callable[[Any], None]] = {
+    RequestCompleted: _completed,
+    RequestRefused: _refused,
+    InternalErrorMasked: _masked,
+    ConnectionOpened: _opened,
+    ConnectionLost: _lost,
+    ReconnectFailed: _reconnect_failed,
+}
