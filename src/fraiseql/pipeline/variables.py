@@ -162,8 +162,10 @@ def _enum(declared: GraphQLEnumType) -> Coercer:
     def coerce(value: Any) -> Any:
         if value is None:
             return None
-        if not isinstance(value, str) or value not in values:
-            raise _Invalid(f'Value {str(value)[:60]!r} does not exist in "{declared.name}" enum.')
+        if not isinstance(value, str):
+            raise _Invalid(f'Enum "{declared.name}" cannot represent a value that is no string.')
+        if value not in values:
+            raise _Invalid(f'Value {value[:60]!r} does not exist in "{declared.name}" enum.')
         return values[value]
 
     return coerce
@@ -206,7 +208,7 @@ class _LazyObject:
             fields = self._fields = self._compile()
         for key in value:
             if key not in fields:
-                raise _Invalid(f'Field "{key[:60]}" is not defined by type "{self._declared.name}".')
+                raise _Invalid(f'Field {key[:60]!r} is not defined by type "{self._declared.name}".')
         coerced: dict[str, Any] = {}
         for key, (coerce, required, default) in fields.items():
             if key in value:

@@ -19,6 +19,7 @@ from typing import Annotated, Any, Final
 __all__ = ["ID", "JSON", "PYTHON_SCALARS", "SCALARS", "Scalar"]
 
 _INT_MAX: Final = 2**31 - 1
+_DECIMAL: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _UUID: Final = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -53,6 +54,11 @@ def _shown(value: Any) -> str:
 def _text(value: str) -> str:
     if "\0" in value:
         raise ValueError("String and ID cannot hold the character NUL, which PostgreSQL has no place for")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"String and ID cannot hold half of a surrogate pair: {_shown(value)}") from None
     return value
 
 
@@ -110,12 +116,13 @@ def _parse_uuid(value: Any) -> str:
 def _parse_decimal(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise ValueError(f"Decimal cannot represent value: {_shown(value)}")
+    text = value if isinstance(value, str) else repr(value)
     try:
-        number = Decimal(value if isinstance(value, (str, int)) else repr(value))
-    except InvalidOperation:
+        number = Decimal(text if _DECIMAL.fullmatch(text) else "NaN")
+    except InvalidOperation:  # the exponent has some twenty digits
         number = Decimal("NaN")
     # PostgreSQL's numeric has at most 131,072 digits before the point; nothing useful is near that.
-    if not number.is_finite() or abs(number.adjusted()) > 1_000 or "_" in str(value):
+    if not number.is_finite() or abs(number.adjusted()) > 1_000:
         raise ValueError(f"Decimal cannot represent value: {_shown(value)}")
     return f"{number:f}"
 
@@ -128,6 +135,13 @@ def _iso(name: str, read: Callable[[str], dt.datetime | dt.date | dt.time]) -> C
             raise ValueError(f"{name} cannot represent value: {_shown(value)}; expected ISO 8601") from None
 
     return parse
+
+
+def _time(text: str) -> dt.time:
+    read = dt.time.fromisoformat(text)
+    if read.tzinfo is not None:  # PostgreSQL would drop the offset
+        raise ValueError
+    return read
 
 
 def _parse_json(value: Any) -> Any:
@@ -156,7 +170,7 @@ def _scalars() -> Mapping[str, Scalar]:
             "A point in time in ISO 8601; without an offset it is in UTC.",
         ),
         Scalar("Date", "date", _iso("Date", dt.date.fromisoformat), "A calendar day in ISO 8601: `2024-02-29`."),
-        Scalar("Time", "time", _iso("Time", dt.time.fromisoformat), "A time of day in ISO 8601: `13:30:00`."),
+        Scalar("Time", "time", _iso("Time", _time), "A time of day in ISO 8601, without an offset: `13:30:00`."),
         Scalar(
             "Decimal",
             "numeric",
