@@ -54,7 +54,7 @@ def running_server(runtime: str, database_url: str) -> Iterator[ServerProcess]:
     """Start a server in a process of its own, wait for its first GraphQL answer, and stop it at the end."""
     port = _free_port()
     command = [sys.executable, "-m", "fraiseql", "serve", "fraiseql.cli.demo.schema:schema"]
-    command += ["--runtime", runtime, "--port", str(port), "--database-url", database_url]
+    command += ["--runtime", runtime, "--port", str(port), "--database-url", database_url, "--log-level", "warning"]
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:

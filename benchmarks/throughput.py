@@ -40,7 +40,7 @@ def measure(setting: Setting) -> list[Figure]:
 
 
 def _load(server: ServerProcess, seconds: float) -> int:
-    """Keep every connection busy with one request at a time; the number of answers."""
+    """Keep every connection busy with one request at a time; the number of answers, all of which are waited for."""
     request, answers = request_bytes(), 0
     with ExitStack() as stack:
         selector = stack.enter_context(selectors.DefaultSelector())
@@ -49,15 +49,19 @@ def _load(server: ServerProcess, seconds: float) -> int:
             selector.register(client, selectors.EVENT_READ, bytearray())
             client.sendall(request)
         end = time.perf_counter() + seconds
-        while time.perf_counter() < end:
+        while selector.get_map():
             for key, _ in selector.select(timeout=1):
                 ready, received = key.fileobj, key.data
                 assert isinstance(ready, socket.socket)
                 received += ready.recv(65_536)
-                if _is_whole(received):
-                    received.clear()
-                    answers += 1
+                if not _is_whole(received):
+                    continue
+                received.clear()
+                answers += 1
+                if time.perf_counter() < end:
                     ready.sendall(request)
+                else:
+                    selector.unregister(ready)
     return answers
 
 
