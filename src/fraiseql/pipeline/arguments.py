@@ -23,6 +23,7 @@ from graphql import (
     ValueNode,
     VariableDefinitionNode,
     VariableNode,
+    print_ast,
     value_from_ast,
 )
 
@@ -116,6 +117,8 @@ def _null(declared: GraphQLInputType) -> Tree:
 
 def _constant(node: ValueNode, declared: GraphQLInputType) -> Any:
     value = value_from_ast(node, declared)
+    if value is Undefined:
+        raise RequestError(f"{declared} cannot represent value: {print_ast(node)[:60]}", code="BAD_USER_INPUT")
     if isinstance(declared, GraphQLEnumType):
         return value
     try:

@@ -100,11 +100,14 @@ def prepare_document(schema: GraphQLSchema, text: str, limits: QueryLimits) -> D
     if errors:
         raise Refusal(Outcome.NOT_VALID, [_validation_error(document, error) for error in errors])
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
-    operations = {
-        node.name.value if node.name else "": Operation(schema, node, fragments)
-        for node in document.definitions
-        if isinstance(node, OperationDefinitionNode) and node.operation is OperationType.QUERY
-    }
+    try:
+        operations = {
+            node.name.value if node.name else "": Operation(schema, node, fragments)
+            for node in document.definitions
+            if isinstance(node, OperationDefinitionNode) and node.operation is OperationType.QUERY
+        }
+    except RequestError as error:  # a variable's default that validation let pass
+        raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
     if not operations:
         message = "The document holds no query operation."
         raise Refusal(Outcome.OPERATION_UNKNOWN, [RequestError(message, code="OPERATION_RESOLUTION_FAILURE")])
@@ -128,7 +131,8 @@ def _too_complex(message: str) -> Refusal:
 
 
 def _validation_error(document: DocumentNode, error: GraphQLError) -> RequestError:
-    path = response_path(document, error.nodes[0]) if error.nodes else None
+    paths = (response_path(document, node) for node in error.nodes or ())
+    path = next((path for path in paths if path), None)
     return RequestError(error.message, code="GRAPHQL_VALIDATION_FAILED", path=path, locations=_locations(error))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from graphql import (
+    FloatValueNode,
     GraphQLArgument,
     GraphQLEnumType,
     GraphQLEnumValue,
@@ -20,6 +21,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLScalarType,
     GraphQLSchema,
+    IntValueNode,
     Undefined,
     ValueNode,
     print_schema,
@@ -195,14 +197,16 @@ class _Builder:
 
 
 def _scalar(scalar: Scalar) -> GraphQLScalarType:
-    def parse_value(value: Any) -> Any:
+    def parse_value(value: Any, node: ValueNode | None = None) -> Any:
         try:
             return scalar.parse(value)
         except ValueError as error:
-            raise GraphQLError(str(error)) from None
+            raise GraphQLError(str(error), node) from None
 
     def parse_literal(node: ValueNode, variables: Mapping[str, Any] | None = None) -> Any:
-        return parse_value(value_from_ast_untyped(node, dict(variables or {})))
+        if scalar.as_text and isinstance(node, (IntValueNode, FloatValueNode)):
+            return parse_value(node.value, node)  # with all its digits
+        return parse_value(value_from_ast_untyped(node, dict(variables or {})), node)
 
     return GraphQLScalarType(
         scalar.name,

@@ -56,7 +56,8 @@ class PreparedOperation:
 
     def plan(self, variables: Variables) -> Plan:
         """The plan for the values that @skip and @include read; raises Refusal."""
-        key = tuple([variables[name] for name in self.operation.conditions])
+        # One that only another operation's fragments read may be absent here.
+        key = tuple([variables.get(name) for name in self.operation.conditions])
         plan = self._plans.get(key)
         if plan is None:
             roots = plan_selection(self._model, self.operation, variables, self._limits)
