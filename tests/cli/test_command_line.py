@@ -126,6 +126,56 @@ def test_sql_is_printed_with_its_parameters(run: Run) -> None:
     assert key not in outcome.out.partition("\n-- $1")[0], "a value is never SQL text"
 
 
+def test_a_query_without_sql_says_so(run: Run) -> None:
+    assert run("sql", DEMO, "{ __typename }").out == "-- no SQL: the schema alone answers this\n"
+
+
+def test_a_limit_from_the_environment_holds_for_sql_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRAISEQL_QUERY_MAX_DEPTH", "1")
+    outcome = run("sql", DEMO, "{ users { posts { id } } }")
+    assert outcome.code == 1
+    assert "deep" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("FRAISEQL_PROT", "1", "FRAISEQL_PROT is not a setting; did you mean FRAISEQL_PORT?"),
+        ("FRAISEQL_PORT", "many", "FRAISEQL_PORT is 'many'; expected a whole number"),
+    ],
+)
+def test_a_wrong_variable_is_one_sentence(
+    run: Run, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    outcome = run("serve", DEMO)
+    assert (outcome.code, outcome.err.count("\n")) == (1, 1)
+    assert sentence in outcome.err
+
+
+def test_a_server_without_a_database_is_one_sentence(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FRAISEQL_DATABASE_URL", raising=False)
+    outcome = run("serve", DEMO)
+    assert (outcome.code, outcome.err.count("\n")) == (1, 1)
+    assert "FRAISEQL_DATABASE_URL" in outcome.err
+
+
+@pytest.mark.parametrize("runtime", ["asyncio", "trio"])
+def test_a_database_that_is_not_there_is_one_sentence(run: Run, runtime: str) -> None:
+    database = "host=/nowhere/at/all dbname=x password=hush"
+    outcome = run("serve", DEMO, "--port", "0", "--database-url", database, "--runtime", runtime)
+    assert (outcome.code, outcome.err.count("\n")) == (1, 1)
+    assert outcome.err.startswith("fraiseql: cannot connect to the database at ")
+    assert "hush" not in outcome.err
+
+
+def test_a_runtime_that_is_not_installed_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    outcome = run("serve", DEMO, "--runtime", "trio", "--database-url", "dbname=x")
+    assert outcome.code == 1
+    assert outcome.err == "fraiseql: trio is not installed; install it with: pip install 'fraiseql[trio]'\n"
+
+
 def test_sql_of_one_of_several_operations(run: Run) -> None:
     document = "query A { users { name } } query B { posts { title } }"
     outcome = run("sql", DEMO, document, "--operation", "B")

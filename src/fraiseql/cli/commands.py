@@ -35,7 +35,7 @@ def print_sql(options: argparse.Namespace) -> int:
     explanation = Pipeline(schema, limits).explain(
         document, variables=options.variables, operation_name=options.operation
     )
-    print(explanation.sql)
+    print(explanation.sql or "-- no SQL: the schema alone answers this")
     for number, value in enumerate(explanation.parameters, start=1):
         print(f"-- ${number} = {'NULL' if value is None else json.dumps(value, ensure_ascii=False)}")
     return 0
