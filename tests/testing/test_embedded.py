@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,12 +18,11 @@ from fraiseql.testing.embedded import EmbeddedPostgres
 
 
 @pytest.fixture
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that anybody may enter, as pytest's own may be root's alone."""
-    folder = tmp_path_factory.mktemp("embedded")
-    for place in (folder, *folder.parents[:2]):
-        place.chmod(place.stat().st_mode | 0o011)
-    return folder
+def root() -> Iterator[Path]:
+    """A folder that anybody may enter; pytest's own may be root's alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 def test_it_serves_restarts_and_leaves_nothing(root: Path) -> None:

@@ -1,0 +1,49 @@
+"""Observations become log records, and the client's secrets do not."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from fraiseql.observations import (
+    ConnectionLost,
+    ConnectionOpened,
+    InternalErrorMasked,
+    Observation,
+    ReconnectFailed,
+    RequestCompleted,
+    RequestRefused,
+)
+from fraiseql.runtimes.logs import configure_logging, log_observation, logger
+
+
+@pytest.mark.parametrize(
+    ("observation", "level", "text"),
+    [
+        (RequestCompleted("c-1", "POST", "/graphql", 200, 0.0125), "INFO", "c-1 POST /graphql 200 in 12.5 ms"),
+        (RequestRefused("c", 400, "no host"), "INFO", "connection c refused with 400: no host"),
+        (InternalErrorMasked("c-1", ValueError("oh")), "ERROR", "request c-1 failed: oh"),
+        (ConnectionOpened(42), "DEBUG", "connected to PostgreSQL process 42"),
+        (ConnectionLost(42, "gone"), "WARNING", "the connection to PostgreSQL process 42 was closed: gone"),
+        (ReconnectFailed("refused", 0.2), "WARNING", "PostgreSQL cannot be reached, next attempt in 0.2 s: refused"),
+    ],
+)
+def test_each_observation_is_a_record(
+    caplog: pytest.LogCaptureFixture, observation: Observation, level: str, text: str
+) -> None:
+    with caplog.at_level(logging.DEBUG, logger="fraiseql"):
+        log_observation(observation)
+    (record,) = caplog.records
+    assert (record.name, record.levelname, record.getMessage()) == ("fraiseql", level, text)
+    if isinstance(observation, InternalErrorMasked):
+        assert record.exc_info
+    if isinstance(observation, RequestCompleted):
+        assert record.__dict__["status"] == 200
+
+
+def test_who_has_configured_logging_keeps_it() -> None:
+    before = list(logger.handlers), logger.level
+    assert logging.getLogger().handlers, "pytest's own"
+    configure_logging("debug")
+    assert (list(logger.handlers), logger.level) == before
