@@ -95,7 +95,7 @@ def prepare_document(schema: GraphQLSchema, text: str, limits: QueryLimits) -> D
         document = _parse(text, limits)
         errors = validate(schema, document, max_errors=_MAX_ERRORS)
     except RecursionError:
-        # A limit on tokens cannot bound how deep they nest, and the parser and the rules recurse.
+        # A limit on tokens cannot bound how deep they nest, and the rules recurse.
         raise _too_complex("The document nests too deep.") from None
     if errors:
         raise Refusal(Outcome.NOT_VALID, [_validation_error(document, error) for error in errors])
@@ -120,6 +120,8 @@ def _parse(text: str, limits: QueryLimits) -> DocumentNode:
     except GraphQLSyntaxError as error:
         if f"more than {limits.max_tokens} tokens" in error.message:
             raise _too_complex(f"The document has more than {limits.max_tokens} tokens.") from None
+        if "nested too deeply" in error.message:  # the parser's own RecursionError
+            raise _too_complex("The document nests too deep.") from None
         raise Refusal(
             Outcome.NOT_PARSED,
             [RequestError(error.message, code="GRAPHQL_PARSE_FAILED", locations=_locations(error))],

@@ -57,13 +57,9 @@ class Pipeline:
             A program that yields at most one Fetch and returns the answer, whatever the request or the database does.
         """
         try:
-            prepared = self._prepare(request)
-            variables = prepared.coerce(request.variables)
-            plan = prepared.plan(variables)
-            if not plan.uses_sql:
+            plan, statement, parameters = self._bound(request)
+            if statement is None:
                 return plan.answer((), request.variables)
-            statement = plan.statement(variables)
-            parameters = plan.bind(statement, variables)
         except Refusal as refusal:
             return refuse(refusal.outcome, refusal.errors)
         try:
@@ -83,15 +79,26 @@ class Pipeline:
         Raises:
             Refusal: the request would not be executed; its message says why.
         """
-        prepared = self._prepare(GraphQLRequest(query, operation_name, variables or {}))
-        coerced = prepared.coerce(variables or {})
-        plan = prepared.plan(coerced)
-        if not plan.uses_sql:
+        _, statement, parameters = self._bound(GraphQLRequest(query, operation_name, variables or {}))
+        if statement is None:
             return Explanation("", ())
-        statement = plan.statement(coerced)
-        parameters = plan.bind(statement, coerced)
         texts = tuple(None if value is None else value.decode() for value in parameters)
         return Explanation(statement.statement.sql.decode(), texts)
+
+    def _bound(self, request: GraphQLRequest) -> tuple[Plan, BoundStatement | None, tuple[bytes | None, ...]]:
+        """The plan of a request, and its statement with the parameters, where it needs one; raises Refusal."""
+        try:
+            prepared = self._prepare(request)
+            variables = prepared.coerce(request.variables)
+            plan = prepared.plan(variables)
+            if not plan.uses_sql:
+                return plan, None, ()
+            statement = plan.statement(variables)
+            return plan, statement, plan.bind(statement, variables)
+        except RecursionError:
+            # Transports bound how deep variables nest; a caller in Python may not have.
+            error = RequestError("The request nests too deep.", code="QUERY_TOO_COMPLEX")
+            raise Refusal(Outcome.NOT_VALID, [error]) from None
 
     def _prepare(self, request: GraphQLRequest) -> PreparedOperation:
         key = (request.query, request.operation_name)
