@@ -60,13 +60,10 @@ class Pipeline:
             plan, statement, parameters = self._bound(request)
             if statement is None:
                 return plan.answer((), request.variables)
-        except Refusal as refusal:
-            return refuse(refusal.outcome, refusal.errors)
-        try:
-            row = yield from fetch(statement.statement, parameters)
-        except DatabaseError as error:
-            return _failed(error, plan, statement, request_id)
-        try:
+            try:
+                row = yield from fetch(statement.statement, parameters)
+            except DatabaseError as error:
+                return _failed(error, plan, statement, request, request_id)
             return plan.answer(row, request.variables)
         except Refusal as refusal:
             return refuse(refusal.outcome, refusal.errors)
@@ -112,8 +109,10 @@ class Pipeline:
         return prepared
 
 
-def _failed(error: DatabaseError, plan: Plan, statement: BoundStatement, request_id: str) -> GraphQLResponse:
-    """Answer a request whose statement failed: the client learns whose fault it was, and no more."""
+def _failed(
+    error: DatabaseError, plan: Plan, statement: BoundStatement, request: GraphQLRequest, request_id: str
+) -> GraphQLResponse:
+    """Answer a request whose statement failed: the client learns whose fault it was, and no more; raises Refusal."""
     if error.parameter is not None and error.parameter <= len(statement.bindings):
         misfit = statement.bindings[error.parameter - 1].misfit()
         return refuse(Outcome.VARIABLES_INVALID, [misfit])
@@ -121,4 +120,4 @@ def _failed(error: DatabaseError, plan: Plan, statement: BoundStatement, request
     if error.unavailable:
         unavailable = RequestError("The database is not available.", code="DATABASE_UNAVAILABLE", extensions=hint)
         return refuse(Outcome.UNAVAILABLE, [unavailable], error)
-    return plan.fail(error, hint)
+    return plan.fail(error, hint, request.variables)

@@ -27,6 +27,7 @@ from fraiseql.schema.model import SchemaModel
 
 __all__ = ["Plan", "PreparedOperation"]
 
+_DATA: Final = b'{"data":'
 _MAX_PLANS: Final = 64  # combinations of @skip and @include values kept of one operation
 
 
@@ -139,8 +140,12 @@ class Plan:
             parts += (b"null" if value is None else value, segment)
         return GraphQLResponse(Outcome.DATA, b"".join(parts))
 
-    def fail(self, error: DatabaseError, hint: Mapping[str, Any]) -> GraphQLResponse:
-        """Answer that no field that needs SQL has a value; nulls rise to `data` where a field may not be null."""
+    def fail(self, error: DatabaseError, hint: Mapping[str, Any], given: Mapping[str, Any]) -> GraphQLResponse:
+        """Answer that no field that needs SQL has a value; nulls rise to `data` where a field may not be null.
+
+        Raises:
+            Refusal: introspection beside it cannot be answered.
+        """
         errors = [
             RequestError("Internal server error.", code="INTERNAL_SERVER_ERROR", path=(root.key,), extensions=hint)
             for root in self.roots
@@ -148,7 +153,7 @@ class Plan:
         ]
         data = None
         if all(self._nullable):
-            data = {root.key: "Query" if root.query is None else None for root in self.roots}
+            data = orjson.Fragment(b"null".join(self._segments or self._cut(given))[len(_DATA) : -1])
         return respond_with_errors(errors, data, error)
 
     def _null_root(self, row: Row) -> GraphQLResponse:
@@ -171,7 +176,7 @@ class Plan:
             introspect(self._schema, self._operation, self._introspection, given) if self._introspection else {}
         )
         segments: list[bytes] = []
-        fixed = b'{"data":{'
+        fixed = _DATA + b"{"
         for index, root in enumerate(self.roots):
             fixed += b"," * (index > 0) + orjson.dumps(root.key) + b":"
             if root.query is not None:

@@ -79,7 +79,7 @@ def _load(text: bytes, what: str, max_depth: int) -> Any:
 
 def _nests_deeper(value: Any, max_depth: int) -> bool:
     level = [value]
-    for _ in range(max_depth + 1):
+    for _ in range(max_depth):
         below: list[Any] = []
         for item in level:
             if isinstance(item, dict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
@@ -57,7 +57,7 @@ def refuse(outcome: Outcome, errors: Iterable[RequestError], cause: BaseExceptio
 
 
 def respond_with_errors(
-    errors: Iterable[RequestError], data: Mapping[str, Any] | None, cause: BaseException | None
+    errors: Iterable[RequestError], data: orjson.Fragment | None, cause: BaseException | None
 ) -> GraphQLResponse:
     """Answer a request that was executed and failed: `errors` first, then what is left of `data`."""
     body = orjson.dumps({"errors": [_entry(error) for error in errors], "data": data})
