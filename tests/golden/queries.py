@@ -43,10 +43,11 @@ _DEPTH: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class RandomQuery:
-    """A document with one operation, and the variables to send with it."""
+    """A document with one operation, and two sets of variables to send with it, which may want different SQL."""
 
     query: str
     variables: dict[str, Any]
+    others: dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -63,6 +64,7 @@ class _Writer:
     draw: Callable[[st.SearchStrategy[Any]], Any]
     blog: Blog
     variables: dict[str, Any] = field(default_factory=dict)
+    others: dict[str, Any] = field(default_factory=dict)
     definitions: list[str] = field(default_factory=list)
     fragments: list[str] = field(default_factory=list)
     leaf_fragments: dict[str, str] = field(default_factory=dict)
@@ -73,10 +75,8 @@ class _Writer:
         roots = [self._root(used) for _ in range(self._below(3) + 1)]
         definitions = f"({', '.join(self.definitions)})" if self.definitions else ""
         text = f"query {definitions} {{ {' '.join(roots)} }}"
-        return RandomQuery(
-            "\n".join([text, *self.fragments, *self.leaf_fragments.values()]),
-            self.variables,
-        )
+        document = "\n".join([text, *self.fragments, *self.leaf_fragments.values()])
+        return RandomQuery(document, self.variables, self.others)
 
     # Choices
 
@@ -186,7 +186,7 @@ class _Writer:
 
     def _page(self, target: str, largest: int) -> list[str]:
         arguments = []
-        if self._one_in(2):
+        if not self._one_in(3):
             arguments.append(f"where: {self._where_argument(target)}")
         if self._one_in(2):
             arguments.append(f"orderBy: {self._order_by(target)}")
@@ -272,10 +272,12 @@ class _Writer:
         kind = self._below(7)
         default = f" = {_literal(value)}" if kind == 6 else ""
         self.definitions.append(f"${name}: {type_name}{default}")
-        if kind == 5 and may_be_null:
-            self.variables[name] = None
-        elif kind < 4 or (kind < 6 and type_name.endswith("!")):
-            self.variables[name] = _sent(value)
+        for variables, choice in ((self.variables, kind), (self.others, self._below(6))):
+            if choice == 5 and may_be_null:
+                variables[name] = None
+            elif choice < 4 or (type_name.endswith("!") and not default):
+                is_other_condition = variables is self.others and type_name == "Boolean!"
+                variables[name] = not value if is_other_condition else _sent(value)
         return f"${name}"
 
     def _written(self, type_name: str, value: dict[str, Any]) -> str:
