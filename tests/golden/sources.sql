@@ -21,6 +21,7 @@ create table "My Schema"."Select ""it""" (
     inner_object jsonb,
     inner_list jsonb,
     matrix integer[],
+    documents jsonb[],
     padded char(5),
     "limit" varchar(10)
 );
@@ -28,7 +29,8 @@ insert into "My Schema"."Select ""it""" values
     (9007199254740993, 'a''b', '{"x,y","\"q\"",""}', '{1,NULL,3}', '{1.50,2}', '{2024-02-29}', '{very good}',
      'it''s bad', 7, 2147483647, 1.5, 12345678901234567890.1234567890, '2024-02-29 12:00:00', '2024-02-29 12:00:00+02',
      '{"b": 1, "a": [1.0, "x"]}', '{"b": 1, "a": [1.0, "x"]}', '{"deep_key": "v", "n": 5, "when": "2024-02-29"}',
-     '[{"deep_key": "1", "n": 1}, null, {"deep_key": null}]', '{{1,2},{3,4}}', 'ab', 'x');
+     '[{"deep_key": "1", "n": 1}, null, {"deep_key": null}]', '{{1,2},{3,4}}',
+     array['{"a": 1}', '[2]', '"x"']::jsonb[], 'ab', 'x');
 insert into "My Schema"."Select ""it""" values (2, 'b', '{}', null, null, null, null, null, 0);
 create table part (tenant integer, number integer, name text not null, primary key (tenant, number));
 create table line (tenant integer, number integer, position integer, primary key (tenant, number, position));
@@ -36,5 +38,6 @@ insert into part values (1, 1, 'one'), (1, 2, 'two'), (2, 1, 'other');
 insert into line values (1, 1, 2), (1, 1, 1), (2, 1, 1), (1, 9, 1);
 create table doc (id text primary key, data jsonb);
 insert into doc values
-    ('a', '{"id": "a", "n": 1, "it''s \"key\" \\": "k", "list": ["x", null], "mood": "very good", "m": [["very good"]]}'),
-    ('b', '{"id": "b", "n": null, "list": null}'), ('c', null), ('d', '{"id": "d", "n": "text"}');
+    ('a', '{"id": "a", "n": 1, "it''s \"key\" \\": "k", "list": ["x", null], "mood": "very good", "m": [["very good"]],
+     "extra": {"b": [1.50, null]}, "extras": ["x", 1, null, [], {}]}'),
+    ('b', '{"id": "b", "n": null, "list": null, "extra": null}'), ('c', null), ('d', '{"id": "d", "n": "text"}');

@@ -59,6 +59,7 @@ class Awkward:
     inner_object: Inner | None
     inner_list: list[Inner | None] | None
     matrix: list[list[int]] | None
+    documents: list[JSON] | None
     padded: str | None
     limit: str | None
 
@@ -88,6 +89,8 @@ class Doc:
     mood: Mood | None
     moods: list[list[Mood]] | None = fraiseql.field(key="m")  # type: ignore[valid-type]
     key: UUID | None
+    extra: JSON | None
+    extras: list[JSON | None] | None  # type: ignore[valid-type]
 
 
 @fraiseql.type(sql_source="doc")
@@ -188,6 +191,7 @@ _FULL = {
     "innerObject": {"deepKey": "v", "n": 5, "when": "2024-02-29"},
     "innerList": [{"deepKey": "1", "n": 1}, None, {"deepKey": None, "n": None}],
     "matrix": [[1, 2], [3, 4]],
+    "documents": [{"a": 1}, [2], "x"],
     "padded": "ab",
     "limit": "x",
 }
@@ -269,10 +273,30 @@ def test_defaults_of_arguments(query: Callable[..., Any]) -> None:
 
 
 def test_jsonb_documents(query: Callable[..., Any]) -> None:
-    rows = _data(query('{ docs(where: {id: {in: ["a", "b"]}}) { id n odd list mood moods key } }'))["docs"]
+    rows = _data(query('{ docs(where: {id: {in: ["a", "b"]}}) { id n odd list mood moods key extra extras } }'))["docs"]
     assert rows == [
-        {"id": "a", "n": 1, "odd": "k", "list": ["x", None], "mood": "GOOD", "moods": [["GOOD"]], "key": None},
-        {"id": "b", "n": None, "odd": None, "list": None, "mood": None, "moods": None, "key": None},
+        {
+            "id": "a",
+            "n": 1,
+            "odd": "k",
+            "list": ["x", None],
+            "mood": "GOOD",
+            "moods": [["GOOD"]],
+            "key": None,
+            "extra": {"b": [1.50, None]},
+            "extras": ["x", 1, None, [], {}],
+        },
+        {
+            "id": "b",
+            "n": None,
+            "odd": None,
+            "list": None,
+            "mood": None,
+            "moods": None,
+            "key": None,
+            "extra": None,
+            "extras": None,
+        },
     ]
 
 
