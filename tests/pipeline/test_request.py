@@ -77,18 +77,25 @@ def _refused(decode: Any, given: bytes, message: str) -> None:
     assert message in caught.value.message
 
 
-def _nested(depth: int, brackets: str) -> bytes:
-    """A body that nests so deep, its own object included."""
+def _nested(depth: int, brackets: str) -> str:
+    """Variables that nest so deep."""
     opened, closed = brackets
-    inner = ('{"a":' if opened == "{" else "[") * (depth - 2)
-    return b'{"query": "x", "variables": {"v": %s}}' % f"{inner}1{closed * (depth - 2)}".encode()
+    inner = ('{"a":' if opened == "{" else "[") * (depth - 1)
+    return f'{{"v": {inner}1{closed * (depth - 1)}}}'
 
 
 @pytest.mark.parametrize("brackets", ["[]", "{}"])
 def test_depth(brackets: str) -> None:
-    assert decode_json(_nested(_DEPTH, brackets), _DEPTH).query == "x"
-    _refused(decode_json, _nested(_DEPTH + 1, brackets), f"nests deeper than {_DEPTH} levels")
-    _refused(decode_json, _nested(200, brackets), f"nests deeper than {_DEPTH} levels")
+    def body(depth: int) -> bytes:
+        return f'{{"query": "x", "variables": {_nested(depth, brackets)}}}'.encode()
+
+    def query_string(depth: int) -> bytes:
+        return f"query=x&variables={quote(_nested(depth, brackets))}".encode()
+
+    for decode, made in ((decode_json, body), (decode_query_string, query_string)):
+        assert decode(made(_DEPTH), _DEPTH).query == "x"
+        _refused(decode, made(_DEPTH + 1), "nests deeper than")
+        _refused(decode, made(200), "nests deeper than")
 
 
 def test_brackets_in_texts_and_lists_side_by_side_do_not_nest() -> None:

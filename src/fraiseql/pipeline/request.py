@@ -35,12 +35,12 @@ def decode_json(body: bytes, max_depth: int) -> GraphQLRequest:
 
     Args:
         body: JSON in UTF-8.
-        max_depth: how deep objects and lists may nest.
+        max_depth: how deep objects and lists may nest in `variables`.
 
     Raises:
         RequestError: code BAD_REQUEST: no JSON, or no well-formed request.
     """
-    return _request(_load(body, "The request body", max_depth))
+    return _request(_load(body, "The request body", max_depth + 1))  # the body is an object around them
 
 
 def decode_query_string(query_string: bytes, max_depth: int) -> GraphQLRequest:
