@@ -99,6 +99,8 @@ class _Planner:
         selection = None
         if query is not None:
             selection = self._selection(self._model.object_type(query.type.named), nodes, (key,))
+        else:
+            self._spend_below(nodes)
         return RootField(key, name, query, _arguments(nodes[0]), selection, tuple(nodes))
 
     def _selection(self, target: ObjectType, parents: list[FieldNode], path: tuple[str, ...]) -> Selection:
@@ -159,6 +161,11 @@ class _Planner:
             error = RequestError(f'Variable "${name}" must not be null in a condition.', code="BAD_USER_INPUT")
             raise Refusal(Outcome.VARIABLES_INVALID, [error])
         return bool(value)
+
+    def _spend_below(self, parents: list[FieldNode]) -> None:
+        """Introspection is bounded too: a short document can ask for every name a million times."""
+        for nodes in self._collect([node.selection_set for node in parents if node.selection_set is not None]).values():
+            self._spend_below(nodes)
 
     def _spend(self) -> None:
         self._left -= 1

@@ -19,6 +19,7 @@ from fraiseql.pipeline.bind import encode
 from fraiseql.pipeline.cache import Cache
 from fraiseql.pipeline.document import Operation
 from fraiseql.pipeline.introspection import introspect
+from fraiseql.pipeline.nulls import complete
 from fraiseql.pipeline.plan import RootField, plan_selection
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, respond_with_errors
 from fraiseql.pipeline.sql import BoundStatement, render
@@ -79,11 +80,11 @@ class Plan:
         "_introspection",
         "_limits",
         "_model",
-        "_nullable",
         "_operation",
         "_schema",
         "_segments",
         "_shapes",
+        "_sql_roots",
         "_statements",
         "roots",
         "uses_sql",
@@ -102,8 +103,8 @@ class Plan:
         self._operation = operation
         self._limits = limits
         self.roots = roots
-        self._nullable = [root.query.type.nullable for root in roots if root.query is not None]
-        self.uses_sql = bool(self._nullable)
+        self._sql_roots = [root for root in roots if root.query is not None]
+        self.uses_sql = bool(self._sql_roots)
         shapes = [(name, shape_of(declared)) for name, declared in operation.types.items()]
         self._shapes = [(name, shape) for name, shape in shapes if shape is not None]
         self._statements: Cache[Hashable, BoundStatement] = Cache(limits.max_cached_statements)
@@ -131,14 +132,20 @@ class Plan:
             raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
 
     def answer(self, row: Row, given: Mapping[str, Any]) -> GraphQLResponse:
-        """Put the answer together from the row's JSON texts; `given` are the variables as the request sent them."""
+        """Put the answer together from the row's JSON texts; `given` are the variables as the request sent them.
+
+        Raises:
+            Refusal: introspection beside them cannot be answered.
+        """
         segments = self._segments or self._cut(given)
-        parts = [segments[0]]
-        for value, nullable, segment in zip(row, self._nullable, segments[1:], strict=True):
-            if value is None and not nullable:
-                return self._null_root(row)
-            parts += (b"null" if value is None else value, segment)
-        return GraphQLResponse(Outcome.DATA, b"".join(parts))
+        errors: list[RequestError] = []
+        parts: list[bytes | None] = [segments[0]]
+        for root, value, segment in zip(self._sql_roots, row, segments[1:], strict=True):
+            parts += (complete(root, value or b"null", errors), segment)
+        if not errors:
+            return GraphQLResponse(Outcome.DATA, b"".join(parts))  # type: ignore[arg-type]
+        data = None if None in parts else orjson.Fragment(b"".join(parts)[len(_DATA) : -1])  # type: ignore[arg-type]
+        return respond_with_errors(errors, data, Refusal(Outcome.DATA_AND_ERRORS, errors))
 
     def fail(self, error: DatabaseError, hint: Mapping[str, Any], given: Mapping[str, Any]) -> GraphQLResponse:
         """Answer that no field that needs SQL has a value; nulls rise to `data` where a field may not be null.
@@ -148,27 +155,12 @@ class Plan:
         """
         errors = [
             RequestError("Internal server error.", code="INTERNAL_SERVER_ERROR", path=(root.key,), extensions=hint)
-            for root in self.roots
-            if root.query is not None
+            for root in self._sql_roots
         ]
         data = None
-        if all(self._nullable):
+        if all(root.query is None or root.query.type.nullable for root in self.roots):
             data = orjson.Fragment(b"null".join(self._segments or self._cut(given))[len(_DATA) : -1])
         return respond_with_errors(errors, data, error)
-
-    def _null_root(self, row: Row) -> GraphQLResponse:
-        """GraphQL §6.4.4: a null in a non-null root field makes `data` null."""
-        sql_roots = [root for root in self.roots if root.query is not None]
-        errors = [
-            RequestError(
-                f"Cannot return null for non-nullable field Query.{root.name}.",
-                code="INTERNAL_SERVER_ERROR",
-                path=(root.key,),
-            )
-            for root, value in zip(sql_roots, row, strict=True)
-            if value is None and root.query is not None and not root.query.type.nullable
-        ]
-        return respond_with_errors(errors, None, None)
 
     def _cut(self, given: Mapping[str, Any]) -> tuple[bytes, ...]:
         """The fixed bytes of the answer, cut where the columns of the row go."""

@@ -1,0 +1,93 @@
+"""Finds nulls where the schema allows none, and lets them rise (GraphQL §6.4.4).
+
+PostgreSQL's JSON passes through unread unless the word null is in it: only then can a field be null that must not be.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fraiseql.errors import RequestError
+from fraiseql.pipeline.plan import RootField, Selection
+from fraiseql.schema.model import TypeReference
+
+__all__ = ["complete"]
+
+
+def complete(root: RootField, text: bytes, errors: list[RequestError]) -> bytes | None:
+    """Check one root field's value.
+
+    Args:
+        text: its JSON.
+        errors: is given an entry for each null that rose.
+
+    Returns:
+        the JSON to answer with: `text` itself where all is well; None where the null rises to `data`.
+    """
+    if b"null" not in text:
+        return text
+    assert root.query is not None
+    before = len(errors)
+    value = json.loads(text)  # its integers have no bound; orjson reads those past 64 bits as floats
+    try:
+        value = _nullable(value, root.query.type, root.selection, f"Query.{root.name}", (root.key,), errors)
+    except _NullFound as null:
+        errors.append(null.error)
+        return None
+    if len(errors) == before:
+        return text
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+class _NullFound(Exception):
+    """A null where none may be, on its way up to the next field that may be null."""
+
+    def __init__(self, field: str, path: tuple[str | int, ...]) -> None:
+        super().__init__(field)
+        message = f"Cannot return null for non-nullable field {field}."
+        self.error = RequestError(message, code="INTERNAL_SERVER_ERROR", path=path)
+
+
+def _nullable(
+    value: Any,
+    reference: TypeReference,
+    selection: Selection | None,
+    field: str,
+    path: tuple[str | int, ...],
+    errors: list[RequestError],
+) -> Any:
+    if value is None:
+        if reference.nullable:
+            return None
+        raise _NullFound(field, path)
+    try:
+        return _present(value, reference, selection, field, path, errors)
+    except _NullFound as null:
+        if not reference.nullable:
+            raise
+        errors.append(null.error)
+        return None
+
+
+def _present(
+    value: Any,
+    reference: TypeReference,
+    selection: Selection | None,
+    field: str,
+    path: tuple[str | int, ...],
+    errors: list[RequestError],
+) -> Any:
+    if reference.item is not None:
+        item = reference.item
+        return [
+            _nullable(element, item, selection, field, (*path, index), errors) for index, element in enumerate(value)
+        ]
+    if selection is not None:
+        owner = selection.type.name
+        for selected in selection.fields:
+            if selected.field is not None:
+                key, below = selected.key, selected.field
+                name = f"{owner}.{below.name}"
+                value[key] = _nullable(value[key], below.type, selected.selection, name, (*path, key), errors)
+    return value

@@ -1,0 +1,114 @@
+"""A null where the schema allows none is an error at its path, and rises to the next field that may be null."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import fraiseql
+from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Outcome, Pipeline
+
+
+@fraiseql.type
+class Address:
+    city: str
+    lines: list[str]
+    floors: list[int] | None
+    raw: fraiseql.JSON | None
+
+
+@fraiseql.type(sql_source="users", jsonb_column=None)
+class User:
+    name: str
+    email: str | None
+    address: Address | None
+    homes: list[Address]
+
+
+@fraiseql.query
+def users() -> list[User]: ...
+
+
+@fraiseql.query
+def maybe() -> list[User] | None: ...
+
+
+@fraiseql.query
+def user(name: str) -> User | None: ...
+
+
+@fraiseql.query
+def owner() -> User: ...
+
+
+_PIPELINE = Pipeline(fraiseql.Schema(queries=[users, maybe, user, owner]))
+
+
+def _run(query: str, *row: str | None) -> GraphQLResponse:
+    program = _PIPELINE.execute(GraphQLRequest(query), "r1")
+    next(program)
+    with pytest.raises(StopIteration) as stop:
+        program.send(tuple(None if text is None else text.encode() for text in row))
+    response: GraphQLResponse = stop.value.value
+    return response
+
+
+@pytest.mark.parametrize(
+    ("query", "row", "data", "errors"),
+    [
+        ("{ users { name } }", '[{"name":null}]', None, {"User.name": ["users", 0, "name"]}),
+        ("{ users { name } }", None, None, {"Query.users": ["users"]}),
+        ("{ maybe { name } }", '[{"name":"a"},{"name":null}]', {"maybe": None}, {"User.name": ["maybe", 1, "name"]}),
+        ('{ user(name: "a") { n: name } }', '{"n":null}', {"user": None}, {"User.name": ["user", "n"]}),
+        (
+            '{ user(name: "a") { name address { city } } }',
+            '{"name":"a","address":{"city":null}}',
+            {"user": {"name": "a", "address": None}},
+            {"Address.city": ["user", "address", "city"]},
+        ),
+        (
+            '{ user(name: "a") { homes { lines floors } } }',
+            '{"homes":[{"lines":["x"],"floors":[1,null]},{"lines":["y"],"floors":[2]}]}',
+            {"user": {"homes": [{"lines": ["x"], "floors": None}, {"lines": ["y"], "floors": [2]}]}},
+            {"Address.floors": ["user", "homes", 0, "floors", 1]},
+        ),
+        ("{ owner { name } }", None, None, {"Query.owner": ["owner"]}),
+    ],
+)
+def test_nulls_rise(query: str, row: str | None, data: object, errors: dict[str, list[str | int]]) -> None:
+    response = _run(query, row)
+    assert response.outcome is Outcome.DATA_AND_ERRORS
+    answer = json.loads(response.body)
+    assert answer["data"] == data
+    assert {error["message"]: error["path"] for error in answer["errors"]} == {
+        f"Cannot return null for non-nullable field {field}.": path for field, path in errors.items()
+    }
+    assert response.cause is not None
+
+
+def test_the_other_fields_stay() -> None:
+    text = '{"name":null}'
+    query = '{ __typename a: user(name: "a") { name } b: user(name: "b") { name } __type(name: "User") { name } }'
+    answer = json.loads(_run(query, text, '{"name":"null"}').body)
+    assert answer["data"] == {"__typename": "Query", "a": None, "b": {"name": "null"}, "__type": {"name": "User"}}
+    assert [error["path"] for error in answer["errors"]] == [["a", "name"]]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '[{"name":"null","email":null}]',
+        '[{"name":"a","email":"null"}]',
+        "[]",
+    ],
+)
+def test_nulls_that_are_allowed_pass_unread(row: str) -> None:
+    response = _run("{ users { name email } }", row)
+    assert response.body == b'{"data":{"users":' + row.encode() + b"}}"
+
+
+def test_what_is_beside_a_null_is_kept_exactly() -> None:
+    row = '{"homes":[{"raw":{"big": 123456789012345678901234567890, "é": null},"floors":[null]}]}'
+    body = _run('{ user(name: "a") { homes { raw floors } } }', row).body
+    assert b'{"raw":{"big":123456789012345678901234567890,"\xc3\xa9":null},"floors":null}' in body
