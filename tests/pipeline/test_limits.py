@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from graphql import build_client_schema, get_introspection_query
 
 from fraiseql.cli.demo.schema import schema
 from fraiseql.limits import QueryLimits
@@ -77,12 +78,38 @@ def test_fragments_that_double(execute: Any) -> None:
     assert "more than 1000 fields, fragments expanded" in refused.error["message"]
 
 
-def test_typename_counts_and_introspection_does_not_nest(execute_with: Any) -> None:
-    pipeline = Pipeline(schema, QueryLimits(max_depth=2, max_fields=3))
+def test_introspection_counts_but_may_nest(execute_with: Any) -> None:
+    pipeline = Pipeline(schema, QueryLimits(max_depth=2, max_fields=7))
     deep = "{ __schema { types { fields { type { ofType { ofType { name } } } } } } }"
     assert execute_with(pipeline, deep).outcome is Outcome.DATA
+    assert execute_with(pipeline, deep.replace("name", "name kind")).outcome is Outcome.NOT_VALID
+
+
+def test_typename_counts(execute_with: Any) -> None:
+    pipeline = Pipeline(schema, QueryLimits(max_fields=3))
     assert execute_with(pipeline, "{ a: __typename b: __typename c: __typename }").outcome is Outcome.DATA
     assert execute_with(pipeline, "{ a: __typename b: __typename c: __typename d: __typename }").error
+
+
+def test_introspection_as_the_tools_ask_for_it(execute: Any) -> None:
+    query = get_introspection_query(
+        specified_by_url=True, directive_is_repeatable=True, schema_description=True, input_value_deprecation=True
+    )
+    assert build_client_schema(execute(query).json["data"]).type_map["User"]
+
+
+def test_introspection_that_multiplies(execute: Any) -> None:
+    """A short document whose answer would have a thousand million names."""
+
+    def many(template: str) -> str:
+        return " ".join(template.format(f"f{number}") for number in range(100))
+
+    execution = execute(
+        f"{{ __schema {{ {many('{}: types {{ ...F }}')} }} }}"
+        f" fragment F on __Type {{ {many('{}: fields {{ ...G }}')} }} fragment G on __Field {{ {many('{}: name')} }}"
+    )
+    assert execution.error["extensions"]["code"] == "QUERY_TOO_COMPLEX"
+    assert "more than 1000 fields" in execution.error["message"]
 
 
 @pytest.mark.parametrize("levels", [20, 50, 100, 150, 200, 300, 450])
