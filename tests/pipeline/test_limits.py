@@ -78,6 +78,12 @@ def test_fragments_that_double(execute: Any) -> None:
     assert "more than 1000 fields, fragments expanded" in refused.error["message"]
 
 
+def test_fields_that_take_too_long_to_compare(execute: Any) -> None:
+    execution = execute("{ users { " + "id " * 1_900 + "} }")
+    assert execution.outcome is Outcome.NOT_VALID
+    assert execution.brief == ("QUERY_TOO_COMPLEX", None)
+
+
 def test_introspection_counts_but_may_nest(execute_with: Any) -> None:
     pipeline = Pipeline(schema, QueryLimits(max_depth=2, max_fields=7))
     deep = "{ __schema { types { fields { type { ofType { ofType { name } } } } } } }"

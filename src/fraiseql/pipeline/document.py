@@ -133,6 +133,8 @@ def _too_complex(message: str) -> Refusal:
 
 
 def _validation_error(document: DocumentNode, error: GraphQLError) -> RequestError:
+    if error.message == "Validation aborted.":  # the rule that compares fields has a budget of its own
+        return RequestError("The document has too many fields to compare.", code="QUERY_TOO_COMPLEX")
     paths = (response_path(document, node) for node in error.nodes or ())
     path = next((path for path in paths if path), None)
     return RequestError(error.message, code="GRAPHQL_VALIDATION_FAILED", path=path, locations=_locations(error))
