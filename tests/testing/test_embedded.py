@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,6 +75,22 @@ with EmbeddedPostgres({str(root)!r}) as server:
     )
     assert (ended.stdout, ended.stderr, ended.returncode) == ("[(1,)]\n", "", 0)
     assert list(root.iterdir()) == []
+
+
+def test_it_does_not_outlive_a_process_that_is_killed(root: Path) -> None:
+    program = f"""
+import os, signal
+from fraiseql.testing.embedded import EmbeddedPostgres
+with EmbeddedPostgres({str(root)!r}) as server:
+    server.restart()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], timeout=30)
+    assert ended.returncode == -signal.SIGKILL
+    deadline = time.monotonic() + 15
+    while any(root.iterdir()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_interrupted_while_it_starts_it_leaves_nothing(root: Path) -> None:

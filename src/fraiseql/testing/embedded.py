@@ -18,6 +18,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from fraiseql.errors import StartupError
+from fraiseql.testing.guard import Guard
 
 __all__ = ["EmbeddedPostgres"]
 
@@ -57,7 +58,7 @@ class EmbeddedPostgres:
     """A PostgreSQL server in a fresh temporary folder, reached through a Unix socket only.
 
     Use it as a context manager, or call `start` and `stop`. The server runs in a session of its own, so that a Ctrl-C
-    in the terminal reaches our process alone, which then stops it.
+    in the terminal reaches our process alone, which then stops it. Where that process is killed, a guard stops it.
 
     Args:
         temp_root: the folder in which the temporary folder is made; the system's by default.
@@ -70,6 +71,7 @@ class EmbeddedPostgres:
         self._temp_root = None if temp_root is None else Path(temp_root)
         self._folders: list[Path] = []
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: Guard | None = None
         self._identity: dict[str, Any] = {}
         self._binaries = Path()
         self._home = Path()
@@ -226,6 +228,7 @@ class EmbeddedPostgres:
         log = self._home / "postgres.log"
         with log.open("wb") as output:
             self._process = self._spawn(command, output)
+        self._guard = Guard(self._process.pid, self.data_directory, self._folders)
         deadline = time.monotonic() + _START_TIMEOUT
         while not self._is_ready():
             if self._process.poll() is not None:
@@ -257,7 +260,10 @@ class EmbeddedPostgres:
                 process.send_signal(number)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_STOP_TIMEOUT)
-                return
+                break
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            guard.dismiss()
 
     def _spawn(self, command: list[str], output: Any) -> subprocess.Popen[bytes]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
