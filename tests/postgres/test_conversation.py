@@ -11,7 +11,7 @@ import pytest
 
 from fraiseql.effects import Fetch, Statement
 from fraiseql.errors import DatabaseError
-from fraiseql.postgres import Connection, cancel, connect, drain, run
+from fraiseql.postgres import Connection, cancel, connect, conversation, drain, run
 from fraiseql.postgres.conninfo import ConnectionString
 from fraiseql.testing.embedded import EmbeddedPostgres
 
@@ -78,6 +78,16 @@ def test_the_least_recently_used_statement_is_closed(drive: Drive, open_connecti
     assert drive(run(connection, fetch("SELECT 2"))) == (b"2",)
 
 
+def test_with_an_older_libpq_a_statement_is_closed_by_sql(
+    drive: Drive, open_connection: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversation, "_MESSAGES_TO_CLOSE", False)
+    connection = open_connection(max_prepared=2)
+    for sql in ("SELECT 1", "SELECT 2", "SELECT 3"):
+        drive(run(connection, fetch(sql)))
+    assert drive(run(connection, fetch("SELECT count(*) FROM pg_prepared_statements"))) == (b"2",)
+
+
 def test_a_changed_result_type_prepares_again(drive: Drive, open_connection: Open, postgres: EmbeddedPostgres) -> None:
     connection, other = open_connection(), open_connection()
     make_table(drive, other, "CREATE TABLE t AS SELECT 1 AS a")
@@ -102,9 +112,9 @@ def test_a_statement_that_somebody_deallocated_is_prepared_again(drive: Drive, o
 
 def test_cancelled_while_preparing_the_statement_still_works_later(drive: Drive, open_connection: Open) -> None:
     connection = open_connection()
-    conversation = run(connection, fetch("SELECT 1"))
-    next(conversation)
-    conversation.close()
+    talk = run(connection, fetch("SELECT 1"))
+    next(talk)
+    talk.close()
     drive(drain(connection))
     assert connection.is_idle
     assert drive(run(connection, fetch("SELECT 1"))) == (b"1",)
@@ -171,9 +181,9 @@ def test_thirty_megabytes_both_ways(drive: Drive, open_connection: Open) -> None
 def test_a_running_statement_is_cancelled_and_the_connection_used_again(drive: Drive, open_connection: Open) -> None:
     connection = open_connection()
     began = time.monotonic()
-    conversation = run(connection, fetch("SELECT pg_sleep(60)"))
-    next(conversation)
-    conversation.close()
+    talk = run(connection, fetch("SELECT pg_sleep(60)"))
+    next(talk)
+    talk.close()
     drive(cancel(connection))
     drive(drain(connection))
     assert connection.is_idle
@@ -196,14 +206,14 @@ def test_a_lost_connection(
     drive: Drive, open_connection: Open, postgres: EmbeddedPostgres, ending: str, sqlstates: set[str]
 ) -> None:
     connection = open_connection(max_prepared=0)
-    conversation = run(connection, fetch("SELECT pg_sleep(60)"))
-    first = next(conversation)
+    talk = run(connection, fetch("SELECT pg_sleep(60)"))
+    first = next(talk)
     if ending == "kill":
         postgres.kill_backend(connection.backend_pid)
     else:
         postgres.execute(f"SELECT pg_terminate_backend({connection.backend_pid})")
     with pytest.raises(DatabaseError) as caught:
-        drive(conversation, first=first)
+        drive(talk, first=first)
     assert caught.value.sqlstate in sqlstates
     assert caught.value.unavailable
     assert caught.value.retryable
@@ -266,7 +276,7 @@ def test_a_connection_given_up_half_way_leaves_no_descriptor(drive: Drive, modul
     string = ConnectionString(module_database_url)
     before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
     for _ in range(5):
-        conversation = connect(string.attempts(string.hosts())[0], max_prepared=1)
-        next(conversation)
-        conversation.close()
+        talk = connect(string.attempts(string.hosts())[0], max_prepared=1)
+        next(talk)
+        talk.close()
     assert (len(os.listdir("/proc/self/fd")) if before else 0) == before

@@ -201,6 +201,18 @@ async def test_a_statement_that_does_not_stop_costs_its_connection_and_no_more_t
         assert await database.fetch(ONE, ()) == (b"1",)
 
 
+async def test_with_an_older_libpq_a_cancelled_statement_costs_its_connection(
+    module_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its way to cancel would block the whole process."""
+    monkeypatch.setattr("fraiseql.runtimes.anyio.database.CAN_CANCEL", False)
+    async with opened(module_database_url, max_size=1) as database:
+        with anyio.move_on_after(0.05):
+            await database.fetch(SLEEP, (b"0.3",))
+        assert database.pool.size == 0
+        assert await database.fetch(ONE, ()) == (b"1",)
+
+
 async def test_a_full_pool_refuses_in_time_and_in_number(module_database_url: str) -> None:
     refusals: list[str] = []
 
