@@ -1,0 +1,1 @@
+"""Runtimes wire sessions and the database to sockets, clocks and tasks; the only place of ours that does I/O."""
