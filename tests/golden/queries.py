@@ -37,6 +37,10 @@ _SINGLE: Final = {"user": ("User", "id"), "userByKey": ("User", "key"), "post": 
 _BY_ENUM: Final = {"usersByRole": ("User", "role"), "postsByStatus": ("Post", "status")}
 _ALIASES: Final = ("select", "value", "r", "t0", "key", "object", "name", "ID", "id", "data", "e", "a" * 63, "b" * 64)
 _ENUMS: Final = {"Role": ("ADMIN", "EDITOR", "AUTHOR", "READER"), "PostStatus": ("DRAFT", "PUBLISHED", "ARCHIVED")}
+_NULLABLE: Final = {
+    "User": ("email", "rating", "birthday", "digestAt", "bio"),
+    "Post": ("score", "price", "publishedOn"),
+}
 _ORDERED: Final = {"String", "Int", "Float", "Decimal", "Date", "Time", "DateTime"}
 _DEPTH: Final = 4
 
@@ -108,10 +112,10 @@ class _Writer:
             name, (target, argument) = self._choice(list(_BY_ENUM.items()))
             type_name = VALUES[target][argument][0]
             value = self._value(f"{type_name}!", _Enum(self._choice(_ENUMS[type_name])))
-            head = f"{name}({', '.join([f'{argument}: {value}', *self._page(target, 6)])})"
+            head = f"{name}({', '.join([f'{argument}: {value}', *self._page(target, 10)])})"
         else:
             name, target = self._choice(list(_ROOTS.items()))
-            head = self._with_arguments(name, self._page(target, 6))
+            head = self._with_arguments(name, self._page(target, 10))
         return self._object(head, name, target, used, 1)
 
     def _object(self, head: str, name: str, target: str, used: set[str], depth: int) -> str:
@@ -213,7 +217,7 @@ class _Writer:
 
     def _where(self, target: str, depth: int) -> dict[str, Any]:
         made: dict[str, Any] = {}
-        for _ in range(self._choice((1, 2, 0, 3))):
+        for _ in range(self._choice((1, 2, 1, 0, 1, 3))):
             kind = self._below(8) if depth else 0
             if kind >= 6:
                 count = self._choice((2, 1, 0, 3))
@@ -221,15 +225,16 @@ class _Writer:
             elif kind == 5:
                 made["NOT"] = self._where(target, depth - 1)
             else:
-                name = self._choice(list(VALUES[target]))
+                nullable = _NULLABLE.get(target)
+                name = self._choice(nullable if nullable and self._one_in(2) else tuple(VALUES[target]))
                 made[name] = self._operators(target, name)
         return made
 
     def _operators(self, target: str, name: str) -> dict[str, Any]:
         type_name = VALUES[target][name][0]
-        allowed = ["eq", "neq", "in", "isnull"] + (["gt", "gte", "lt", "lte"] * 2 if type_name in _ORDERED else [])
+        allowed = ["eq", "neq", "in", "isnull"] + (["gt", "gte", "lt", "lte"] if type_name in _ORDERED else [])
         made: dict[str, Any] = {}
-        for _ in range(self._choice((1, 2, 0))):
+        for _ in range(self._choice((1, 2, 1, 0))):
             operator = self._choice(allowed)
             if operator == "isnull":
                 made[operator] = self._one_in(2)

@@ -103,8 +103,20 @@ class Strict:
     label: str
 
 
+@fraiseql.type(sql_source='My Schema.Select "it"', jsonb_column=None)
+class Undeclared:
+    """Columns that hold texts which their enum does not have."""
+
+    group: Mood | None
+    tags: list[Mood]
+
+
 @fraiseql.query
 def strict() -> list[Strict]: ...
+
+
+@fraiseql.query
+def undeclared() -> list[Undeclared]: ...
 
 
 @fraiseql.query
@@ -137,7 +149,7 @@ def lines() -> list[Line]: ...
 def docs() -> list[Doc]: ...
 
 
-_SCHEMA = fraiseql.Schema(queries=[awkwards, awkward, part, parts, lines, docs, strict])
+_SCHEMA = fraiseql.Schema(queries=[awkwards, awkward, part, parts, lines, docs, strict, undeclared])
 
 
 @pytest.fixture(scope="module")
@@ -306,6 +318,14 @@ def test_a_document_that_does_not_fit_its_type_is_an_error(query: Callable[..., 
     assert json.loads(response.body)["errors"][0]["extensions"]["code"] == "INTERNAL_SERVER_ERROR"
     assert b"text" not in response.body
     assert response.cause.sqlstate == "22P02"
+
+
+@pytest.mark.parametrize("field", ["group", "tags"])
+def test_a_text_that_its_enum_does_not_have_is_an_error(query: Callable[..., Any], field: str) -> None:
+    response = query(f"{{ undeclared {{ {field} }} }}")
+    assert response.outcome is Outcome.DATA_AND_ERRORS
+    assert "not in Mood" in str(response.cause)
+    assert b"Mood" not in response.body
 
 
 @pytest.mark.parametrize(("field", "index"), [("count", 0), ("mood", 1), ("label", 0)])
