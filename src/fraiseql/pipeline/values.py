@@ -128,8 +128,6 @@ class Values:
 
 
 def _enum_name(named: EnumType, text: str) -> str:
-    """The GraphQL name of an enum's database text."""
-    if all(name == value for name, value in named.values.items()):
-        return text
+    """The GraphQL name of an enum's database text; one that is not declared is an error, since it fits no integer."""
     cases = " ".join(f"when {literal(value)} then {literal(name)}" for name, value in named.values.items())
-    return f"case {text} {cases} end"
+    return f"case {text} {cases} else ('not in {named.name}: ' || {text})::int4::text end"
