@@ -67,6 +67,8 @@ _VALID: list[tuple[str, Any, str]] = [
     ("Decimal", "123456789012345678901234567890.123456789", "123456789012345678901234567890.123456789"),
     ("Decimal", 7, "7"),
     ("Decimal", 0.1, "0.1"),
+    ("Decimal", 2**63, "9223372036854775808"),
+    ("Decimal", 2.0**52, "4503599627370496.0"),
     ("PostStatus", "DRAFT", "draft"),
     ("[Int!]", [1, 2], '{"1","2"}'),
     ("[Int!]", [], "{}"),
@@ -142,6 +144,8 @@ _INVALID: list[tuple[str, Any]] = [
     ("Decimal", "1e2000"),
     ("Decimal", "1e99999999999999999999"),
     ("Decimal", "1e-2000"),
+    ("Decimal", 1.2345678901234568e20),  # a long integer in JSON, whose digits are lost
+    ("Decimal", float("-inf")),
     ("Decimal", True),
     ("Decimal", float("nan")),
     ("Decimal", ["1"]),

@@ -116,6 +116,8 @@ def _parse_uuid(value: Any) -> str:
 def _parse_decimal(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise ValueError(f"Decimal cannot represent value: {_shown(value)}")
+    if isinstance(value, float) and abs(value) >= 2**53:  # JSON's long integers come as floats, already rounded
+        raise ValueError(f"Decimal cannot represent value: {_shown(value)}; send a number of that size as a string")
     text = value if isinstance(value, str) else repr(value)
     try:
         number = Decimal(text if _DECIMAL.fullmatch(text) else "NaN")
