@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from fraiseql.errors import LocalProtocolError, RemoteProtocolError
 from fraiseql.limits import HttpLimits
 from fraiseql.protocol import http11
-from fraiseql.protocol.http11.grammar import REQUEST_HEAD
+from fraiseql.protocol.http11.grammar import REQUEST_LINE, field_lines, small_head
 from fraiseql.protocol.http11.scanner import PARTS, Cursor
 
 quick = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
@@ -95,9 +97,20 @@ def walk(raw: bytes) -> int | None:
         requests().map(lambda request: request[0]),
     )
 )
-def test_the_pattern_and_the_table_accept_the_same_heads(raw):
-    found = REQUEST_HEAD.match(raw)
-    assert walk(raw) == (found.end() if found else None)
+def test_the_patterns_and_the_table_accept_the_same_heads(raw):
+    end = walk(raw)
+    for count in range(12):
+        small = small_head(REQUEST_LINE, count).match(raw)
+        assert small is None or small.end() == end
+    line = re.match(REQUEST_LINE, raw)
+    if end is None:
+        found = line and field_lines(raw.count(b"\r\n", line.end(), raw.find(b"\r\n\r\n") + 2)).match(raw, line.end())
+        assert not found or not raw.startswith(b"\r\n", found.end())
+    else:
+        assert line is not None
+        found = field_lines(raw.count(b"\n", line.end(), end) - 1).match(raw, line.end())
+        assert found is not None
+        assert found.end() == end - 2
 
 
 calls = st.lists(

@@ -16,7 +16,7 @@ from fraiseql.protocol.http11 import (
     ServerConnection,
     State,
 )
-from fraiseql.protocol.http11.state import OURS, THEIRS, Input, move
+from fraiseql.protocol.http11.state import CLIENT_OURS, CLIENT_THEIRS, SERVER_OURS, SERVER_THEIRS, Input, move
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 HEAD = b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -31,7 +31,14 @@ def asked(raw: bytes = GET) -> ServerConnection:
     return conn
 
 
-@pytest.mark.parametrize("table", [THEIRS, OURS], ids=["theirs", "ours"])
+tables = pytest.mark.parametrize(
+    "table",
+    [SERVER_THEIRS, SERVER_OURS, CLIENT_THEIRS, CLIENT_OURS],
+    ids=["server, theirs", "server, ours", "client, theirs", "client, ours"],
+)
+
+
+@tables
 @pytest.mark.parametrize(("state", "what"), list(product(State, Input)))
 def test_every_input_moves_or_is_refused(table, state, what):
     if (state, what) in table:
@@ -41,7 +48,7 @@ def test_every_input_moves_or_is_refused(table, state, what):
             move(table, state, what)
 
 
-@pytest.mark.parametrize("table", [THEIRS, OURS], ids=["theirs", "ours"])
+@tables
 def test_every_state_of_a_table_is_reached_from_the_first(table):
     reached = {State.IDLE}
     for _ in State:

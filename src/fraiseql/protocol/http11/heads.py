@@ -1,4 +1,4 @@
-"""Encodes the heads of answers, and refuses what could not be read back as the same answer."""
+"""Encodes heads, and refuses what could not be read back as the same message."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 
-from fraiseql.errors import LocalProtocolError
+from fraiseql.errors import LocalProtocolError, RemoteProtocolError
 from fraiseql.protocol.http11.events import Headers, InformationalResponse, Response
-from fraiseql.protocol.http11.grammar import FIELD_VALUE, TOKEN
-from fraiseql.protocol.http11.semantics import elements
+from fraiseql.protocol.http11.grammar import FIELD_VALUE, TARGET, TOKEN
+from fraiseql.protocol.http11.semantics import check_target, elements, valid_host
 
 __all__ = [
     "CheckedFields",
     "check_fields",
     "final_head",
     "interim_head",
+    "request_head",
     "switching_head",
 ]
 
 _MAX_CACHED: Final = 128  # most servers use a handful of header sets
+
+_SPECIAL: Final = frozenset((b"content-length", b"transfer-encoding", b"date", b"upgrade", b"host", b"expect", b"te"))
 
 _STATUS_LINES: Final = {
     status.value: b"HTTP/1.1 %d %s\r\n" % (status.value, status.phrase.encode("ascii")) for status in HTTPStatus
@@ -58,6 +61,8 @@ class CheckedFields:
         close: whether Connection said so.
         options: what else Connection said, except keep-alive, which is for the machine to say.
         upgrade: the value of Upgrade, in lower case.
+        host: the value of Host.
+        expects_continue: whether Expect says so.
     """
 
     block: bytes
@@ -67,6 +72,8 @@ class CheckedFields:
     close: bool
     options: tuple[bytes, ...]
     upgrade: bytes | None
+    host: bytes | None
+    expects_continue: bool
 
 
 @lru_cache(maxsize=_MAX_CACHED)
@@ -89,7 +96,7 @@ def check_fields(headers: Headers) -> CheckedFields:
         if key == b"connection":
             options += [option for option in elements(value) if option]
             continue
-        if key in (b"content-length", b"transfer-encoding", b"date", b"upgrade"):
+        if key in _SPECIAL:
             if key in special:
                 raise LocalProtocolError(f"more than one {key.decode('ascii')}")
             special[key] = value
@@ -101,15 +108,33 @@ def check_fields(headers: Headers) -> CheckedFields:
     if length is not None and not length.isdigit():
         raise LocalProtocolError("bad Content-Length")
     upgrade = special.get(b"upgrade")
+    if b"te" in special:
+        options.append(b"te")  # RFC 9110 §10.1.4
     return CheckedFields(
         block=b"".join(lines),
         length=None if length is None else int(length),
         is_chunked=coding is not None,
         has_date=b"date" in special,
         close=b"close" in options,
-        options=tuple([option for option in options if option not in (b"close", b"keep-alive")]),
+        options=tuple([option for option in dict.fromkeys(options) if option not in (b"close", b"keep-alive")]),
         upgrade=None if upgrade is None else upgrade.lower(),
+        host=special.get(b"host"),
+        expects_continue=special.get(b"expect", b"").lower() == b"100-continue",
     )
+
+
+def request_head(method: bytes, target: bytes, fields: CheckedFields, framing: bytes) -> bytes:
+    """The head of a request; `framing` is the line that says how its body is framed."""
+    if TOKEN.fullmatch(method) is None or TARGET.fullmatch(target) is None:
+        raise LocalProtocolError("the method or the target has a character that cannot stand there")
+    try:
+        check_target(method, target)
+    except RemoteProtocolError as error:
+        raise LocalProtocolError(str(error)) from None
+    if fields.host is None or not valid_host(fields.host):
+        raise LocalProtocolError("no Host, or a bad one")  # RFC 9112 §3.2
+    connection = _connection_line(fields, not fields.close, True)
+    return b"".join((method, b" ", target, b" HTTP/1.1\r\n", fields.block, framing, connection, b"\r\n"))
 
 
 def final_head(

@@ -54,6 +54,21 @@ _TABLE: dict[str, _Row] = {
     "version-6": ("HTTP/1.1", b"", {rb"\.": "version-7"}, {}),
     "version-7": ("HTTP/1.1", b"", {DIGITS: "version-end"}, {}),
     "version-end": ("CR LF after the HTTP version", b"", {rb"\r": "line-lf"}, _BARE_LF),
+    # RFC 9112 §4: HTTP-version SP status-code SP [ reason-phrase ] CRLF
+    "status-start": ("HTTP/1.1", b"", {rb"H": "status-1"}, {}),
+    "status-1": ("HTTP/1.1", b"", {rb"T": "status-2"}, {}),
+    "status-2": ("HTTP/1.1", b"", {rb"T": "status-3"}, {}),
+    "status-3": ("HTTP/1.1", b"", {rb"P": "status-4"}, {}),
+    "status-4": ("HTTP/1.1", b"", {rb"/": "status-5"}, {}),
+    "status-5": ("HTTP/1.1", b"", {rb"1": "status-6"}, {}),
+    "status-6": ("HTTP/1.1", b"", {rb"\.": "status-7"}, {}),
+    "status-7": ("HTTP/1.1", b"", {DIGITS: "status-version-end"}, {}),
+    "status-version-end": ("one space", b"", {rb" ": "digit-1"}, {}),
+    "digit-1": ("a status of 100 to 599", b"", {rb"1-5": "digit-2"}, {}),  # RFC 9110 §15
+    "digit-2": ("a digit", b"", {DIGITS: "digit-3"}, {}),
+    "digit-3": ("a digit", b"", {DIGITS: "digits-end"}, {}),
+    "digits-end": ("one space", b"", {rb" ": "reason"}, {}),
+    "reason": ("a reason and CR LF", FIELD_CHARS, {rb"\r": "line-lf"}, _BARE_LF),
     "line-lf": ("LF after CR", b"", {rb"\n": "first-field"}, {}),
     # RFC 9112 §5: field-name ":" OWS field-value OWS CRLF
     "first-field": ("a field name", b"", _FIELD_START, {rb"\t ": "white space before the first field", **_BARE_LF}),
@@ -91,7 +106,8 @@ _HALTS = frozenset(
         "target-start",  # the target is bounded
         "version-0",  # its bound ends
         "version-end",  # the version is one we speak, or not
-        "first-field",  # the request line is complete
+        "first-field",  # the first line is complete
+        "next-field",  # whole lines are skipped
         "name",  # the number of fields is bounded
         "end",
         "extension",  # chunk extensions are bounded

@@ -1,40 +1,59 @@
-"""What a request's head means: its target, its body's framing, and what becomes of the connection."""
+"""What a head means: its target, its body's framing, and what becomes of the connection."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
-from typing import Final
+from typing import Final, NamedTuple, TypeAlias
 
 from fraiseql.errors import LimitExceeded, RemoteProtocolError
-from fraiseql.protocol.http11.events import Headers
+from fraiseql.protocol.http11.events import Headers, combine
 from fraiseql.protocol.http11.grammar import HOST, TOKEN
 
-__all__ = ["FORBIDDEN_TRAILERS", "Exchange", "check_target", "elements", "examine", "valid_host"]
+__all__ = [
+    "FORBIDDEN_TRAILERS",
+    "Answer",
+    "Exchange",
+    "Fields",
+    "Line",
+    "check_target",
+    "elements",
+    "read_request",
+    "read_response",
+    "valid_host",
+]
 
 # Fields that hold one value only (RFC 9110, RFC 6265 §5.4 apart, RFC 6454, RFC 6455): two lines of one are ambiguous.
-_SINGLE: Final = (
-    b"authorization",
-    b"content-length",
-    b"content-location",
-    b"content-range",
-    b"content-type",
-    b"date",
-    b"from",
-    b"host",
-    b"if-modified-since",
-    b"if-range",
-    b"if-unmodified-since",
-    b"max-forwards",
-    b"origin",
-    b"proxy-authorization",
-    b"range",
-    b"referer",
-    b"sec-websocket-key",
-    b"sec-websocket-version",
-    b"user-agent",
+_SINGLE: Final = frozenset(
+    (
+        b"authorization",
+        b"content-length",
+        b"content-location",
+        b"content-range",
+        b"content-type",
+        b"date",
+        b"etag",
+        b"from",
+        b"host",
+        b"if-modified-since",
+        b"if-range",
+        b"if-unmodified-since",
+        b"last-modified",
+        b"location",
+        b"max-forwards",
+        b"origin",
+        b"proxy-authorization",
+        b"range",
+        b"referer",
+        b"sec-websocket-accept",
+        b"sec-websocket-key",
+        b"sec-websocket-version",
+        b"user-agent",
+    )
 )
+# What the codec itself asks for.
+_ASKED: Final = frozenset((*_SINGLE, b"connection", b"expect", b"transfer-encoding", b"upgrade"))
 
 # RFC 9110 §6.5.1: framing, routing, modifiers, authentication and what tells how to read the content.
 FORBIDDEN_TRAILERS: Final = frozenset(
@@ -57,6 +76,11 @@ FORBIDDEN_TRAILERS: Final = frozenset(
     )
 )
 
+Line: TypeAlias = tuple[bytes, bytes, bytes]
+"""The parts of a first line."""
+Fields: TypeAlias = dict[bytes, bytes] | Headers
+"""Fields by name; or the field lines, where a name is repeated."""
+
 _MAX_LENGTH_DIGITS: Final = 20  # 64 bits: checked before int(), whose time grows with the square of the digits
 # Registered codings (RFC 9112 §12.3 and §7.2), and `identity` of RFC 2616. None of them ends a request's body.
 _KNOWN_CODINGS: Final = frozenset((b"chunked", b"compress", b"deflate", b"gzip", b"identity", b"x-compress", b"x-gzip"))
@@ -64,17 +88,17 @@ _ABSOLUTE: Final = re.compile(rb"https?://([^/?]*+)(?:[/?].*+)?+", re.IGNORECASE
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
-@dataclass(slots=True)
-class Exchange:
+class Exchange(NamedTuple):
     """What the codec must remember of a request.
 
     Attributes:
-        length: of the body; None where it is chunked.
-        keep_alive: whether the peer wants, and may have, another exchange on this connection.
-        expects_continue: the peer may wait for 100 before it sends the body.
+        length: of the body in bytes; None where it is chunked.
+        keep_alive: whether the client wants, and may have, another exchange on this connection.
+        expects_continue: the client may wait for 100 before it sends the body.
         upgrades: protocols offered in Upgrade, in lower case; h2c is not among them (RFC 9110 §7.8 lets us ignore it).
         is_head: the answer has no body, whatever its fields say.
-        is_http11: the peer reads chunked bodies and interim answers.
+        is_http11: the client reads chunked bodies and interim answers.
+        is_plain: the two do not restrict the answer.
     """
 
     length: int | None = 0
@@ -83,15 +107,40 @@ class Exchange:
     upgrades: tuple[bytes, ...] = ()
     is_head: bool = False
     is_http11: bool = True
+    is_plain: bool = True
 
 
-def elements(value: bytes) -> list[bytes]:
+class Answer(NamedTuple):
+    """What the codec must know of a response.
+
+    Attributes:
+        status: 100 to 599.
+        is_chunked: whether its body is, if it has one.
+        length: of its body in bytes; None where this is not said.
+        keep_alive: whether the server lets the connection stay.
+        upgrades: protocols named in Upgrade, in lower case.
+    """
+
+    status: int
+    is_chunked: bool
+    length: int | None
+    keep_alive: bool
+    upgrades: tuple[bytes, ...]
+
+
+_PLAIN: Final = Exchange()  # what most requests mean
+
+
+@lru_cache(maxsize=64)
+def elements(value: bytes) -> tuple[bytes, ...]:
     """The elements of a comma-separated list in lower case (RFC 9110 §5.6.1); empty ones are kept."""
-    return [element.strip(b" \t").lower() for element in value.split(b",")]
+    return tuple([element.strip(b" \t") for element in value.lower().split(b",")])
 
 
 def check_target(method: bytes, target: bytes) -> None:
     """Raise RemoteProtocolError unless the target has the form that goes with the method (RFC 9112 §3.2)."""
+    if target.startswith(b"/") and b"%" not in target and method != b"CONNECT":
+        return
     if method == b"CONNECT":
         host, _, port = target.rpartition(b":")
         if not host or not port.isdigit() or not valid_host(target):
@@ -111,37 +160,68 @@ def check_target(method: bytes, target: bytes) -> None:
         raise RemoteProtocolError("the target is neither a path nor an http or https URI")
 
 
-def examine(method: bytes, minor: int, headers: Headers, fields: dict[bytes, bytes]) -> Exchange:
-    """What a valid head means for the codec.
+def read_request(line: Line, fields: Fields) -> Exchange:
+    """What a well-formed request head means for the codec.
 
     Args:
-        method: the method.
-        minor: the minor version; all above 0 are treated as 1 (RFC 9110 §2.5).
-        headers: the field lines.
-        fields: the same, combined by name.
+        line: method, target and minor version; all minor versions above 0 are treated as 1 (RFC 9110 §2.5).
+        fields: the fields.
 
     Raises:
-        RemoteProtocolError: the fields contradict each other or the grammar (400), or ask for what is not there
-            (417, 501).
+        RemoteProtocolError: the target or the fields contradict each other or the grammar (400), or ask for what is
+            not there (417, 501).
     """
-    if len(fields) != len(headers):
-        _check_single(headers)
-    is_http11 = minor > 0
+    method, target, minor = line
+    check_target(method, target)
+    if not isinstance(fields, dict):
+        fields = _combine_asked(fields)
+    is_http11 = minor != b"0"
     host = fields.get(b"host")
     if host is None:
         if is_http11:
             raise RemoteProtocolError("no Host")  # RFC 9112 §3.2
     elif not valid_host(host):
         raise RemoteProtocolError("bad Host")  # RFC 9112 §3.2, RFC 9110 §7.2
-    exchange = Exchange(_body_length(fields, is_http11), is_http11, False, (), method == b"HEAD", is_http11)
-    options = fields.get(b"connection")
-    if options is not None:
-        _read_connection(exchange, elements(options), fields)
-    if b"expect" in fields and is_http11:  # RFC 9110 §10.1.1: ignored in HTTP/1.0
-        exchange.expects_continue = _expects_continue(fields[b"expect"]) and exchange.length != 0
-    return exchange
+    is_chunked, length = _framing(fields, is_http11)
+    keep_alive, offers = _connection(fields, is_http11)
+    has_body = is_chunked or bool(length)
+    is_head = method == b"HEAD"
+    # RFC 9110 §10.1.1: ignored in HTTP/1.0
+    expects = is_http11 and b"expect" in fields and _expects_continue(fields[b"expect"]) and has_body
+    if not (has_body or offers or is_head) and keep_alive and is_http11:
+        return _PLAIN
+    upgrades = tuple([offer for offer in offers if offer != b"h2c"])
+    return Exchange(
+        None if is_chunked else length or 0,
+        keep_alive,
+        expects,
+        upgrades,
+        is_head,
+        is_http11,
+        is_http11 and not is_head,
+    )
 
 
+def read_response(line: Line, fields: Fields) -> Answer:
+    """What a well-formed response head means for the codec, whatever it answers.
+
+    Args:
+        line: minor version, status and reason.
+        fields: the fields.
+
+    Raises:
+        RemoteProtocolError: the fields contradict each other or the grammar, or name a coding that is not chunked.
+    """
+    minor, status, _ = line
+    if not isinstance(fields, dict):
+        fields = _combine_asked(fields)
+    is_http11 = minor != b"0"
+    is_chunked, length = _framing(fields, is_http11)
+    keep_alive, upgrades = _connection(fields, is_http11)
+    return Answer(int(status), is_chunked, length, keep_alive, upgrades)
+
+
+@lru_cache(maxsize=64)
 def valid_host(host: bytes) -> bool:
     """Whether this is `uri-host [":" port]`, possibly empty, without user information (RFC 9110 §7.2)."""
     found = HOST.fullmatch(host)
@@ -159,15 +239,21 @@ def valid_host(host: bytes) -> bool:
     return True
 
 
-def _check_single(headers: Headers) -> None:
-    names = [name for name, _ in headers]
-    for name in _SINGLE:
-        if names.count(name) > 1:
-            raise RemoteProtocolError(f"more than one {name.decode('ascii')}")  # RFC 9110 §5.3, §8.6; RFC 9112 §3.2
+def _combine_asked(headers: Headers) -> dict[bytes, bytes]:
+    """The fields that the codec asks for; raises RemoteProtocolError where one of a single value is repeated."""
+    asked = tuple([field for field in headers if field[0] in _ASKED])
+    single = [name for name, _ in asked if name in _SINGLE]
+    if len(set(single)) != len(single):
+        name = next(name for name in single if single.count(name) > 1)
+        raise RemoteProtocolError(f"more than one {name.decode('ascii')}")  # RFC 9110 §5.3, §8.6; RFC 9112 §3.2
+    return combine(asked)
 
 
-def _body_length(fields: dict[bytes, bytes], is_http11: bool) -> int | None:
-    """RFC 9112 §6.3, in its order; what it calls unrecoverable, and all that it lets a server refuse, is refused."""
+def _framing(fields: dict[bytes, bytes], is_http11: bool) -> tuple[bool, int | None]:
+    """Whether a body is chunked, and the length that is given for it.
+
+    RFC 9112 §6.3, in its order; what it calls unrecoverable, and all that it lets a server refuse, is refused.
+    """
     coding = fields.get(b"transfer-encoding")
     length = fields.get(b"content-length")
     if coding is not None:
@@ -177,17 +263,17 @@ def _body_length(fields: dict[bytes, bytes], is_http11: bool) -> int | None:
             raise RemoteProtocolError("both Transfer-Encoding and Content-Length")  # RFC 9112 §6.1
         if coding.lower() != b"chunked":
             raise _coding_fault(elements(coding))
-        return None
+        return True, None
     if length is None:
-        return 0
+        return False, None
     if not length.isdigit():  # RFC 9110 §8.6: 1*DIGIT, and no list of equal values
         raise RemoteProtocolError("bad Content-Length")
     if len(length) > _MAX_LENGTH_DIGITS:
         raise LimitExceeded("Content-Length has too many digits", status=413)
-    return int(length)
+    return False, int(length)
 
 
-def _coding_fault(codings: list[bytes]) -> RemoteProtocolError:
+def _coding_fault(codings: tuple[bytes, ...]) -> RemoteProtocolError:
     """Which fault a Transfer-Encoding other than `chunked` is (RFC 9112 §6.1, §6.3-4.3, §7)."""
     if any(TOKEN.fullmatch(coding) is None for coding in codings):  # empty elements and parameters too
         return RemoteProtocolError("bad Transfer-Encoding")
@@ -198,15 +284,19 @@ def _coding_fault(codings: list[bytes]) -> RemoteProtocolError:
     return RemoteProtocolError("the last Transfer-Encoding is not chunked")
 
 
-def _read_connection(exchange: Exchange, options: list[bytes], fields: dict[bytes, bytes]) -> None:
-    if b"close" in options:  # RFC 9112 §9.3: it wins over keep-alive
-        exchange.keep_alive = False
-    elif b"keep-alive" in options:
-        exchange.keep_alive = True
-    if b"upgrade" in options and exchange.keep_alive and exchange.is_http11:
-        # RFC 9110 §7.8: ignored in HTTP/1.0
-        offers = elements(fields.get(b"upgrade", b""))
-        exchange.upgrades = tuple([offer for offer in offers if offer not in (b"", b"h2c")])
+def _connection(fields: dict[bytes, bytes], is_http11: bool) -> tuple[bool, tuple[bytes, ...]]:
+    """Whether the connection stays (RFC 9112 §9.3), and which protocols are named for a change (RFC 9110 §7.8)."""
+    value = fields.get(b"connection")
+    if value is None:
+        return is_http11, ()
+    options = elements(value)
+    if b"close" in options:  # it wins over keep-alive
+        return False, ()
+    if not is_http11:  # Upgrade is ignored
+        return b"keep-alive" in options, ()
+    if b"upgrade" not in options:
+        return True, ()
+    return True, tuple([protocol for protocol in elements(fields.get(b"upgrade", b"")) if protocol])
 
 
 def _expects_continue(value: bytes) -> bool:

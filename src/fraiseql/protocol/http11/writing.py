@@ -1,4 +1,4 @@
-"""Frames the bodies of answers, and refuses what the framing cannot carry."""
+"""Frames bodies, and refuses what the framing cannot carry."""
 
 from __future__ import annotations
 
@@ -9,9 +9,21 @@ from fraiseql.protocol.http11.events import Headers
 from fraiseql.protocol.http11.heads import CheckedFields, check_fields
 from fraiseql.protocol.http11.semantics import FORBIDDEN_TRAILERS
 
-__all__ = ["BodyWriter", "ChunkedWriter", "HiddenWriter", "LengthWriter", "UntilCloseWriter", "frame"]
+__all__ = [
+    "NO_CONTENT",
+    "BodyWriter",
+    "ChunkedWriter",
+    "HiddenWriter",
+    "LengthWriter",
+    "UntilCloseWriter",
+    "frame",
+    "frame_request",
+    "may_have_any_length",
+]
 
-_NO_CONTENT: Final = frozenset((204, 205, 304))  # RFC 9110 §15.3.5, §15.3.6, §15.4.5: never a body
+NO_CONTENT: Final = frozenset((204, 304))  # RFC 9110 §15.3.5, §15.4.5: whatever their fields say
+_NO_CONTENT: Final = NO_CONTENT | {205}  # RFC 9110 §15.3.6: framed, but empty
+_WITH_CONTENT: Final = frozenset((b"POST", b"PUT", b"PATCH"))  # methods that give content a meaning
 
 
 class BodyWriter(Protocol):
@@ -131,6 +143,31 @@ def frame(
     else:
         writer = _UNTIL_CLOSE
     return line, _HIDDEN if is_head else writer
+
+
+def may_have_any_length(status: int, fields: CheckedFields) -> bool:
+    """Whether `frame` accepts a whole body of any length for this status and these fields."""
+    return status not in _NO_CONTENT and fields.length is None
+
+
+def frame_request(method: bytes, fields: CheckedFields, body_length: int | None) -> tuple[bytes, BodyWriter]:
+    """Choose how a request's body is framed (RFC 9112 §6.3-7): without a word of it, there is none.
+
+    Args:
+        method: of the request.
+        fields: its fields.
+        body_length: of the whole body where it is known.
+
+    Returns:
+        the line to add to the head, and the body's writer.
+    """
+    if fields.length is not None:
+        return b"", LengthWriter(fields.length)
+    if fields.is_chunked and body_length is None:
+        return b"transfer-encoding: chunked\r\n", _CHUNKED
+    if body_length or (body_length == 0 and method in _WITH_CONTENT):  # RFC 9110 §8.6
+        return b"content-length: %d\r\n" % body_length, LengthWriter(body_length)
+    return b"", LengthWriter(0)
 
 
 _CHUNKED: Final = ChunkedWriter()

@@ -1,0 +1,180 @@
+"""The HTTP/1.1 machine beside h11, httptools and zttp: requests and their answers, on one keep-alive connection.
+
+Cold: each head differs from the one before, so that no memory of the last head helps. Warm: all heads are the same. The
+contenders run in turns, and a ratio is taken within one turn, so that a busy moment hits both sides of it. A value is
+the median of a run's turns.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from statistics import median
+from time import process_time
+
+from benchmarks.figures import Figure, Setting
+from benchmarks.http11_contenders import CONTENDERS, Contender, Requests
+from fraiseql.limits import HttpLimits
+from fraiseql.protocol import http11
+
+__all__ = ["measure"]
+
+TURNS = 31  # of one run
+EXCHANGES = 200  # of each contender in one turn: few, so that a turn is over before another process gets its share
+
+COLD, WARM, CHUNKS = 1.3, 0.35, 3.0  # targets: times what httptools takes
+NANOSECONDS = 50.0  # target: for each byte of the worst head
+
+BROWSER = (
+    b"GET /graphql?query=%%7Busers%%7Bname%%7D%%7D HTTP/1.1\r\n"
+    b"Host: www.example.org\r\n"
+    b"Connection: keep-alive\r\n"
+    b'sec-ch-ua: "Chromium";v="130", "Not?A_Brand";v="99"\r\n'
+    b'sec-ch-ua-platform: "Linux"\r\n'
+    b"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    b"Chrome/130.0.0.0 Safari/537.36\r\n"
+    b"Accept: application/graphql-response+json, application/json;q=0.9, */*;q=0.8\r\n"
+    b"Sec-Fetch-Site: same-origin\r\n"
+    b"Sec-Fetch-Mode: cors\r\n"
+    b"Referer: https://www.example.org/index.html\r\n"
+    b"Accept-Encoding: gzip, deflate, br, zstd\r\n"
+    b"Accept-Language: en-GB,en;q=0.9,de;q=0.8\r\n"
+    b"Cookie: theme=dark; consent=all; csrf=8Kd02hQz; session=%016x\r\n\r\n"
+)
+"""12 fields, 629 bytes."""
+CURL = (
+    b"GET /graphql HTTP/1.1\r\n"
+    b"Host: 127.0.0.1:8000\r\n"
+    b"User-Agent: curl/8.9.1\r\n"
+    b"Accept: */*\r\n"
+    b"Accept-Encoding: gzip\r\n"
+    b"Authorization: Bearer %016x\r\n\r\n"
+)
+"""5 fields."""
+POST = BROWSER.replace(b"GET", b"POST")[:-2] + b"Content-Type: application/json\r\nContent-Length: 28\r\n\r\n"
+QUERY = b'{"query":"{ users { name }"}'
+CHUNKED = CURL.replace(b"GET", b"POST")[:-2] + b"Transfer-Encoding: chunked\r\n\r\n"
+CHUNK = b"fa\r\n" + b"x" * 250 + b"\r\n"
+LAST_CHUNK = b"0\r\n\r\n"
+
+
+def measure(setting: Setting) -> list[Figure]:
+    assert len(BROWSER % 0) == 629
+    runs, figures = setting.runs, []
+    for name, head, body in (("browser", BROWSER, b""), ("curl", CURL, b""), ("GraphQL POST", POST, QUERY)):
+        cold = [[head % number + body] for number in range(EXCHANGES)]
+        targets = {} if body else {"cold": COLD, "warm": WARM}
+        figures += _compare(name, {"cold": cold, "warm": [cold[0]] * EXCHANGES}, targets, runs)
+    many = [[CHUNKED % number, *[CHUNK] * 16, LAST_CHUNK] for number in range(EXCHANGES // 4)]
+    requests = {"one read": [[b"".join(reads)] for reads in many], "18 reads": many}
+    figures += _compare("16 chunks", requests, dict.fromkeys(requests, CHUNKS), runs)
+    for name, limits in (("usual limits", HttpLimits()), ("raised limits", RAISED)):
+        figures += _adversarial(name, limits, runs)
+    return figures
+
+
+def _compare(name: str, variants: Mapping[str, Requests], targets: Mapping[str, float], runs: int) -> list[Figure]:
+    """What each contender takes for an exchange, and ours in the time of httptools."""
+    figures = []
+    for variant, requests in variants.items():
+        times: dict[str, list[float]] = {contender: [] for contender in CONTENDERS}
+        ratios: dict[str, list[float]] = {contender: [] for contender in CONTENDERS}
+        for _ in range(runs):
+            turns = [{key: _time(run, requests) for key, run in CONTENDERS.items()} for _ in range(TURNS)]
+            for key in CONTENDERS:
+                times[key].append(median([turn[key] for turn in turns]) * 1e6)
+                ratios[key].append(median([turn[key] / turn["httptools"] for turn in turns]))
+        figures += [Figure(f"{name}, {variant}, {key}", "µs", tuple(values)) for key, values in times.items()]
+        ratio = tuple(ratios["ours"])
+        figures.append(Figure(f"{name}, {variant}, ours", "httptools", ratio, targets.get(variant)))
+    return figures
+
+
+def _time(run: Contender, requests: Requests) -> float:
+    """Seconds of CPU for one exchange."""
+    gc.collect()
+    gc.disable()
+    started = process_time()
+    run(requests)
+    taken = process_time() - started
+    gc.enable()
+    return taken / len(requests)
+
+
+RAISED = HttpLimits(max_head=65_536, max_target=65_536, max_fields=65_536)
+START = b"GET / HTTP/1.1\r\nHost: a\r\n"
+SIZE = 30_000
+
+ADVERSARIAL = {
+    "a method": (b"", b"G"),
+    "a target": (b"GET /", b"a"),
+    "escapes": (b"GET /", b"%41"),
+    "a host": (b"GET / HTTP/1.1\r\nHost: ", b"a"),
+    "an IPv6 host": (b"GET / HTTP/1.1\r\nHost: [", b":"),
+    "an authority": (b"GET http://", b"%41"),
+    "a name": (START, b"a"),
+    "a value": (START + b"A: ", b"a"),
+    "white space": (START + b"A: ", b" "),
+    "words": (START + b"A: ", b"a "),
+    "obs-text": (START + b"A: ", b"\xe9"),
+    "tiny fields": (START, b"a:\r\n"),
+    "tiny fields, spaced": (START, b"a: \r\n"),
+    "small fields": (START, b"a: b\r\n"),
+    "upper-case fields": (START, b"ABCDEF: b\r\n"),
+    "Accept": (START, b"Accept: */*\r\n"),
+    "Cookie": (START, b"Cookie: a=b; c=d\r\n"),
+    "Connection": (START, b"Connection: close\r\n"),
+    "connection options": (START + b"Connection: ", b"a,"),
+    "empty options": (START + b"Connection: ", b","),
+    "offers": (START + b"Connection: upgrade\r\nUpgrade: ", b"a,"),
+    "codings": (START + b"Transfer-Encoding: ", b"a,"),
+    "expectations": (START + b"Expect: ", b"a,"),
+    "a length": (START + b"Content-Length: ", b"1"),
+    "lengths": (START, b"Content-Length: 1\r\n"),
+    "hosts": (START, b"Host: a\r\n"),
+    "blank lines": (b"", b"\r\n"),
+    "colons": (START, b":"),
+    "NUL": (b"", b"\0"),
+    "LF": (START + b"A: a", b"\n"),
+    "a chunk size": (START + b"Transfer-Encoding: chunked\r\n\r\n", b"0"),
+    "a chunk extension": (START + b"Transfer-Encoding: chunked\r\n\r\n1", b";a"),
+    "trailers": (START + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"a:\r\n"),
+}
+"""What a head begins with and what fills it up."""
+
+
+def _adversarial(name: str, limits: HttpLimits, runs: int) -> list[Figure]:
+    """Nanoseconds for each byte of the head that takes most, in one read and in reads of a TCP segment."""
+    figures = []
+    for size in (SIZE, 1_460):
+        costs: dict[str, list[float]] = {}
+        for kind, (start, unit) in ADVERSARIAL.items():
+            for end in (b"", b"\r\n\r\n", b"\n", b"\0"):
+                raw = start + unit * ((SIZE - len(start)) // len(unit)) + end
+                reads = [raw[at : at + size] for at in range(0, len(raw), size)]
+                costs[f"{kind} {end!r}"] = [
+                    median([_time_one(reads, limits) for _ in range(5)]) / len(raw) * 1e9 for _ in range(runs)
+                ]
+        worst = max(costs, key=lambda kind: median(costs[kind]))
+        title = f"worst head, {name}, reads of {size:,}: {worst}"
+        figures.append(Figure(title, "ns/byte", tuple(costs[worst]), NANOSECONDS))
+    return figures
+
+
+def _time_one(reads: Sequence[bytes], limits: HttpLimits) -> float:
+    conn = http11.ServerConnection(limits)
+    started = process_time()
+    with suppress(http11.RemoteProtocolError):
+        for data in reads:
+            conn.receive_data(data)
+            while not isinstance(conn.next_event(), http11.Signal):
+                pass
+    return process_time() - started
+
+
+if __name__ == "__main__":
+    print(sys.version)
+    for figure in measure(Setting("", 3)):
+        print(figure)
