@@ -41,3 +41,5 @@ insert into doc values
     ('a', '{"id": "a", "n": 1, "it''s \"key\" \\": "k", "list": ["x", null], "mood": "very good", "m": [["very good"]],
      "extra": {"b": [1.50, null]}, "extras": ["x", 1, null, [], {}]}'),
     ('b', '{"id": "b", "n": null, "list": null, "extra": null}'), ('c', null), ('d', '{"id": "d", "n": "text"}');
+create table ratio (value double precision not null);
+insert into ratio values ('NaN'), ('Infinity');

@@ -93,6 +93,15 @@ class Doc:
     extras: list[JSON | None] | None  # type: ignore[valid-type]
 
 
+@fraiseql.type(sql_source="ratio", jsonb_column=None)
+class Ratio:
+    value: float
+
+
+@fraiseql.query
+def ratios() -> list[Ratio]: ...
+
+
 @fraiseql.type(sql_source="doc")
 class Strict:
     """The documents again, but promising more than they hold."""
