@@ -47,3 +47,18 @@ def test_who_has_configured_logging_keeps_it() -> None:
     assert logging.getLogger().handlers, "pytest's own"
     configure_logging("debug")
     assert (list(logger.handlers), logger.level) == before
+
+
+def test_without_any_configuration_records_go_to_stderr(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    monkeypatch.setattr(logger, "handlers", [])
+    before = logger.level
+    configure_logging("warning")
+    try:
+        log_observation(ConnectionOpened(1))
+        log_observation(ConnectionLost(2, "gone"))
+    finally:
+        logger.setLevel(before)
+    assert capsys.readouterr().err.endswith("WARNING the connection to PostgreSQL process 2 was closed: gone\n")
