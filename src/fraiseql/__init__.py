@@ -1,6 +1,67 @@
-"""PostgreSQL over GraphQL, with no I/O in its core."""
+"""PostgreSQL over GraphQL, with no I/O in its core.
+
+What is needed to declare a schema is imported at once. The server is imported when it is first asked for, since who takes
+only the protocol machines or the SQL of a query needs neither a database driver nor an event loop.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from fraiseql._version import __version__
+from fraiseql.errors import (
+    ConfigurationError,
+    DatabaseError,
+    FraiseQLError,
+    LimitExceeded,
+    LocalProtocolError,
+    ProtocolError,
+    RemoteProtocolError,
+    RequestError,
+    SchemaError,
+    StartupError,
+)
 from fraiseql.schema import ID, JSON, Schema, enum, field, input, query, relation, type
 
-__all__ = ["ID", "JSON", "Schema", "__version__", "enum", "field", "input", "query", "relation", "type"]
+if TYPE_CHECKING:
+    from fraiseql.runtimes.anyio import FraiseQLApp, create_fraiseql_app, serve
+    from fraiseql.runtimes.config import FraiseQLConfig
+
+__all__ = [
+    "ID",
+    "JSON",
+    "ConfigurationError",
+    "DatabaseError",
+    "FraiseQLApp",
+    "FraiseQLConfig",
+    "FraiseQLError",
+    "LimitExceeded",
+    "LocalProtocolError",
+    "ProtocolError",
+    "RemoteProtocolError",
+    "RequestError",
+    "Schema",
+    "SchemaError",
+    "StartupError",
+    "__version__",
+    "create_fraiseql_app",
+    "enum",
+    "field",
+    "input",
+    "query",
+    "relation",
+    "serve",
+    "type",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "FraiseQLConfig":
+        from fraiseql.runtimes.config import FraiseQLConfig
+
+        return FraiseQLConfig
+    if name in ("FraiseQLApp", "create_fraiseql_app", "serve"):
+        from fraiseql.runtimes import anyio
+
+        return getattr(anyio, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

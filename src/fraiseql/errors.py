@@ -117,7 +117,12 @@ class DatabaseError(FraiseQLError):
 
     @property
     def unavailable(self) -> bool:
-        """Whether the database could not be reached, rather than refused this statement (classes 08, 53 and 57P0x)."""
+        """Whether the database could not be reached or had no room, rather than refused this statement.
+
+        These are the classes 08, but for 08P01, which says that we broke the protocol, 53 and 57P0x.
+        """
+        if self.sqlstate == "08P01":
+            return False
         return self.sqlstate[:2] in {"08", "53"} or self.sqlstate[:4] == "57P0"
 
 
