@@ -1,7 +1,7 @@
 """PostgreSQL over GraphQL, with no I/O in its core.
 
-What is needed to declare a schema is imported at once. The server is imported when it is first asked for, since who takes
-only the protocol machines or the SQL of a query needs neither a database driver nor an event loop.
+What is needed to declare a schema is imported at once. The server is imported when it is first asked for, since who
+takes only the protocol machines or the SQL of a query needs neither a database driver nor an event loop.
 """
 
 from __future__ import annotations
