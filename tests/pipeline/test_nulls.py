@@ -112,3 +112,27 @@ def test_what_is_beside_a_null_is_kept_exactly() -> None:
     row = '{"homes":[{"raw":{"big": 123456789012345678901234567890, "é": null},"floors":[null]}]}'
     body = _run('{ user(name: "a") { homes { raw floors } } }', row).body
     assert b'{"raw":{"big":123456789012345678901234567890,"\xc3\xa9":null},"floors":null}' in body
+
+
+@pytest.mark.parametrize(
+    "number", ["9" * 5_000, "123456789012345678901", "0.12345678901234567890123", "1e400", "1.50", "-0.0"]
+)
+def test_numbers_keep_their_digits(number: str) -> None:
+    right = f'{{"name":"x","address":{{"raw":{{"n":{number},"x":null}}}}}}'
+    assert _run('{ user(name: "x") { name address { raw } } }', right).body == f'{{"data":{{"user":{right}}}}}'.encode()
+    wrong = f'{{"email":null,"address":{{"city":null,"raw":{number}}},"homes":[{{"raw":{number}}}]}}'
+    response = _run('{ user(name: "x") { email address { city raw } homes { raw } } }', wrong)
+    assert response.outcome is Outcome.DATA_AND_ERRORS
+    assert f'{{"email":null,"address":null,"homes":[{{"raw":{number}}}]}}'.encode() in response.body
+
+
+@pytest.mark.parametrize("raw", ["[" * 5_000 + "null" + "]" * 5_000, "[" * 400 + "]" * 400, r'"\ud800"'])
+def test_what_cannot_be_written_again_is_an_error(raw: str) -> None:
+    row = f'{{"address":{{"city":null,"raw":null}},"homes":[{{"raw":{raw}}}]}}'
+    query = "{ address { city raw } homes { raw } }"
+    for text, path in ((f'{{ user(name: "x") {query} }}', "user"), (f"{{ owner {query} }}", "owner")):
+        response = _run(text, row)
+        assert response.outcome is Outcome.DATA_AND_ERRORS
+        (error,) = json.loads(response.body)["errors"]
+        assert error["path"] == [path]
+        assert json.loads(response.body)["data"] == ({"user": None} if path == "user" else None)

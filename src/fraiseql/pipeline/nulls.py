@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import orjson
+
 from fraiseql.errors import RequestError
 from fraiseql.pipeline.plan import RootField, Selection
 from fraiseql.schema.model import TypeReference
@@ -29,15 +31,17 @@ def complete(root: RootField, text: bytes, errors: list[RequestError]) -> bytes 
         return text
     assert root.query is not None
     before = len(errors)
-    value = json.loads(text)  # its integers have no bound; orjson reads those past 64 bits as floats
     try:
+        # Numbers stay as they are written: they may have more digits than Python reads, or than a float keeps.
+        value = json.loads(text, parse_int=orjson.Fragment, parse_float=orjson.Fragment)
         value = _nullable(value, root.query.type, root.selection, f"Query.{root.name}", (root.key,), errors)
+        return text if len(errors) == before else orjson.dumps(value)
     except _NullFound as null:
         errors.append(null.error)
         return None
-    if len(errors) == before:
-        return text
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except (RecursionError, orjson.JSONEncodeError):  # a JSON scalar nests too deep, or holds half a surrogate pair
+        errors[before:] = [RequestError("Internal server error.", code="INTERNAL_SERVER_ERROR", path=(root.key,))]
+        return b"null" if root.query.type.nullable else None
 
 
 class _NullFound(Exception):
