@@ -41,5 +41,7 @@ insert into doc values
     ('a', '{"id": "a", "n": 1, "it''s \"key\" \\": "k", "list": ["x", null], "mood": "very good", "m": [["very good"]],
      "extra": {"b": [1.50, null]}, "extras": ["x", 1, null, [], {}]}'),
     ('b', '{"id": "b", "n": null, "list": null, "extra": null}'), ('c', null), ('d', '{"id": "d", "n": "text"}');
-create table ratio (value double precision not null);
-insert into ratio values ('NaN'), ('Infinity');
+create table endless (ratio float8, amount numeric, day date, at timestamptz, ratios float8[]);
+insert into endless values
+    ('NaN', 'NaN', 'infinity', 'infinity', '{1,NaN}'),
+    ('-Infinity', '-Infinity', '-infinity', '-infinity', '{-Infinity}');

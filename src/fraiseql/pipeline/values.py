@@ -77,7 +77,7 @@ class Values:
             return self.elements(base.element(field), field.type)
         if field.type.item is None:
             return self._from_column(field.type.name, column)
-        return self._from_array(field.type.named, column)
+        return self._from_array(field.type.item, column)
 
     def elements(self, jsonb: str, reference: TypeReference) -> str:
         """A value inside jsonb: a list is taken apart, so that each of its elements has its declared type."""
@@ -101,33 +101,38 @@ class Values:
         assert isinstance(named, Scalar)
         if named.name == "JSON":
             return jsonb
-        if named.sql_type == "text":
-            return text
-        return f"{text}::{named.sql_type}{'::text' if named.as_text else ''}"
+        return text if named.sql_type == "text" else _typed(named, text)
 
     def _from_column(self, name: str, column: str) -> str:
         named = self._model.types[name]
         if isinstance(named, EnumType):
             return _enum_name(named, f"{column}::text")
         assert isinstance(named, Scalar)
-        if named.name == "JSON":
-            return f"to_json({column})"
-        return f"{column}::{named.sql_type}{'::text' if named.as_text else ''}"
+        return f"to_json({column})" if named.name == "JSON" else _typed(named, column)
 
-    def _from_array(self, name: str, column: str) -> str:
-        named = self._model.types[name]
-        if isinstance(named, EnumType):
-            alias = f"e${next(self._numbers)}"
-            shown = _enum_name(named, f"{alias}.value")
-            array = f"array(select {shown} from unnest({column}::text[]) {alias}(value))"
-            return f"case when {column} is not null then {array} end"
-        assert isinstance(named, Scalar)
-        if named.name == "JSON":
+    def _from_array(self, item: TypeReference, column: str) -> str:
+        named = self._model.types[item.named]
+        assert isinstance(named, (Scalar, EnumType))
+        if isinstance(named, Scalar) and named.name == "JSON":
             return f"to_json({column})"
-        return f"{column}::{named.sql_type}[]{'::text[]' if named.as_text else ''}"
+        is_matrix = item.item is not None  # cast as a whole, since unnest would make one list of it
+        if isinstance(named, Scalar) and (is_matrix or named.finite is None):
+            return f"{column}::{named.sql_type}[]{'::text[]' if named.as_text else ''}"
+        alias = f"e${next(self._numbers)}"
+        array = f"array(select {self._from_column(named.name, f'{alias}.value')} from unnest({column}) {alias}(value))"
+        return f"case when {column} is not null then {array} end"
+
+
+def _typed(named: Scalar, value: str) -> str:
+    """A value cast to its scalar's type; NaN and the infinities, which JSON does not know, are errors: no integers."""
+    typed = f"{value}::{named.sql_type}"
+    if named.finite is not None:
+        misfit = f"('not finite: ' || {typed})::int4::text::{named.sql_type}"
+        typed = f"(case when {named.finite.format(typed)} then {typed} else {misfit} end)"
+    return f"{typed}::text" if named.as_text else typed
 
 
 def _enum_name(named: EnumType, text: str) -> str:
     """The GraphQL name of an enum's database text; one that is not declared is an error, since it fits no integer."""
     cases = " ".join(f"when {literal(value)} then {literal(name)}" for name, value in named.values.items())
-    return f"case {text} {cases} else ('not in {named.name}: ' || {text})::int4::text end"
+    return f"case {text} {cases} else ({literal(f'not in {named.name}: ')} || {text})::int4::text end"

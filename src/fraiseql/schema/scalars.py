@@ -34,6 +34,7 @@ class Scalar:
         ordered: whether gt, gte, lt and lte are offered.
         filtered: whether it can be filtered by value at all.
         as_text: whether JSON shows PostgreSQL's text of it, since a JSON number would lose digits.
+        finite: an SQL condition on `{}` that NaN and the infinities do not meet, where the type has them.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Scalar:
     ordered: bool = True
     filtered: bool = True
     as_text: bool = False
+    finite: str | None = None
 
 
 def _shown(value: Any) -> str:
@@ -155,7 +157,7 @@ def _scalars() -> Mapping[str, Scalar]:
         Scalar("String", "text", _parse_string),
         Scalar("ID", "text", _parse_id, ordered=False),
         Scalar("Int", "int4", _parse_int),
-        Scalar("Float", "float8", _parse_float),
+        Scalar("Float", "float8", _parse_float, finite="abs({}) < 'Infinity'"),
         Scalar("Boolean", "boolean", _parse_boolean, ordered=False),
         Scalar(
             "UUID",
@@ -170,8 +172,15 @@ def _scalars() -> Mapping[str, Scalar]:
             "timestamptz",
             _iso("DateTime", dt.datetime.fromisoformat),
             "A point in time in ISO 8601; without an offset it is in UTC.",
+            finite="isfinite({})",
         ),
-        Scalar("Date", "date", _iso("Date", dt.date.fromisoformat), "A calendar day in ISO 8601: `2024-02-29`."),
+        Scalar(
+            "Date",
+            "date",
+            _iso("Date", dt.date.fromisoformat),
+            "A calendar day in ISO 8601: `2024-02-29`.",
+            finite="isfinite({})",
+        ),
         Scalar("Time", "time", _iso("Time", _time), "A time of day in ISO 8601, without an offset: `13:30:00`."),
         Scalar(
             "Decimal",
@@ -179,6 +188,7 @@ def _scalars() -> Mapping[str, Scalar]:
             _parse_decimal,
             "A decimal number of any precision, as a string; a number is accepted on input.",
             as_text=True,
+            finite="abs({}) < 'Infinity'",
         ),
         Scalar("JSON", "jsonb", _parse_json, "Any JSON value.", ordered=False, filtered=False),
     )
