@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -127,6 +128,17 @@ def test_the_command_to_paste_answers(demo: Demo) -> None:
 def test_a_signal_while_it_starts_stops_it_too(demo: Demo, number: signal.Signals) -> None:
     demo.read_until("PostgreSQL")
     demo.stop(number)
+
+
+@pytest.mark.parametrize("demo", [("--runtime", "asyncio"), ("--runtime", "trio")], indirect=True)
+def test_an_impatient_user_leaves_nothing_behind_either(demo: Demo) -> None:
+    demo.read_until("Ctrl-C")
+    for _ in range(100):
+        demo.process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            demo.process.wait(0.005)
+            break
+    demo.stop(signal.SIGINT)
 
 
 def test_a_port_in_use_is_said_before_anything_starts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

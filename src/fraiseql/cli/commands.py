@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from functools import partial
 
-from fraiseql.cli.serving import run_server
+from fraiseql.cli.serving import run_async
 from fraiseql.cli.settings import read_config
 from fraiseql.cli.target import load_schema
 
@@ -15,7 +16,10 @@ __all__ = ["demo", "print_schema", "print_sql", "serve"]
 
 def serve(options: argparse.Namespace) -> int:
     """Serve a schema until a signal ends it."""
-    run_server(load_schema(options.target), read_config(options), options.runtime)
+    from fraiseql.runtimes.anyio import serve
+
+    schema, config = load_schema(options.target), read_config(options)
+    run_async(options.runtime, partial(serve, schema, config=config))
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -15,10 +16,10 @@ import psycopg
 
 from fraiseql.cli.demo.database import load
 from fraiseql.cli.demo.schema import schema
-from fraiseql.cli.serving import run_server
+from fraiseql.cli.serving import run_async
 from fraiseql.cli.settings import read_config
 from fraiseql.errors import StartupError
-from fraiseql.runtimes.anyio import FraiseQLApp
+from fraiseql.runtimes.anyio import FraiseQLApp, serve
 from fraiseql.runtimes.anyio.transport import listen
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.testing.embedded import EmbeddedPostgres
@@ -33,7 +34,8 @@ def demo(options: argparse.Namespace) -> int:
     log_level = os.environ.get("FRAISEQL_LOG_LEVEL", "warning")
     config = read_config(options, log_level=log_level)
     anyio.run(_check_port, config)
-    with _StopSignals() as stop:
+    # The event loop leaves a moment, between its own handlers and ours, in which Ctrl-C raises.
+    with _StopSignals() as stop, contextlib.suppress(KeyboardInterrupt):
         print("Starting PostgreSQL with 1,000 users, 10,000 posts and 20,000 comments ...", flush=True)
         with EmbeddedPostgres(options.temp_dir) as postgres:
             if not stop.requested:
@@ -58,10 +60,13 @@ def _fill(conninfo: str) -> None:
 
 
 def _serve(config: FraiseQLConfig, options: argparse.Namespace, stop: _StopSignals) -> None:
-    try:
-        run_server(schema, config, options.runtime, task_status=_Announcement(stop))
-    finally:
-        stop.watch()  # the server has put other handlers in place, and reset them
+    async def run() -> None:
+        try:
+            await serve(schema, config=config, task_status=_Announcement(stop))
+        finally:
+            stop.watch()  # the server has put other handlers in place, and reset them
+
+    run_async(options.runtime, run)
 
 
 class _StopSignals:
@@ -83,7 +88,8 @@ class _StopSignals:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            # All is done where there is no error: a further signal must not make a bad end of a good one.
+            signal.signal(number, signal.SIG_IGN if error is None else handler)
 
     def watch(self) -> None:
         for number in self._before:
