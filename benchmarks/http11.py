@@ -28,7 +28,7 @@ COLD, WARM, CHUNKS = 1.3, 0.35, 3.0  # targets: times what httptools takes
 NANOSECONDS = 50.0  # target: for each byte of the worst head
 
 BROWSER = (
-    b"GET /graphql?query=%%7Busers%%7Bname%%7D%%7D HTTP/1.1\r\n"
+    b"GET /blog/2024/11/sansio?page=2&sort=new HTTP/1.1\r\n"
     b"Host: www.example.org\r\n"
     b"Connection: keep-alive\r\n"
     b'sec-ch-ua: "Chromium";v="130", "Not?A_Brand";v="99"\r\n'

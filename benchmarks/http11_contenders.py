@@ -14,7 +14,7 @@ from typing import Any
 import h11
 import httptools
 
-from fraiseql.protocol import http11
+from fraiseql.protocol.http11 import NEED_DATA, EndOfMessage, ServerConnection
 
 __all__ = ["CONTENDERS", "Contender", "Requests"]
 
@@ -31,13 +31,13 @@ Contender = Callable[[Requests], None]
 
 
 def ours(requests: Requests) -> None:
-    conn = http11.ServerConnection()
+    conn = ServerConnection()
     headers = (TYPE, SERVER)
     for reads in requests:
         for data in reads:
             conn.receive_data(data)
-            while (event := conn.next_event()) is not http11.NEED_DATA:
-                if type(event) is http11.EndOfMessage:
+            while (event := conn.next_event()) is not NEED_DATA:
+                if type(event) is EndOfMessage:
                     conn.send_response(200, headers, BODY, DATE)
                     conn.start_next_cycle()
                     break
@@ -48,12 +48,12 @@ serial = count()
 
 def ours_without_answers_memory(requests: Requests) -> None:
     """As `ours`, but no two answers have the same fields."""
-    conn = http11.ServerConnection()
+    conn = ServerConnection()
     for reads in requests:
         for data in reads:
             conn.receive_data(data)
-            while (event := conn.next_event()) is not http11.NEED_DATA:
-                if type(event) is http11.EndOfMessage:
+            while (event := conn.next_event()) is not NEED_DATA:
+                if type(event) is EndOfMessage:
                     conn.send_response(200, (TYPE, (b"server", b"%09d" % next(serial))), BODY, DATE)
                     conn.start_next_cycle()
                     break

@@ -120,6 +120,7 @@ class ChunkedReader:
         "_fault",
         "_fields",
         "_in_trailers",
+        "_left",
         "_limits",
         "_line",
         "_remaining",
@@ -137,6 +138,7 @@ class ChunkedReader:
         self._extensions_begin = 0  # in the current line; 0 where it has none
         self._in_trailers = False
         self._fields = 0
+        self._left = 0  # bytes in the buffer that cannot be read before others follow
         self._fault: RemoteProtocolError | None = None
         self._cursor = Cursor(_SIZE, 0, limits.max_chunk_size_digits + 1, _LONG_SIZE)
 
@@ -148,14 +150,19 @@ class ChunkedReader:
             LimitExceeded: the body (413), a chunk's line (400) or the trailers (431) exceed a limit.
         """
         if self._fault is None:
+            if len(buffer) == self._left:
+                return None
             pieces: list[bytes] = []
             try:
                 while self._read_plain(buffer, pieces) and self._read_line(buffer):
                     pass
             except RemoteProtocolError as fault:
                 self._fault = fault
-            if pieces:  # what came before a fault goes first
-                return Data(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+            self._left = -1 if self._in_trailers else len(buffer)
+            if len(pieces) == 1:  # what came before a fault goes first
+                return Data(pieces[0])
+            if pieces:
+                return Data(b"".join(pieces))
         if self._fault is not None:
             raise self._fault
         return self._read_trailers(buffer) if self._in_trailers else None
@@ -171,7 +178,7 @@ class ChunkedReader:
             return cursor.pos > 0 and not self._in_trailers
         # A line begins with the CR LF that ends the data before it. It is put back where there is none, or was taken.
         taken = 2 if cursor.part is _SIZE and not remaining else 0
-        data, pos = b"\r\n"[:taken] + buffer, 0
+        data, pos = (b"\r\n" + buffer if taken else bytes(buffer)), 0
         size = len(data)
         while pos < size and not self._in_trailers:
             if remaining:
@@ -193,7 +200,8 @@ class ChunkedReader:
             del buffer[: pos - taken]
             if not remaining and not self._in_trailers:
                 cursor.restart(_DATA_END, 2, _LONG_SIZE)
-        return pos < size and not self._in_trailers and buffer != b"\r\n"
+        is_cut = buffer == b"\r\n" and (pos > 0 or not taken)  # the end of the data, and nothing of a line
+        return pos < size and not self._in_trailers and not is_cut
 
     def _read_line(self, buffer: bytearray) -> bool:
         """Walk on to the next chunk's data, or to the trailers; False where the buffer ends before."""
@@ -252,7 +260,7 @@ class ChunkedReader:
             raise LimitExceeded("too many trailers", status=431)
 
     def _end(self, buffer: bytearray, end: int) -> EndOfMessage:
-        trailers = split_fields(buffer, buffer.count(_LF, 0, end) - 1)
+        trailers = split_fields(buffer, 0, buffer.count(_LF, 0, end) - 1)
         assert trailers is not None, "the cursor accepts what the pattern refuses"
         del buffer[:end]
         if not FORBIDDEN_TRAILERS.isdisjoint([name for name, _ in trailers]):

@@ -20,7 +20,7 @@ from fraiseql.protocol.http11.events import (
     ResponseEvent,
     Signal,
 )
-from fraiseql.protocol.http11.head_reading import RESPONSE, Head, HeadReader
+from fraiseql.protocol.http11.head_reading import RESPONSE, HeadReader
 from fraiseql.protocol.http11.heads import check_fields, request_head
 from fraiseql.protocol.http11.semantics import Answer, elements, read_response
 from fraiseql.protocol.http11.state import CLIENT_OURS, CLIENT_THEIRS, DeadlineKind, Input, State, move
@@ -142,8 +142,7 @@ class ClientConnection(Connection):
     def _next_event(self) -> ResponseEvent | Signal:
         state = self.their_state
         if state is State.SEND_RESPONSE:
-            head = self._head.read(self._buffer)
-            return self._no_head() if head is None else self._read_answer(head)
+            return self._read_answer() if self._head.read(self._buffer) else self._no_head()
         if state is State.SEND_BODY:
             return self._read_body()
         if state in (State.IDLE, State.DONE) and self._buffer:  # RFC 9112 §6.3
@@ -155,13 +154,14 @@ class ClientConnection(Connection):
             return NEED_DATA
         raise RemoteProtocolError("the connection ended before the answer did")  # RFC 9112 §8
 
-    def _read_answer(self, head: Head[Answer]) -> InformationalResponse | Response:
-        answer, reason = head.meaning, head.line[2]
+    def _read_answer(self) -> InformationalResponse | Response:
+        answer, fields, reason = self._head.meaning, self._head.fields, self._head.line[2]
         if answer.status == 101:
-            return self._switch(head)
+            self._switch(answer)
+            return Response(101, fields, reason)
         if answer.status < 200:
             self.their_state = move(CLIENT_THEIRS, self.their_state, Input.INFORMATIONAL_RESPONSE)
-            return InformationalResponse(answer.status, head.fields, reason)
+            return InformationalResponse(answer.status, fields, reason)
         keep_alive = self.keep_alive and answer.keep_alive
         # RFC 9112 §6.3, in its order
         if self._method == b"HEAD" or answer.status in NO_CONTENT:
@@ -176,16 +176,15 @@ class ClientConnection(Connection):
         self.keep_alive = keep_alive
         self.their_state = move(CLIENT_THEIRS, self.their_state, Input.RESPONSE)
         self._settle()
-        return Response(answer.status, head.fields, reason)
+        return Response(answer.status, fields, reason)
 
-    def _switch(self, head: Head[Answer]) -> Response:
+    def _switch(self, answer: Answer) -> None:
         """RFC 9110 §7.8: to a protocol that was offered, once the request has ended."""
-        offered = bool(head.meaning.upgrades) and set(head.meaning.upgrades) <= set(self._offers)
+        offered = bool(answer.upgrades) and set(answer.upgrades) <= set(self._offers)
         if not offered or self.our_state is not State.DONE:
             raise RemoteProtocolError("a change of protocol that was not offered, or not yet")
         self.our_state = move(CLIENT_OURS, self.our_state, Input.SWITCHING)
         self.their_state = move(CLIENT_THEIRS, self.their_state, Input.SWITCHING)
-        return Response(101, head.fields, head.line[2])
 
     @property
     def deadline_kind(self) -> DeadlineKind | None:

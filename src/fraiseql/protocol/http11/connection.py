@@ -15,7 +15,7 @@ from fraiseql.protocol.http11.events import (
     EndOfMessage,
     Signal,
 )
-from fraiseql.protocol.http11.state import Input, State, Table, move
+from fraiseql.protocol.http11.state import SERVER_THEIRS, Input, State, Table, move
 from fraiseql.protocol.http11.writing import BodyWriter, LengthWriter
 
 __all__ = ["Connection"]
@@ -23,6 +23,7 @@ __all__ = ["Connection"]
 _IDLE: Final = State.IDLE
 _SEND_BODY: Final = State.SEND_BODY
 _DONE: Final = State.DONE
+_READ: Final = move(SERVER_THEIRS, _SEND_BODY, Input.END_OF_MESSAGE)  # in both roles
 _REFUSING: Final = frozenset((State.MUST_CLOSE, State.CLOSED, State.ERROR, State.SWITCHED_PROTOCOL))
 
 
@@ -120,10 +121,8 @@ class Connection:
             if not self._eof:
                 return NEED_DATA
             event = self._body.end()
-        if isinstance(event, Data):
-            self.their_state = move(self._THEIRS, _SEND_BODY, Input.DATA)
-        else:
-            self.their_state = move(self._THEIRS, _SEND_BODY, Input.END_OF_MESSAGE)
+        if type(event) is EndOfMessage:  # data leaves the state as it is
+            self.their_state = _READ
             if not self.keep_alive:
                 self._settle()
         return event

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 from typing import Final, NamedTuple, TypeAlias
 
 from fraiseql.errors import LimitExceeded, RemoteProtocolError
 from fraiseql.protocol.http11.events import Headers, combine
-from fraiseql.protocol.http11.grammar import HOST, TOKEN
+from fraiseql.protocol.http11.grammar import HOST, TOKENS
 
 __all__ = [
     "FORBIDDEN_TRAILERS",
@@ -81,6 +82,7 @@ Line: TypeAlias = tuple[bytes, bytes, bytes]
 Fields: TypeAlias = dict[bytes, bytes] | Headers
 """Fields by name; or the field lines, where a name is repeated."""
 
+_SLASH: Final = 0x2F
 _MAX_LENGTH_DIGITS: Final = 20  # 64 bits: checked before int(), whose time grows with the square of the digits
 # Registered codings (RFC 9112 §12.3 and §7.2), and `identity` of RFC 2616. None of them ends a request's body.
 _KNOWN_CODINGS: Final = frozenset((b"chunked", b"compress", b"deflate", b"gzip", b"identity", b"x-compress", b"x-gzip"))
@@ -88,8 +90,9 @@ _ABSOLUTE: Final = re.compile(rb"https?://([^/?]*+)(?:[/?].*+)?+", re.IGNORECASE
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
-class Exchange(NamedTuple):
-    """What the codec must remember of a request.
+@dataclass(slots=True)
+class Exchange:
+    """What the codec must remember of a request: a value, never changed.
 
     Attributes:
         length: of the body in bytes; None where it is chunked.
@@ -129,6 +132,7 @@ class Answer(NamedTuple):
 
 
 _PLAIN: Final = Exchange()  # what most requests mean
+_STAYING: Final = (None, b"keep-alive")  # of Connection
 
 
 @lru_cache(maxsize=64)
@@ -139,8 +143,6 @@ def elements(value: bytes) -> tuple[bytes, ...]:
 
 def check_target(method: bytes, target: bytes) -> None:
     """Raise RemoteProtocolError unless the target has the form that goes with the method (RFC 9112 §3.2)."""
-    if target.startswith(b"/") and b"%" not in target and method != b"CONNECT":
-        return
     if method == b"CONNECT":
         host, _, port = target.rpartition(b":")
         if not host or not port.isdigit() or not valid_host(target):
@@ -172,7 +174,8 @@ def read_request(line: Line, fields: Fields) -> Exchange:
             not there (417, 501).
     """
     method, target, minor = line
-    check_target(method, target)
+    if target[0] != _SLASH or b"%" in target or method == b"CONNECT":
+        check_target(method, target)
     if not isinstance(fields, dict):
         fields = _combine_asked(fields)
     is_http11 = minor != b"0"
@@ -182,14 +185,21 @@ def read_request(line: Line, fields: Fields) -> Exchange:
             raise RemoteProtocolError("no Host")  # RFC 9112 §3.2
     elif not valid_host(host):
         raise RemoteProtocolError("bad Host")  # RFC 9112 §3.2, RFC 9110 §7.2
+    is_head = method == b"HEAD"
+    if (
+        is_http11
+        and not is_head
+        and b"content-length" not in fields
+        and b"transfer-encoding" not in fields
+        and b"expect" not in fields
+        and fields.get(b"connection") in _STAYING
+    ):
+        return _PLAIN
     is_chunked, length = _framing(fields, is_http11)
     keep_alive, offers = _connection(fields, is_http11)
     has_body = is_chunked or bool(length)
-    is_head = method == b"HEAD"
     # RFC 9110 §10.1.1: ignored in HTTP/1.0
     expects = is_http11 and b"expect" in fields and _expects_continue(fields[b"expect"]) and has_body
-    if not (has_body or offers or is_head) and keep_alive and is_http11:
-        return _PLAIN
     upgrades = tuple([offer for offer in offers if offer != b"h2c"])
     return Exchange(
         None if is_chunked else length or 0,
@@ -262,7 +272,7 @@ def _framing(fields: dict[bytes, bytes], is_http11: bool) -> tuple[bool, int | N
         if length is not None:
             raise RemoteProtocolError("both Transfer-Encoding and Content-Length")  # RFC 9112 §6.1
         if coding.lower() != b"chunked":
-            raise _coding_fault(elements(coding))
+            raise _coding_fault(coding.lower())
         return True, None
     if length is None:
         return False, None
@@ -273,10 +283,11 @@ def _framing(fields: dict[bytes, bytes], is_http11: bool) -> tuple[bool, int | N
     return False, int(length)
 
 
-def _coding_fault(codings: tuple[bytes, ...]) -> RemoteProtocolError:
+def _coding_fault(value: bytes) -> RemoteProtocolError:
     """Which fault a Transfer-Encoding other than `chunked` is (RFC 9112 §6.1, §6.3-4.3, §7)."""
-    if any(TOKEN.fullmatch(coding) is None for coding in codings):  # empty elements and parameters too
+    if TOKENS.fullmatch(value) is None:  # empty elements and parameters too
         return RemoteProtocolError("bad Transfer-Encoding")
+    codings = elements(value)
     if b"chunked" in codings[:-1]:
         return RemoteProtocolError("chunked is not the last coding, or is applied twice")
     if not _KNOWN_CODINGS.issuperset(codings) or codings[-1] == b"chunked":

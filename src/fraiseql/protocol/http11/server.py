@@ -20,7 +20,7 @@ from fraiseql.protocol.http11.events import (
     Response,
     Signal,
 )
-from fraiseql.protocol.http11.head_reading import REQUEST, Head, HeadReader
+from fraiseql.protocol.http11.head_reading import REQUEST, HeadReader
 from fraiseql.protocol.http11.heads import check_fields, final_head, interim_head, switching_head
 from fraiseql.protocol.http11.semantics import Exchange, read_request
 from fraiseql.protocol.http11.state import SERVER_OURS, SERVER_THEIRS, DeadlineKind, Input, State, move
@@ -85,8 +85,21 @@ class ServerConnection(Connection):
         """
         try:
             if self.their_state is _IDLE:
-                head = self._head.read(self._buffer)
-                return self._no_head() if head is None else self._begin(head)
+                head = self._head
+                if not head.read(self._buffer):
+                    return self._no_head()
+                exchange = head.meaning
+                if exchange.length == 0:
+                    self._body = NO_BODY
+                else:
+                    self._expect_body(exchange.length)
+                self.their_state = _READING
+                self.our_state = _ANSWERING
+                self._exchange = exchange
+                self._expects_continue = exchange.expects_continue
+                self.keep_alive = exchange.keep_alive
+                method, target, _ = head.line
+                return Request(method, target, head.fields, b"1.1" if exchange.is_http11 else b"1.0")
             if self.their_state is _SEND_BODY:
                 if self._body is NO_BODY and self.keep_alive:  # most requests
                     self.their_state = _READ
@@ -99,20 +112,6 @@ class ServerConnection(Connection):
             self._fail()
             raise
         return self._idle_event()
-
-    def _begin(self, head: Head[Exchange]) -> Request:
-        exchange = head.meaning
-        if exchange.length == 0:
-            self._body = NO_BODY
-        else:
-            self._expect_body(exchange.length)
-        self.their_state = _READING
-        self.our_state = _ANSWERING
-        self._exchange = exchange
-        self._expects_continue = exchange.expects_continue
-        self.keep_alive = exchange.keep_alive
-        method, target, _ = head.line
-        return Request(method, target, head.fields, b"1.1" if exchange.is_http11 else b"1.0")
 
     def _no_head(self) -> ConnectionClosed | Signal:
         if not self._eof:
