@@ -260,7 +260,7 @@ class ChunkedReader:
             raise LimitExceeded("too many trailers", status=431)
 
     def _end(self, buffer: bytearray, end: int) -> EndOfMessage:
-        trailers = split_fields(buffer, 0, buffer.count(_LF, 0, end) - 1)
+        trailers = split_fields(buffer, 0, end, buffer.count(_LF, 0, end) - 1)
         assert trailers is not None, "the cursor accepts what the pattern refuses"
         del buffer[:end]
         if not FORBIDDEN_TRAILERS.isdisjoint([name for name, _ in trailers]):

@@ -149,10 +149,12 @@ class HeadReader(Generic[Meaning]):
                 return raw != b""
             if not buffer:
                 return False
-            if raw and buffer.startswith(raw):
+            if len(buffer) > len(raw) > 0 and buffer.startswith(raw):
                 del buffer[: len(raw)]
                 return True
-            if (self._digits[1] and self._read_similar(buffer)) or self._read_whole(buffer):
+            if self._digits is not _NOWHERE and self._read_similar(buffer):
+                return True
+            if self._read_usual(buffer, buffer.count(_LF) - 2) or self._read_unusual(buffer):
                 return True
             cursor = self._cursor = Cursor(self._kind.start, 0, self._limits.max_head, self._kind.overflow)
         return self._walk(buffer, cursor)
@@ -176,14 +178,12 @@ class HeadReader(Generic[Meaning]):
         del buffer[:length]
         return True
 
-    def _read_whole(self, buffer: bytearray) -> bool:
-        """Take the head at the front, if it is complete, well-formed and within the limits."""
-        count = buffer.count(_LF) - 2
+    def _read_usual(self, buffer: bytearray, count: int) -> bool:
+        """Take the head at the front, if it has so many fields, the usual form, and is within the limits."""
         pattern = self._kind.small.get(count) or self._kind.compile(count)
         found = None if pattern is None else pattern.match(buffer, 0, self._max_head)
-        if found is None:  # many fields, or a tab, or white space after a value, or bytes follow the head
-            end = buffer.find(b"\r\n\r\n", 0, self._max_head)
-            return end >= 0 and self._split(buffer, end + 4)
+        if found is None:
+            return False
         parts = found.groups()
         if count > self._max_fields or len(parts[1]) > self._max_target:
             return False
@@ -208,6 +208,15 @@ class HeadReader(Generic[Meaning]):
             del buffer[: len(raw)]
         return True
 
+    def _read_unusual(self, buffer: bytearray) -> bool:
+        """Take the head at the front, if it is complete, well-formed and within the limits."""
+        end = buffer.find(b"\r\n\r\n", 0, self._max_head)
+        if end < 0:
+            return False
+        if end + 4 < len(buffer) and self._read_usual(buffer, buffer.count(_LF, 0, end)):  # bytes follow it
+            return True
+        return self._split(buffer, end + 4)
+
     def _split(self, buffer: bytearray, end: int) -> bool:
         """Take the head that ends there, of any number of fields, if it is well-formed and within the limits."""
         found = self._kind.line.match(buffer, 0, end)
@@ -217,7 +226,7 @@ class HeadReader(Generic[Meaning]):
         count = buffer.count(_LF, first, end) - 1
         if count > self._max_fields or len(parts[1]) > self._max_target:
             return False
-        lines = split_fields(buffer, first, count)
+        lines = split_fields(buffer, first, end, count)
         if lines is None:
             return False
         line, unique = (parts[0], parts[1], parts[2]), dict(lines)
@@ -268,10 +277,10 @@ class HeadReader(Generic[Meaning]):
             raise LimitExceeded("too many fields", status=431)  # RFC 6585 §5
 
 
-def split_fields(buffer: bytearray, start: int, count: int) -> Headers | None:
-    """Lower-case names and values of so many field lines; None where one is malformed."""
+def split_fields(buffer: bytearray, start: int, end: int, count: int) -> Headers | None:
+    """Lower-case names and values of so many field lines, which end there; None where one is malformed."""
     fields: list[tuple[bytes, bytes]] = []
-    is_padded = b" \r" in buffer or b"\t\r" in buffer
+    is_padded = buffer.find(b" \r", start, end) >= 0 or buffer.find(b"\t\r", start, end) >= 0
     while count:
         some = min(count, MAX_LINES)
         found = field_lines(some).match(buffer, start)

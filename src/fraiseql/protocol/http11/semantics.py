@@ -82,7 +82,7 @@ Line: TypeAlias = tuple[bytes, bytes, bytes]
 Fields: TypeAlias = dict[bytes, bytes] | Headers
 """Fields by name; or the field lines, where a name is repeated."""
 
-_SLASH: Final = 0x2F
+_SLASH, _PERCENT = b"/%"  # as numbers: a look-up of one takes a tenth of the time
 _MAX_LENGTH_DIGITS: Final = 20  # 64 bits: checked before int(), whose time grows with the square of the digits
 # Registered codings (RFC 9112 §12.3 and §7.2), and `identity` of RFC 2616. None of them ends a request's body.
 _KNOWN_CODINGS: Final = frozenset((b"chunked", b"compress", b"deflate", b"gzip", b"identity", b"x-compress", b"x-gzip"))
@@ -148,7 +148,7 @@ def check_target(method: bytes, target: bytes) -> None:
         if not host or not port.isdigit() or not valid_host(target):
             raise RemoteProtocolError("the target of CONNECT is not a host and a port")  # RFC 9112 §3.2.3
         raise RemoteProtocolError("CONNECT is not supported", status=501)  # RFC 9110 §9.3.6
-    if b"%" in target and _BAD_ESCAPE.search(target) is not None:
+    if _PERCENT in target and _BAD_ESCAPE.search(target) is not None:
         raise RemoteProtocolError("bad percent-encoding in the target")  # RFC 3986 §2.1
     if target.startswith(b"/"):
         return
@@ -174,7 +174,7 @@ def read_request(line: Line, fields: Fields) -> Exchange:
             not there (417, 501).
     """
     method, target, minor = line
-    if target[0] != _SLASH or b"%" in target or method == b"CONNECT":
+    if target[0] != _SLASH or _PERCENT in target or method == b"CONNECT":
         check_target(method, target)
     if not isinstance(fields, dict):
         fields = _combine_asked(fields)
