@@ -40,7 +40,6 @@ from fraiseql.schema.validate import check_model
 __all__ = ["Schema"]
 
 _NAME: Final = re.compile(r"(?!__)[_A-Za-z][_0-9A-Za-z]*")  # GraphQL §2.1.9; names with `__` belong to introspection
-_BODYLESS: Final = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST", "RETURN_GENERATOR", "POP_TOP"}
 
 
 class Schema:
@@ -305,9 +304,19 @@ def _default(default: Any, reference: TypeReference, types: Mapping[str, NamedTy
     raise SchemaError(where, found=f"the default {default!r}", expected=f"a value of {reference}")
 
 
+def _nothing() -> None: ...
+
+
+async def _nothing_asynchronous() -> None: ...
+
+
+def _steps(function: Callable[..., Any]) -> list[tuple[str, Any]]:
+    return [(step.opname, step.argval) for step in dis.get_instructions(function)]
+
+
+_BODYLESS: Final = (_steps(_nothing), _steps(_nothing_asynchronous))
+
+
 def _has_no_body(function: Callable[..., Any]) -> bool:
-    """Whether a function only has a docstring, `...` or `pass`: its code then does nothing but return None."""
-    code = function.__code__
-    instructions = list(dis.get_instructions(code))
-    loaded = [step.argval for step in instructions if step.opname in ("LOAD_CONST", "RETURN_CONST")]
-    return all(step.opname in _BODYLESS for step in instructions) and loaded == [None]
+    """Whether a function has nothing but a docstring, `...` or `pass`: it then compiles to what an empty one does."""
+    return _steps(function) in _BODYLESS
