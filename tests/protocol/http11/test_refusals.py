@@ -12,6 +12,7 @@ from fraiseql.protocol.http11 import (
     Data,
     EndOfMessage,
     InformationalResponse,
+    Request,
     Response,
     ServerConnection,
     State,
@@ -302,3 +303,18 @@ def test_trailers_of_an_answer_to_head_are_not_sent():
 def test_signals_states_and_inputs_have_short_names():
     conn = ServerConnection()
     assert [repr(conn.next_event()), repr(conn.our_state), repr(Input.DATA)] == ["NEED_DATA", "IDLE", "DATA"]
+
+
+def test_heads_are_values():
+    headers = ((b"host", b"a"),)
+    request = Request(b"GET", b"/", headers)
+    assert request == Request(b"GET", b"/", dict(headers))
+    assert request != Request(b"GET", b"/", headers, b"1.0")
+    assert request != Response(200, headers)
+    assert repr(request) == "Request(method=b'GET', target=b'/', headers=((b'host', b'a'),), http_version=b'1.1')"
+    assert repr(Response(200)) == "Response(status=200, headers=(), reason=b'')"
+    match request:
+        case Request(method, target, fields, version):
+            assert (method, target, fields, version) == (b"GET", b"/", headers, b"1.1")
+    with pytest.raises(TypeError):
+        hash(request)

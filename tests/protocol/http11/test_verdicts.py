@@ -211,6 +211,7 @@ ROWS = [
     Row("Host bad escape", "9110 §7.2", GET + b"Host: a%2\r\n\r\n", 400),
     # The connection
     Row("HTTP/1.0 keep-alive", "9112 §9.3, C.2.2", b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" * 2, [b"", b""]),
+    Row("keep-alive and a body", "9112 §9.3", post(b"Content-Length: 2\r\nConnection: keep-alive") * 2, [b"hi"] * 2),
     Row("HTTP/1.0", "9112 §9.3", b"GET / HTTP/1.0\r\n\r\n" * 2, [b""]),
     Row("close and keep-alive", "9112 §9.3", get(b"Connection: keep-alive, close") * 2, [b""]),
     Row("close and keep-alive lines", "9112 §9.3", get(b"Connection: Close\r\nConnection: keep-alive") * 2, [b""]),
@@ -367,6 +368,7 @@ FIRST_IMPOSSIBLE = [
     GET + b"Host: a\r\n\r\r",
     CHUNKED + b"g",
     CHUNKED + b"\r",
+    CHUNKED + b"2\r\nhi\r\n\r",
     CHUNKED + b"2 ",
     CHUNKED + b"2\n",
     CHUNKED + b"0" * 17,
