@@ -1,21 +1,24 @@
-"""`python -m benchmarks`: starts a PostgreSQL with the sample blog, measures, and prints every figure."""
+"""`python -m benchmarks`: measures, beside a PostgreSQL with the sample blog if need be, and prints every figure."""
 
 from __future__ import annotations
 
 import argparse
 import platform
 import sys
+from contextlib import ExitStack
 
-from benchmarks import memory, startup, throughput
+from benchmarks import http11, memory, startup, throughput
 from benchmarks.figures import Benchmark, Setting
 from fraiseql.cli.demo.database import load
 from fraiseql.testing.embedded import EmbeddedPostgres
 
 BENCHMARKS: dict[str, Benchmark] = {
+    "http11": http11.measure,
     "memory": memory.measure,
     "startup": startup.measure,
     "throughput": throughput.measure,
 }
+WITHOUT_DATABASE = {"http11"}
 
 
 def main() -> int:
@@ -31,10 +34,14 @@ def main() -> int:
     print(
         f"{platform.python_implementation()} {platform.python_version()}, {platform.machine()}; median (least to most)"
     )
-    with EmbeddedPostgres() as postgres:
-        load(postgres.conninfo)
-        setting = Setting(postgres.conninfo, max(1, options.runs))
-        for name in options.names or BENCHMARKS:
+    names = options.names or list(BENCHMARKS)
+    with ExitStack() as stack:
+        database_url = ""
+        if set(names) - WITHOUT_DATABASE:
+            database_url = stack.enter_context(EmbeddedPostgres()).conninfo
+            load(database_url)
+        setting = Setting(database_url, max(1, options.runs))
+        for name in names:
             for figure in BENCHMARKS[name](setting):
                 print(figure, flush=True)
     return 0

@@ -154,7 +154,7 @@ else:
         headers = [TYPE, SERVER, LENGTH, (b"date", DATE)]
         for reads in requests:
             for data in reads:
-                event = conn.receive_event(data)
+                event: zttp.Event = conn.receive_event(data)
                 while event is not zttp.NEED_DATA:
                     if isinstance(event, zttp.Request):
                         if not isinstance(event.headers, list):

@@ -11,8 +11,8 @@ from typing import Final, Protocol
 from fraiseql.errors import LimitExceeded, RemoteProtocolError
 from fraiseql.limits import HttpLimits
 from fraiseql.protocol.http11.events import Data, EndOfMessage
+from fraiseql.protocol.http11.field_lines import skip_lines, split_fields
 from fraiseql.protocol.http11.grammar import CHUNK_LINE
-from fraiseql.protocol.http11.head_reading import skip_lines, split_fields
 from fraiseql.protocol.http11.scanner import PARTS, Cursor
 from fraiseql.protocol.http11.semantics import FORBIDDEN_TRAILERS
 
@@ -33,6 +33,7 @@ _LONG_EXTENSIONS: Final = ("the chunk extensions are too long", 400)  # RFC 9112
 _LONG_TRAILERS: Final = ("the trailers are too long", 431)
 
 _LF: Final = 10
+_SHORTEST_LINE: Final = len(b"\r\n0\r\n")
 WHOLE_END: Final = EndOfMessage()
 """The end of a body without trailers."""
 
@@ -186,6 +187,8 @@ class ChunkedReader:
                 pieces.append(piece)
                 pos += len(piece)
                 remaining -= len(piece)
+            elif size - pos < _SHORTEST_LINE:
+                break
             elif data.startswith(self._line, pos):  # most senders cut their chunks alike
                 pos += len(self._line)
                 remaining = self._begin_chunk(self._size)
@@ -198,7 +201,7 @@ class ChunkedReader:
         self._remaining = remaining
         if pos:
             del buffer[: pos - taken]
-            if not remaining and not self._in_trailers:
+            if not (remaining or self._in_trailers or cursor.part is _DATA_END):
                 cursor.restart(_DATA_END, 2, _LONG_SIZE)
         is_cut = buffer == b"\r\n" and (pos > 0 or not taken)  # the end of the data, and nothing of a line
         return pos < size and not self._in_trailers and not is_cut

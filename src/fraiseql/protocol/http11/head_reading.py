@@ -13,19 +13,18 @@ from typing import Final, Generic, TypeVar
 
 from fraiseql.errors import LimitExceeded, RemoteProtocolError
 from fraiseql.limits import HttpLimits
-from fraiseql.protocol.http11.events import Headers
+from fraiseql.protocol.http11.field_lines import skip_lines, split_fields
 from fraiseql.protocol.http11.grammar import (
-    FIELD_LINES,
     MAX_LINES,
     REQUEST_LINE,
     STATUS_LINE,
-    field_lines,
     small_head,
 )
 from fraiseql.protocol.http11.scanner import PARTS, Cursor, Part
-from fraiseql.protocol.http11.semantics import Fields, Line, check_target
+from fraiseql.protocol.http11.semantics import Fields, Line
+from fraiseql.protocol.http11.target import check_target
 
-__all__ = ["REQUEST", "RESPONSE", "HeadReader", "Kind", "skip_lines", "split_fields"]
+__all__ = ["REQUEST", "RESPONSE", "HeadReader", "Kind"]
 
 _START: Final = PARTS["start"]
 _BLANK: Final = PARTS["blank"]
@@ -44,6 +43,7 @@ _LONG_HEAD: Final = ("the head is too long", 431)  # RFC 6585 §5
 
 _LF: Final = 10
 _CR: Final = 13
+_SHORT: Final = 4_096  # beyond, more than one head is there, or a body: its lines would be counted in vain
 _MAX_DIGITS: Final = 20  # of a Content-Length that the memory takes up
 
 _NOWHERE: Final = (0, 0)
@@ -154,7 +154,9 @@ class HeadReader(Generic[Meaning]):
                 return True
             if self._digits is not _NOWHERE and self._read_similar(buffer):
                 return True
-            if self._read_usual(buffer, buffer.count(_LF) - 2) or self._read_unusual(buffer):
+            if len(buffer) <= _SHORT and self._read_usual(buffer, buffer.count(_LF) - 2):
+                return True
+            if self._read_unusual(buffer):
                 return True
             cursor = self._cursor = Cursor(self._kind.start, 0, self._limits.max_head, self._kind.overflow)
         return self._walk(buffer, cursor)
@@ -275,31 +277,6 @@ class HeadReader(Generic[Meaning]):
         self._lines += lines
         if self._lines > self._limits.max_fields:
             raise LimitExceeded("too many fields", status=431)  # RFC 6585 §5
-
-
-def split_fields(buffer: bytearray, start: int, end: int, count: int) -> Headers | None:
-    """Lower-case names and values of so many field lines, which end there; None where one is malformed."""
-    fields: list[tuple[bytes, bytes]] = []
-    is_padded = buffer.find(b" \r", start, end) >= 0 or buffer.find(b"\t\r", start, end) >= 0
-    while count:
-        some = min(count, MAX_LINES)
-        found = field_lines(some).match(buffer, start)
-        if found is None:
-            return None
-        rest = iter(found.groups())
-        fields += zip(map(bytes.lower, rest), map(bytes.rstrip, rest) if is_padded else rest)  # noqa: B905
-        start = found.end()
-        count -= some
-    return tuple(fields)
-
-
-def skip_lines(cursor: Cursor, buffer: bytearray) -> int:
-    """Go to the end of the complete field lines that begin at the cursor; their number."""
-    end = FIELD_LINES.match(buffer, cursor.pos, min(len(buffer), cursor.end)).end()  # type: ignore[union-attr]
-    count = buffer.count(_LF, cursor.pos, end)
-    if count:
-        cursor.part, cursor.pos = _NEXT_FIELD, end
-    return count
 
 
 def _check_major(digit: int) -> None:

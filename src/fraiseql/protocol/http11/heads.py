@@ -10,7 +10,8 @@ from typing import Final
 from fraiseql.errors import LocalProtocolError, RemoteProtocolError
 from fraiseql.protocol.http11.events import Headers, InformationalResponse, Response
 from fraiseql.protocol.http11.grammar import FIELD_VALUE, TARGET, TOKEN
-from fraiseql.protocol.http11.semantics import check_target, elements, valid_host
+from fraiseql.protocol.http11.semantics import elements
+from fraiseql.protocol.http11.target import check_target, valid_host
 
 __all__ = [
     "CheckedFields",
@@ -49,9 +50,9 @@ def _date_line(date: bytes) -> bytes:
     return b"date: %b\r\n" % date
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CheckedFields:
-    """Fields that are safe to send.
+    """Fields that are safe to send: a value, never changed.
 
     Attributes:
         block: their lines, Connection and Transfer-Encoding apart.

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import AddressValueError, IPv6Address
 from typing import Final, NamedTuple, TypeAlias
 
 from fraiseql.errors import LimitExceeded, RemoteProtocolError
 from fraiseql.protocol.http11.events import Headers, combine
-from fraiseql.protocol.http11.grammar import HOST, TOKENS
+from fraiseql.protocol.http11.grammar import TOKENS
+from fraiseql.protocol.http11.target import PERCENT, SLASH, check_target, valid_host
 
 __all__ = [
     "FORBIDDEN_TRAILERS",
@@ -18,11 +17,9 @@ __all__ = [
     "Exchange",
     "Fields",
     "Line",
-    "check_target",
     "elements",
     "read_request",
     "read_response",
-    "valid_host",
 ]
 
 # Fields that hold one value only (RFC 9110, RFC 6265 §5.4 apart, RFC 6454, RFC 6455): two lines of one are ambiguous.
@@ -82,12 +79,9 @@ Line: TypeAlias = tuple[bytes, bytes, bytes]
 Fields: TypeAlias = dict[bytes, bytes] | Headers
 """Fields by name; or the field lines, where a name is repeated."""
 
-_SLASH, _PERCENT = b"/%"  # as numbers: a look-up of one takes a tenth of the time
 _MAX_LENGTH_DIGITS: Final = 20  # 64 bits: checked before int(), whose time grows with the square of the digits
 # Registered codings (RFC 9112 §12.3 and §7.2), and `identity` of RFC 2616. None of them ends a request's body.
 _KNOWN_CODINGS: Final = frozenset((b"chunked", b"compress", b"deflate", b"gzip", b"identity", b"x-compress", b"x-gzip"))
-_ABSOLUTE: Final = re.compile(rb"https?://([^/?]*+)(?:[/?].*+)?+", re.IGNORECASE)
-_BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 @dataclass(slots=True)
@@ -141,27 +135,6 @@ def elements(value: bytes) -> tuple[bytes, ...]:
     return tuple([element.strip(b" \t") for element in value.lower().split(b",")])
 
 
-def check_target(method: bytes, target: bytes) -> None:
-    """Raise RemoteProtocolError unless the target has the form that goes with the method (RFC 9112 §3.2)."""
-    if method == b"CONNECT":
-        host, _, port = target.rpartition(b":")
-        if not host or not port.isdigit() or not valid_host(target):
-            raise RemoteProtocolError("the target of CONNECT is not a host and a port")  # RFC 9112 §3.2.3
-        raise RemoteProtocolError("CONNECT is not supported", status=501)  # RFC 9110 §9.3.6
-    if _PERCENT in target and _BAD_ESCAPE.search(target) is not None:
-        raise RemoteProtocolError("bad percent-encoding in the target")  # RFC 3986 §2.1
-    if target.startswith(b"/"):
-        return
-    if target == b"*":
-        if method != b"OPTIONS":
-            raise RemoteProtocolError("the target * goes with OPTIONS only")  # RFC 9112 §3.2.4
-        return
-    absolute = _ABSOLUTE.fullmatch(target)
-    # RFC 9110 §4.2.1 and §4.2.4: no empty host, no user information
-    if absolute is None or absolute[1][:1] in (b"", b":") or not valid_host(absolute[1]):
-        raise RemoteProtocolError("the target is neither a path nor an http or https URI")
-
-
 def read_request(line: Line, fields: Fields) -> Exchange:
     """What a well-formed request head means for the codec.
 
@@ -174,7 +147,7 @@ def read_request(line: Line, fields: Fields) -> Exchange:
             not there (417, 501).
     """
     method, target, minor = line
-    if target[0] != _SLASH or _PERCENT in target or method == b"CONNECT":
+    if target[0] != SLASH or PERCENT in target or method == b"CONNECT":
         check_target(method, target)
     if not isinstance(fields, dict):
         fields = _combine_asked(fields)
@@ -229,24 +202,6 @@ def read_response(line: Line, fields: Fields) -> Answer:
     is_chunked, length = _framing(fields, is_http11)
     keep_alive, upgrades = _connection(fields, is_http11)
     return Answer(int(status), is_chunked, length, keep_alive, upgrades)
-
-
-@lru_cache(maxsize=64)
-def valid_host(host: bytes) -> bool:
-    """Whether this is `uri-host [":" port]`, possibly empty, without user information (RFC 9110 §7.2)."""
-    found = HOST.fullmatch(host)
-    if found is None:
-        return False
-    literal = found[1]
-    if literal is None:
-        return True
-    if b"%" in literal:  # no zone of RFC 6874 in a Host
-        return False
-    try:  # IPvFuture of RFC 3986 has no version yet
-        IPv6Address(literal.decode("latin-1"))
-    except AddressValueError:
-        return False
-    return True
 
 
 def _combine_asked(headers: Headers) -> dict[bytes, bytes]:
