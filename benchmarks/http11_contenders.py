@@ -1,7 +1,8 @@
 """The parsers that `benchmarks.http11` compares, each behind the same few calls.
 
-Each reads requests that came in one read each, materialises method, target, lower-case fields, version and whether the
-connection stays, and encodes an answer 200 with two fields of its own, Content-Length and Date.
+Each reads requests, materialises method, target, version, whether the connection stays, and the fields in lower case
+(ours as a dict by name, from which pairs are made when they are asked for; the others as pairs), and encodes an answer
+200 with two fields of its own, Content-Length and Date.
 """
 
 from __future__ import annotations
