@@ -1,10 +1,11 @@
 # Everything here runs in .venv, which is made and filled on the first call. PYTHON=... names the interpreter to make it with.
 .POSIX:
 .SUFFIXES:
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test lint format bench fuzz clean
 
 BIN = .venv/bin
 ARGS =
+FUZZ_SECONDS = 60
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -30,6 +31,10 @@ format: ## let ruff format the code and mend what it can
 bench: ## measure memory, start-up and requests (ARGS="--runs 3")
 	@.ci/venv dev
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+fuzz: ## fuzz the parsers for a minute (FUZZ_SECONDS=600)
+	@.ci/venv fuzz
+	@$(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS) $(ARGS)
 
 clean: ## remove .venv and all caches
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov dist
