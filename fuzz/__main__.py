@@ -69,7 +69,9 @@ def keep_new(name: str, corpus: Path, merged: Path) -> int:
     merged.mkdir()
     for number, data in enumerate(load(name)):
         (merged / str(number)).write_bytes(data)
-    run(name, ["-merge=1", str(merged), str(corpus)])
+    code, log = run(name, ["-merge=1", str(merged), str(corpus)])
+    if code:
+        raise RuntimeError(f"libFuzzer did not merge:\n{log[-2_000:]}")
     return keep(name, [data for path in merged.iterdir() if len(data := path.read_bytes()) <= MAX_KEPT])
 
 

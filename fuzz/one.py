@@ -13,6 +13,7 @@ def main() -> None:
     name = sys.argv.pop(1)
     with atheris.instrument_imports(include=["fraiseql.protocol"]):
         check = import_module(f"fuzz.{name}").check
+    sys.argv[0] = f"{sys.executable} -m fuzz.one {name}"  # libFuzzer's -merge starts it again, through a shell
     atheris.Setup(sys.argv, check)
     atheris.Fuzz()
 
