@@ -35,7 +35,7 @@ class QueryLimits:
     max_fields: int = 1_000  # fields of the plan, fragments expanded: a fragment can double at each level
     max_root_fields: int = 50  # each is a subquery of its own
     max_input_depth: int = 32  # nested objects and lists in `variables`
-    max_parameters: int = 1_000  # conditions of a filter become parameters; PostgreSQL allows 65,535
+    max_conditions: int = 1_000  # of all filters: each grows the SQL, and most are a parameter (PostgreSQL: 65,535)
     default_page_size: int = 100  # rows of a list whose `limit` is not given
     max_page_size: int = 1_000  # the largest `limit`
     request_timeout: float = 30.0  # seconds from the complete request to its answer

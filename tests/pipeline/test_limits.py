@@ -46,6 +46,21 @@ def _filters(count: int) -> str:
     return "{ users(where: {OR: [" + "{id: {eq: 1}}" * count + "]}) { id } }"
 
 
+def _null_filters(count: int) -> str:
+    return "{ users(where: {AND: [" + "{id: {eq: null}}" * count + "]}) { id } }"
+
+
+def _empty_filters(count: int) -> str:
+    """None of these has a parameter."""
+    several = ["{}", "{AND: []}", "{OR: []}", "{NOT: {}}", "{OR: [{}]}"] * count
+    return f"{{ users(where: {{OR: [{' '.join(several[:count])}]}}) {{ id }} }}"
+
+
+def _filters_and_pages(count: int) -> str:
+    """A page's limits are no conditions."""
+    return f"{{ users(limit: 1, offset: 1, where: {{OR: [{'{id: {eq: 1}}' * count}]}}) {{ id }} }}"
+
+
 _CASES: list[tuple[str, QueryLimits, Callable[[int], str], int, str]] = [
     ("tokens", QueryLimits(max_tokens=50), _tokens, 50, "more than 50 tokens"),
     ("depth", QueryLimits(max_depth=5), _nested, 5, "deeper than the limit of 5"),
@@ -53,7 +68,10 @@ _CASES: list[tuple[str, QueryLimits, Callable[[int], str], int, str]] = [
     ("root fields", QueryLimits(max_root_fields=7), _roots, 7, "8 root fields; the limit is 7"),
     ("root fields by default", QueryLimits(), _roots, 50, "51 root fields; the limit is 50"),
     ("fields", QueryLimits(max_fields=20), _fields, 20, "more than 20 fields"),
-    ("parameters", QueryLimits(max_parameters=9), _filters, 9, "more than 9 filter values"),
+    ("conditions", QueryLimits(max_conditions=9), _filters, 9, "more than 9 conditions"),
+    ("conditions of null", QueryLimits(max_conditions=9), _null_filters, 9, "more than 9 conditions"),
+    ("empty conditions", QueryLimits(max_conditions=9), _empty_filters, 9, "more than 9 conditions"),
+    ("conditions beside pages", QueryLimits(max_conditions=9), _filters_and_pages, 9, "more than 9 conditions"),
 ]
 
 

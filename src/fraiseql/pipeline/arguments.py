@@ -136,6 +136,10 @@ def _object(node: ObjectValueNode, declared: GraphQLInputObjectType, variables: 
             tree = default_tree(field.default_value, field.type)
         if tree is not None:
             fields[name] = tree
+    # GraphQL §3.10.1: validation lets a nullable variable stand for the one field.
+    if declared.is_one_of and (len(fields) != 1 or next(iter(fields.values())).value is None):
+        message = f'Exactly one key must be specified for OneOf type "{declared.name}", and not as null.'
+        raise RequestError(message, code="BAD_USER_INPUT")
     return Fields(fields)
 
 

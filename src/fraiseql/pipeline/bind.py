@@ -43,6 +43,14 @@ class Bindings:
     def __init__(self, limits: QueryLimits) -> None:
         self._limits = limits
         self._bindings: list[Binding] = []
+        self._conditions = 0
+
+    def count_condition(self, path: tuple[str, ...]) -> None:
+        """Take note of one more condition, which may have no parameter; raises Refusal where there are too many."""
+        self._conditions += 1
+        if self._conditions > self._limits.max_conditions:
+            message = f"The filters of the query have more than {self._limits.max_conditions} conditions."
+            raise Refusal(Outcome.NOT_VALID, [RequestError(message, code="QUERY_TOO_COMPLEX", path=path)])
 
     def add(self, tree: Leaf, path: tuple[str, ...], argument: str) -> str:
         """A value to compare with."""
@@ -79,9 +87,6 @@ class Bindings:
 
     def _add(self, binding: Binding) -> str:
         self._bindings.append(binding)
-        if len(self._bindings) > self._limits.max_parameters:
-            message = f"The query has more than {self._limits.max_parameters} filter values."
-            raise Refusal(Outcome.NOT_VALID, [RequestError(message, code="QUERY_TOO_COMPLEX", path=binding.path)])
         return f"${len(self._bindings)}"
 
 

@@ -30,6 +30,7 @@ from fraiseql.pipeline.variables import VariablesCoercer, variable_types
 
 __all__ = ["Document", "Operation", "prepare_document"]
 
+_MAX_MESSAGE: Final = 300  # characters: graphql-core quotes literals in full
 _MAX_ERRORS: Final = 20  # more of them help nobody, and a hostile document has thousands
 
 
@@ -137,7 +138,8 @@ def _validation_error(document: DocumentNode, error: GraphQLError) -> RequestErr
         return RequestError("The document has too many fields to compare.", code="QUERY_TOO_COMPLEX")
     paths = (response_path(document, node) for node in error.nodes or ())
     path = next((path for path in paths if path), None)
-    return RequestError(error.message, code="GRAPHQL_VALIDATION_FAILED", path=path, locations=_locations(error))
+    message = error.message if len(error.message) <= _MAX_MESSAGE else f"{error.message[:_MAX_MESSAGE]}..."
+    return RequestError(message, code="GRAPHQL_VALIDATION_FAILED", path=path, locations=_locations(error))
 
 
 def _locations(error: GraphQLError) -> list[tuple[int, int]]:

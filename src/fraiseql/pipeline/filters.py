@@ -80,7 +80,7 @@ class Filters:
                     conditions.append(self._several(name, target, base, below, path, here))
             elif name == "NOT":
                 if below.value is not None:
-                    conditions.append(f"not {_joined('and', self._all(target, base, below, path, here))}")
+                    conditions.append(f"not {self._joined('and', self._all(target, base, below, path, here), path)}")
             else:
                 conditions += self._operators(self._values.compared(target.fields[name], base), below, path, here)
         return conditions
@@ -88,10 +88,17 @@ class Filters:
     def _several(self, word: str, target: ObjectType, base: Base, tree: Tree, path: tuple[str, ...], place: str) -> str:
         assert isinstance(tree, Items)
         parts = [
-            _joined("and", self._all(target, base, item, path, f"{place}[{index}]"))
+            self._joined("and", self._all(target, base, item, path, f"{place}[{index}]"), path)
             for index, item in enumerate(tree.items)
         ]
-        return _joined(word.lower(), parts)
+        return self._joined(word.lower(), parts, path)
+
+    def _joined(self, word: str, conditions: list[str], path: tuple[str, ...]) -> str:
+        """All of no conditions hold, one of none does not."""
+        if not conditions:
+            self._bindings.count_condition(path)
+            return "true" if word == "and" else "false"
+        return f"({f' {word} '.join(conditions)})"
 
     def _operators(self, value: str, tree: Tree, path: tuple[str, ...], place: str) -> list[str]:
         assert isinstance(tree, Fields)
@@ -102,6 +109,7 @@ class Filters:
         return conditions
 
     def _comparison(self, operator: str, leaf: Leaf, value: str, path: tuple[str, ...], place: str) -> str:
+        self._bindings.count_condition(path)
         if leaf.value is None:
             if operator == "eq":
                 return f"{value} is null"
@@ -115,13 +123,6 @@ class Filters:
         if operator == "isnull":
             return f"({value} is null) = {parameter}"
         return f"{value} {_OPERATORS[operator]} {parameter}"
-
-
-def _joined(word: str, conditions: list[str]) -> str:
-    """All of no conditions hold, one of none does not."""
-    if not conditions:
-        return "true" if word == "and" else "false"
-    return f"({f' {word} '.join(conditions)})"
 
 
 def _is_value(model: SchemaModel, field: Field) -> bool:

@@ -155,7 +155,7 @@ class FraiseQLConfig:
     query_max_input_depth: int = _limit(
         QueryLimits, "max_input_depth", "levels of nested objects and lists in variables"
     )
-    query_max_parameters: int = _limit(QueryLimits, "max_parameters", "parameters of the statement")
+    query_max_conditions: int = _limit(QueryLimits, "max_conditions", "conditions of an operation's filters")
     query_default_page_size: int = _limit(QueryLimits, "default_page_size", "rows of a list without a limit")
     query_max_page_size: int = _limit(QueryLimits, "max_page_size", "the largest limit of a list")
     query_request_timeout: float = _limit(QueryLimits, "request_timeout", "from a complete request to its answer")
