@@ -39,8 +39,8 @@ class QueryLimits:
     default_page_size: int = 100  # rows of a list whose `limit` is not given
     max_page_size: int = 1_000  # the largest `limit`
     request_timeout: float = 30.0  # seconds from the complete request to its answer
-    max_cached_documents: int = 1_000  # a client has some dozens of operations
-    max_cached_statements: int = 100  # shapes of the filter variables, per operation
+    max_cached_documents: int = 1_000  # a client has some dozens of operations; their bytes are bounded too
+    max_cached_statements: int = 1_000  # one for each operation and shape of its filter variables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fraiseql.effects import Program, fetch
-from fraiseql.errors import DatabaseError, RequestError
+from fraiseql.errors import ConfigurationError, DatabaseError, RequestError
 from fraiseql.limits import QueryLimits
 from fraiseql.pipeline.cache import Cache
 from fraiseql.pipeline.document import prepare_document
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
-from fraiseql.pipeline.prepared import Plan, PreparedOperation
+from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
 from fraiseql.pipeline.request import GraphQLRequest
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, refuse
 from fraiseql.pipeline.sql import BoundStatement
@@ -20,7 +20,9 @@ from fraiseql.schema import Schema
 
 __all__ = ["Explanation", "Pipeline"]
 
-_MAX_CACHED_TEXT: Final = 16_384  # characters; bounds what the cache holds, longer documents are prepared each time
+_MAX_TEXT: Final = (
+    1_048_576  # characters of all documents kept; the syntax tree of one takes up to a hundred times that
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +39,19 @@ class Pipeline:
     Args:
         schema: what is served.
         limits: bounds of each request and of the caches.
+
+    Raises:
+        ConfigurationError: not a Schema.
     """
 
-    __slots__ = ("_graphql_schema", "_model", "_prepared", "limits")
+    __slots__ = ("_planning", "_prepared", "limits")
 
     def __init__(self, schema: Schema, limits: QueryLimits = QueryLimits()) -> None:  # noqa: B008 - it is frozen
+        if not isinstance(schema, Schema):
+            raise ConfigurationError(f"the schema is {schema!r}; expected a fraiseql.Schema")
         self.limits = limits
-        self._model = schema.model
-        self._graphql_schema = build_graphql_schema(schema.model)
-        self._prepared: Cache[tuple[str, str | None], PreparedOperation] = Cache(limits.max_cached_documents)
+        self._planning = Planning.begin(schema.model, build_graphql_schema(schema.model), limits)
+        self._prepared: Cache[tuple[str, str | None], PreparedOperation] = Cache(limits.max_cached_documents, _MAX_TEXT)
 
     def execute(self, request: GraphQLRequest, request_id: str) -> Program[GraphQLResponse]:
         """Answer one request.
@@ -101,11 +107,9 @@ class Pipeline:
         key = (request.query, request.operation_name)
         prepared = self._prepared.get(key)
         if prepared is None:
-            document = prepare_document(self._graphql_schema, request.query, self.limits)
-            operation = document.operation(request.operation_name)
-            prepared = PreparedOperation(self._model, self._graphql_schema, operation, self.limits)
-            if len(request.query) <= _MAX_CACHED_TEXT:
-                self._prepared.put(key, prepared)
+            document = prepare_document(self._planning.schema, request.query, self.limits)
+            prepared = PreparedOperation(self._planning, document.operation(request.operation_name))
+            self._prepared.put(key, prepared, len(request.query))
         return prepared
 
 

@@ -7,6 +7,7 @@ statement. Both are kept, so that a request whose like was seen before is only c
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -20,33 +21,52 @@ from fraiseql.pipeline.cache import Cache
 from fraiseql.pipeline.document import Operation
 from fraiseql.pipeline.introspection import introspect
 from fraiseql.pipeline.nulls import complete
-from fraiseql.pipeline.plan import RootField, plan_selection
+from fraiseql.pipeline.plan import RootField, Selection, plan_selection
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, respond_with_errors
 from fraiseql.pipeline.sql import BoundStatement, render
 from fraiseql.pipeline.variables import Variables, shape_of
 from fraiseql.schema.model import SchemaModel
 
-__all__ = ["Plan", "PreparedOperation"]
+__all__ = ["Plan", "Planning", "PreparedOperation"]
 
 _DATA: Final = b'{"data":'
-_MAX_PLANS: Final = 64  # combinations of @skip and @include values kept of one operation
+_MAX_PLAN_BYTES: Final = 16_777_216  # of all plans kept, as `Plan.weight` estimates them
+_FIELD_BYTES: Final = 500  # of a selected field in a plan, measured roughly
+_MAX_SQL_BYTES: Final = 4_194_304  # of all statements kept
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Planning:
+    """What the operations of a pipeline share.
+
+    Attributes:
+        model: what is asked for.
+        schema: the same for graphql-core.
+        plans: kept by operation and the values of its conditions.
+        statements: kept by plan and the shape of its variables.
+    """
+
+    model: SchemaModel
+    schema: GraphQLSchema
+    limits: QueryLimits
+    plans: Cache[Hashable, Plan]
+    statements: Cache[Hashable, BoundStatement]
+
+    @classmethod
+    def begin(cls, model: SchemaModel, schema: GraphQLSchema, limits: QueryLimits) -> Planning:
+        """With nothing kept yet."""
+        plans: Cache[Hashable, Plan] = Cache(limits.max_cached_documents, _MAX_PLAN_BYTES)
+        statements: Cache[Hashable, BoundStatement] = Cache(limits.max_cached_statements, _MAX_SQL_BYTES)
+        return cls(model, schema, limits, plans, statements)
 
 
 class PreparedOperation:
-    """A validated operation with its plans.
+    """A validated operation, ready for its variables."""
 
-    Args:
-        model: what the operation asks of.
-        schema: the same for graphql-core.
-    """
+    __slots__ = ("_planning", "operation")
 
-    __slots__ = ("_limits", "_model", "_plans", "_schema", "operation")
-
-    def __init__(self, model: SchemaModel, schema: GraphQLSchema, operation: Operation, limits: QueryLimits) -> None:
-        self._model = model
-        self._schema = schema
-        self._limits = limits
-        self._plans: Cache[Hashable, Plan] = Cache(_MAX_PLANS)
+    def __init__(self, planning: Planning, operation: Operation) -> None:
+        self._planning = planning
         self.operation = operation
 
     def coerce(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,12 +79,13 @@ class PreparedOperation:
     def plan(self, variables: Variables) -> Plan:
         """The plan for the values that @skip and @include read; raises Refusal."""
         # One that only another operation's fragments read may be absent here.
-        key = tuple([variables.get(name) for name in self.operation.conditions])
-        plan = self._plans.get(key)
+        key = (self, *[variables.get(name) for name in self.operation.conditions])
+        planning = self._planning
+        plan = planning.plans.get(key)
         if plan is None:
-            roots = plan_selection(self._model, self.operation, variables, self._limits)
-            plan = Plan(self._model, self._schema, self.operation, roots, self._limits)
-            self._plans.put(key, plan)
+            roots = plan_selection(planning.model, self.operation, variables, planning.limits)
+            plan = Plan(planning, self.operation, roots)
+            planning.plans.put(key, plan, plan.weight)
         return plan
 
 
@@ -76,52 +97,37 @@ class Plan:
         uses_sql: whether any of them is served from the database.
     """
 
-    __slots__ = (
-        "_introspection",
-        "_limits",
-        "_model",
-        "_operation",
-        "_schema",
-        "_segments",
-        "_shapes",
-        "_sql_roots",
-        "_statements",
-        "roots",
-        "uses_sql",
-    )
+    __slots__ = ("_introspection", "_operation", "_planning", "_segments", "_shapes", "_sql_roots", "roots", "uses_sql")
 
-    def __init__(
-        self,
-        model: SchemaModel,
-        schema: GraphQLSchema,
-        operation: Operation,
-        roots: tuple[RootField, ...],
-        limits: QueryLimits,
-    ) -> None:
-        self._model = model
-        self._schema = schema
+    def __init__(self, planning: Planning, operation: Operation, roots: tuple[RootField, ...]) -> None:
+        self._planning = planning
         self._operation = operation
-        self._limits = limits
         self.roots = roots
         self._sql_roots = [root for root in roots if root.query is not None]
         self.uses_sql = bool(self._sql_roots)
         shapes = [(name, shape_of(declared)) for name, declared in operation.types.items()]
         self._shapes = [(name, shape) for name, shape in shapes if shape is not None]
-        self._statements: Cache[Hashable, BoundStatement] = Cache(limits.max_cached_statements)
         self._introspection = [node for root in roots if root.name in ("__schema", "__type") for node in root.nodes]
         # The answer to introspection may depend on variables, and is then made for each request.
         self._segments = None if self._introspection and operation.types else self._cut({})
 
+    @property
+    def weight(self) -> int:
+        """Roughly its bytes."""
+        fields = sum(1 if root.selection is None else _count(root.selection) for root in self.roots)
+        return fields * _FIELD_BYTES + sum(map(len, self._segments or ()))
+
     def statement(self, variables: Variables) -> BoundStatement:
         """The statement for the shape of the variables; raises Refusal."""
-        key = tuple([shape(variables[name]) if name in variables else ... for name, shape in self._shapes])
-        statement = self._statements.get(key)
+        planning = self._planning
+        key = (self, *[shape(variables[name]) if name in variables else ... for name, shape in self._shapes])
+        statement = planning.statements.get(key)
         if statement is None:
             try:
-                statement = render(self._model, self._schema, self.roots, variables, self._limits)
+                statement = render(planning.model, planning.schema, self.roots, variables, planning.limits)
             except RequestError as error:
                 raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
-            self._statements.put(key, statement)
+            planning.statements.put(key, statement, len(statement.statement.sql))
         return statement
 
     def bind(self, statement: BoundStatement, variables: Variables) -> tuple[bytes | None, ...]:
@@ -165,7 +171,9 @@ class Plan:
     def _cut(self, given: Mapping[str, Any]) -> tuple[bytes, ...]:
         """The fixed bytes of the answer, cut where the columns of the row go."""
         introspected = (
-            introspect(self._schema, self._operation, self._introspection, given) if self._introspection else {}
+            introspect(self._planning.schema, self._operation, self._introspection, given)
+            if self._introspection
+            else {}
         )
         segments: list[bytes] = []
         fixed = _DATA + b"{"
@@ -177,3 +185,10 @@ class Plan:
             else:
                 fixed += b'"Query"' if root.name == "__typename" else introspected[root.key]
         return (*segments, fixed + b"}}")
+
+
+def _count(selection: Selection) -> int:
+    """The fields of a selection and of those below it."""
+    return len(selection.fields) + sum(
+        _count(field.selection) for field in selection.fields if field.selection is not None
+    )
