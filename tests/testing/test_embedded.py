@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -91,6 +92,36 @@ with EmbeddedPostgres({str(root)!r}) as server:
     while any(root.iterdir()):
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.001, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5])
+def test_killed_while_it_starts_it_leaves_nothing(root: Path, delay: float) -> None:
+    program = f"""
+import signal
+from fraiseql.testing.embedded import EmbeddedPostgres
+print("starting", flush=True)
+EmbeddedPostgres({str(root)!r}).start()
+signal.pause()
+"""
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    with process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(delay)  # the moment is what is tried here
+        process.kill()
+    deadline = time.monotonic() + 15
+    while any(root.iterdir()) or commands_naming(root):
+        assert time.monotonic() < deadline, (list(root.rglob("*")), commands_naming(root))
+        time.sleep(0.02)
+
+
+def commands_naming(folder: Path) -> list[bytes]:
+    """The commands, of any process that has not ended, in which this folder is named: the guard's own too."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found.append(place.read_bytes())
+    return [command for command in found if os.fsencode(folder) in command]
 
 
 def test_interrupted_while_it_starts_it_leaves_nothing(root: Path) -> None:

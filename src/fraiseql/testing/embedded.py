@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -12,13 +13,13 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
 import psycopg
 from psycopg.conninfo import make_conninfo
 
 from fraiseql.errors import StartupError
-from fraiseql.testing.guard import Guard
+from fraiseql.testing.guard import Guard, mark_guarded, noting_its_number
 
 __all__ = ["EmbeddedPostgres"]
 
@@ -58,7 +59,8 @@ class EmbeddedPostgres:
     """A PostgreSQL server in a fresh temporary folder, reached through a Unix socket only.
 
     Use it as a context manager, or call `start` and `stop`. The server runs in a session of its own, so that a Ctrl-C
-    in the terminal reaches our process alone, which then stops it. Where that process is killed, a guard stops it.
+    in the terminal reaches our process alone, which then stops it. Where that process is killed, a guard stops the
+    server and removes the folder, from the first moment on.
 
     Args:
         temp_root: the folder in which the temporary folder is made; the system's by default.
@@ -110,12 +112,20 @@ class EmbeddedPostgres:
         if self._process is not None:
             raise StartupError("the embedded PostgreSQL is running already")
         try:
-            self._prepare()
+            self.prepare()
             self._initialise()
             self._launch()
         except BaseException:
             self.stop()
             raise
+
+    def prepare(self) -> None:
+        """The quick part of `start`, which calls it where that was not done: refuse a folder that cannot be used.
+
+        Once this was called, also where it failed, `stop` must be.
+        """
+        if self._guard is None:
+            self._prepare()
 
     def restart(self) -> None:
         """Stop the server, cutting its connections, and start it again on the same data and socket."""
@@ -131,8 +141,12 @@ class EmbeddedPostgres:
         try:
             self._halt()
         finally:
-            while self._folders:
-                shutil.rmtree(self._folders.pop(), ignore_errors=True)
+            for folder in self._folders:
+                shutil.rmtree(folder, ignore_errors=True)
+        self._folders = []
+        guard, self._guard = self._guard, None
+        if guard is not None:  # last, so that it finishes what is cut short here
+            guard.dismiss()
 
     def execute(self, sql: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Run SQL as the superuser, outside of a transaction, on a connection of its own; gives the rows, if any."""
@@ -158,19 +172,24 @@ class EmbeddedPostgres:
         """Find the binaries, and make the folders with the rights they need."""
         binaries = _find_binaries()
         self._identity = _unprivileged_identity()
+        name = f"fraiseql-{secrets.token_hex(6)}"
         try:
-            self._home = self._make_folder(self._temp_root)
+            home = Path(self._temp_root or tempfile.gettempdir()).resolve() / name
+            sockets = home if _fits_socket(home) else Path("/tmp").resolve() / f"{name}-socket"  # noqa: S108
+            self._guard = Guard(home, sockets)  # before there is anything that could be left behind
+            self._home = self._make_folder(home)
+            mark_guarded(home)
             self._binaries = self._reachable(binaries)
-            self._sockets = self._home if _fits_socket(self._home) else self._make_folder(Path("/tmp"))  # noqa: S108
+            self._sockets = home if sockets == home else self._make_folder(sockets)
         except OSError as error:
             where = error.filename or self._temp_root or "a temporary folder"
             raise StartupError(
                 f"the embedded PostgreSQL cannot write its data to {where}: {error.strerror or error}"
             ) from error
 
-    def _make_folder(self, parent: Path | None) -> Path:
-        folder = Path(tempfile.mkdtemp(prefix="fraiseql-", dir=parent)).resolve()
-        self._folders.append(folder)  # with mode 0700: trusting local connections is safe inside
+    def _make_folder(self, folder: Path) -> Path:
+        folder.mkdir(mode=0o700)  # trusting local connections is safe inside
+        self._folders.append(folder)
         if self._identity:
             os.chown(folder, self._identity["user"], self._identity["group"])
             self._check_access(folder)
@@ -211,11 +230,12 @@ class EmbeddedPostgres:
         command = [self._binary("initdb"), "--pgdata", str(self.data_directory), *_INITDB_OPTIONS]
         log = self._home / "initdb.log"
         with log.open("wb") as output:
-            process = self._spawn(command, output)
+            process = self._spawn(command, output, signal.SIGKILL)
             try:
                 status = process.wait()
             except BaseException:
-                process.kill()
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)  # with what it runs, which would write on
                 process.wait()
                 raise
         if status != 0:
@@ -227,8 +247,7 @@ class EmbeddedPostgres:
             command += ["-c", f"{name}={value}"]
         log = self._home / "postgres.log"
         with log.open("wb") as output:
-            self._process = self._spawn(command, output)
-        self._guard = Guard(self._process.pid, self.data_directory, self._folders)
+            self._process = self._spawn(command, output, signal.SIGQUIT)
         deadline = time.monotonic() + _START_TIMEOUT
         while not self._is_ready():
             if self._process.poll() is not None:
@@ -261,15 +280,12 @@ class EmbeddedPostgres:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_STOP_TIMEOUT)
                 break
-        guard, self._guard = self._guard, None
-        if guard is not None:
-            guard.dismiss()
 
-    def _spawn(self, command: list[str], output: Any) -> subprocess.Popen[bytes]:
+    def _spawn(self, command: list[str], output: IO[bytes], end_by: signal.Signals) -> subprocess.Popen[bytes]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
         try:
             return subprocess.Popen(  # noqa: S603
-                command,
+                noting_its_number(command, end_by),
                 cwd=self._home,
                 env={**environment, "LC_ALL": "C", "TZ": "UTC"},  # so that its messages are in English
                 stdin=subprocess.DEVNULL,
