@@ -6,7 +6,7 @@ import inspect
 import types
 from collections.abc import Callable
 from enum import Enum
-from typing import Any
+from typing import Any, List  # noqa: UP035
 
 import pytest
 
@@ -119,6 +119,8 @@ def query(function: Callable[..., Any]) -> fraiseql.Schema:
     return fraiseql.Schema(queries=[fraiseql.query(function)])
 
 
+field_: Any = fraiseql.field  # for what its types forbid
+
 Case = tuple[Callable[[], Any], str, str, str]
 
 DECORATORS: dict[str, Case] = {
@@ -128,6 +130,7 @@ DECORATORS: dict[str, Case] = {
     "query of a class": (lambda: fraiseql.query(Undeclared), "@fraiseql.query", "Undeclared", "a function"),
 }
 SCHEMAS: dict[str, Case] = {
+    "no list": (lambda: fraiseql.Schema(queries=rows), "Schema(queries=...)", "function rows", "a list"),  # type: ignore[arg-type]
     "no query": (lambda: fraiseql.Schema(types=[Row]), "Schema(queries=...)", "no query", "@fraiseql.query"),
     "undeclared type": (
         lambda: fraiseql.Schema(types=[Undeclared], queries=[rows]),
@@ -183,9 +186,11 @@ def _clone() -> type:
 
 
 NAMES: dict[str, Case] = {
-    "type": (lambda: with_field(str, name="Not a name"), "Not a name", "'Not a name'", "a GraphQL name"),
-    "type of introspection": (lambda: with_field(str, name="__Type"), "__Type", "'__Type'", "no leading __"),
-    "type with an accent": (lambda: with_field(str, name="Café"), "Café", "'Café'", "letters, digits"),
+    "type, a number": (lambda: with_field(str, name=5), "Thing", "the name 5", "a GraphQL name"),
+    "field, a number": (lambda: with_field(str, field_(name=5)), "Thing.it", "the name 5", "a GraphQL name"),
+    "type": (lambda: with_field(str, name="Not a name"), "Thing", "'Not a name'", "a GraphQL name"),
+    "type of introspection": (lambda: with_field(str, name="__Type"), "Thing", "'__Type'", "no leading __"),
+    "type with an accent": (lambda: with_field(str, name="Café"), "Thing", "'Café'", "letters, digits"),
     "field": (lambda: with_field(str, fraiseql.field(name="a-b")), "Thing.it", "'a-b'", "a GraphQL name"),
     "field with a digit": (lambda: with_field(str, fraiseql.field(name="1st")), "Thing.it", "'1st'", "a GraphQL name"),
     "attribute with an accent": (lambda: with_fields({"é": str}, {}), "Thing.é", "'é'", "a GraphQL name"),
@@ -234,6 +239,43 @@ def _renamed(name: str) -> Callable[..., Any]:
 
 
 FIELDS: dict[str, Case] = {
+    "not annotated": (
+        lambda: with_fields({"a": str}, {"it": fraiseql.field()}),
+        "Thing.it",
+        "no annotation",
+        "a scalar",
+    ),
+    "relation not annotated": (
+        lambda: with_fields({"a": str}, {"it": fraiseql.relation(on={"a": "b"})}),
+        "Thing.it",
+        "no annotation",
+        "a declared type",
+    ),
+    "typo in a module": (lambda: with_field("types.nope"), "Thing.it", "'types.nope' (module", "a scalar"),
+    "code that raises": (lambda: with_field("1 / 0"), "Thing.it", "division by zero", "a scalar"),
+    "bare List": (lambda: with_field(List), "Thing.it", "List", "list[...]"),  # noqa: UP006
+    "key, a number": (lambda: with_field(str, field_(key=5)), "Thing.it", "5", "a key of jsonb"),
+    "key of columns": (
+        lambda: with_field(str, fraiseql.field(key="k"), jsonb_column=None),
+        "Thing.it",
+        "key='k' in a type whose fields are columns",
+        "column=...",
+    ),
+    "column that is no text": (
+        lambda: with_field(str, fraiseql.field(column="\ud800")),
+        "Thing.it",
+        "ud800",
+        "identifier",
+    ),
+    "rows without relation": (
+        lambda: with_field(list[Row], jsonb_column=None),
+        "Thing.it",
+        "Row, which has a sql_source, without relation(...)",
+        "relation(on=...)",
+    ),
+    "source, a number": (lambda: with_field(str, sql_source=5), "Thing (sql_source)", "5", "'schema.name'"),
+    "source of three parts": (lambda: with_field(str, sql_source="a.b.c"), "Thing (sql_source)", "a.b.c", "'name' or"),
+    "source without schema": (lambda: with_field(str, sql_source=".b"), "Thing (sql_source)", "''", "identifier"),
     "no field": (lambda: with_fields({}, {}), "Thing", "no annotated attribute", "at least one field"),
     "only private ones": (lambda: with_fields({"_x": str}, {}), "Thing", "no annotated attribute", "at least one"),
     "undeclared class": (lambda: with_field(Undeclared), "Thing.it", "Undeclared, which no fraiseql", "a declared"),
@@ -268,7 +310,7 @@ FIELDS: dict[str, Case] = {
         "column='c' in a type without sql_source",
         "key=...",
     ),
-    "empty source": (lambda: with_field(str, sql_source=""), "Thing (sql_source)", "''", "a PostgreSQL identifier"),
+    "empty source": (lambda: with_field(str, sql_source=""), "Thing (sql_source)", "''", "'schema.name'"),
     "long source": (lambda: with_field(str, sql_source="a" * 64), "Thing (sql_source)", "'aaa", "1 to 63 bytes"),
     "long schema": (lambda: with_field(str, sql_source="a" * 64 + ".b"), "Thing (sql_source)", "'aaa", "63 bytes"),
     "long jsonb column": (lambda: with_field(str, jsonb_column="a" * 64), "Thing (jsonb_column)", "'aaa", "63 bytes"),
@@ -336,12 +378,15 @@ INPUTS: dict[str, Case] = {
     "default of an input type": (lambda: with_input({"it": RowInput}, it={}), "In.it", "the default {}", "RowInput!"),
 }
 ENUMS: dict[str, Case] = {
-    "number": (lambda: with_enum(A=1), "Made.A", "the value 1", "the text that the database holds"),
+    "half a character": (lambda: with_enum(A="\ud800"), "Made.A", "ud800", "the text that the database holds"),
+    "number": (lambda: with_enum(A=1), "Made.A", "1", "the text that the database holds"),
     "reserved": (lambda: with_enum(true="yes"), "Made.true", "the name true", "reserves it"),
     "empty": (lambda: with_enum(), "Made", "no member", "at least one"),
     "alias": (lambda: with_enum(A="x", B="x"), "Made.B", "'x' again", "a value of its own"),
 }
 QUERIES: dict[str, Case] = {
+    "default None": (lambda: with_query(list[Row], name=(str, None)), "it(name)", "None of the type String!", "| None"),
+    "boolean id": (lambda: with_query(list[Row], id=bool), "Query.it(id)", "Boolean!", "the type of Row.id"),
     "body": (lambda: query(_with_body), "_with_body", "a function body", "only a docstring"),
     "raise": (lambda: query(_raising), "_raising", "a function body", "only a docstring"),
     "no return": (lambda: query(_without_return), "_without_return", "no return annotation", "-> list[T]"),

@@ -39,7 +39,7 @@ def _resolve(annotation: Any, module: str, names: Mapping[str, Any], where: str)
         raise SchemaError(
             where, found=f"the unknown name {error.name!r}", expected="a name of its module or of Schema(types=...)"
         ) from None
-    except (SyntaxError, TypeError) as error:
+    except Exception as error:  # an annotation is code, which may raise anything
         raise SchemaError(where, found=f"{annotation!r} ({error})", expected=_EXPECTED) from None
 
 
@@ -49,12 +49,21 @@ def attribute_annotations(cls: Any, names: Mapping[str, Any]) -> Iterator[tuple[
     for base in reversed(cls.__mro__):
         for name, annotation in inspect.get_annotations(base).items():
             found[name] = (annotation, base.__module__)
+    _refuse_without_annotation(cls, found)
     for name, (annotation, module) in found.items():
         if name.startswith("_"):
             continue
         resolved = _resolve(annotation, module, names, f"{cls.__name__}.{name}")
         if get_origin(resolved) is not ClassVar and resolved is not ClassVar:
             yield name, resolved, getattr(cls, name, inspect.Parameter.empty)
+
+
+def _refuse_without_annotation(cls: Any, annotated: Mapping[str, Any]) -> None:
+    """`posts = fraiseql.relation(...)` is meant to be a field, and would be none."""
+    for base in cls.__mro__:
+        for name, value in vars(base).items():
+            if isinstance(value, (FieldOptions, RelationOptions)) and name not in annotated:
+                raise SchemaError(f"{cls.__name__}.{name}", found="no annotation", expected=_EXPECTED)
 
 
 def parameter_annotations(
@@ -104,7 +113,7 @@ def _reference(annotation: Any, where: str, declared: list[Callable[..., Any]]) 
         if len(members) == 1:
             inner = _reference(members[0], where, declared)
             return TypeReference(nullable=True, name=inner.name, item=inner.item)
-    elif origin is list:
+    elif origin is list and get_args(annotation):
         return TypeReference(nullable=False, item=_reference(get_args(annotation)[0], where, declared))
     elif isinstance(annotation, Hashable):
         named = PYTHON_SCALARS.get(origin or annotation)

@@ -75,8 +75,11 @@ class _Builder:
     """Reads declarations until no new ones are named."""
 
     def __init__(self, types: Iterable[Callable[..., Any]], queries: Iterable[Callable[..., Any]]) -> None:
-        self._given = [_declared(cls, "types", (TypeDeclaration, InputDeclaration, EnumDeclaration)) for cls in types]
-        self._queries = [_declared(function, "queries", (QueryDeclaration,)) for function in queries]
+        kinds = (TypeDeclaration, InputDeclaration, EnumDeclaration)
+        self._given = [_declared(cls, "types", kinds) for cls in _listed(types, "types")]
+        self._queries = [
+            _declared(function, "queries", (QueryDeclaration,)) for function in _listed(queries, "queries")
+        ]
         self._names: Mapping[str, Any] = {left.cls.__name__: left.cls for left in self._given}  # type: ignore[union-attr]
         self._classes: dict[str, Callable[..., Any]] = {}
         self._types: dict[str, NamedType] = {
@@ -100,7 +103,7 @@ class _Builder:
     def _add(self, declaration: Declaration | None) -> None:
         assert declaration is not None
         assert not isinstance(declaration, QueryDeclaration)
-        name, cls = _name(declaration.name, declaration.name), declaration.cls
+        name, cls = _name(declaration.name, declaration.cls.__name__), declaration.cls
         if name in SCALARS:
             raise SchemaError(name, found="a type of that name", expected="another: the name is a scalar's")
         if name in self._types:
@@ -162,9 +165,11 @@ class _Builder:
             relation = Relation(_pairs(options.on, where))
             return Field(name, reference, description, column=None, key=attribute, relation=relation)
         column = None if options is None else options.column
-        key = attribute if options is None or options.key is None else options.key
+        key = attribute if options is None or options.key is None else _text(options.key, where, "a key of jsonb")
         if source is not None and source.jsonb_column is None:
-            column = column or attribute
+            if options is not None and options.key is not None:
+                raise SchemaError(where, found=f"key={key!r} in a type whose fields are columns", expected="column=...")
+            column = attribute if column is None else column
         if column is not None:
             _identifier(column, where)
         return Field(name, reference, description, column, key)
@@ -188,8 +193,10 @@ class _Builder:
         if isinstance(options, RelationOptions):
             raise SchemaError(where, found="relation(...)", expected="an input value")
         options = options or FieldOptions()
-        has_default = default is not inspect.Parameter.empty and default is not options and default is not None
         reference = self._note(annotation)
+        if default is None and not reference.nullable:
+            raise SchemaError(where, found=f"the default None of the type {reference}", expected="`| None`")
+        has_default = default is not inspect.Parameter.empty and default is not options and default is not None
         return InputField(
             _name(options.name or camel_case(attribute), where),
             reference,
@@ -226,6 +233,12 @@ def camel_case(name: str) -> str:
     return name[: len(name) - len(bare)] + first + "".join(part[:1].upper() + part[1:] for part in rest)
 
 
+def _listed(given: Any, argument: str) -> Iterable[Any]:
+    if not isinstance(given, Iterable):
+        raise SchemaError(f"Schema({argument}=...)", found=repr(given), expected="a list")
+    return given
+
+
 def _declared(given: Any, argument: str, kinds: tuple[Any, ...]) -> Declaration:
     declaration = declaration_of(given)
     if declaration is None or not isinstance(declaration, kinds):
@@ -238,31 +251,43 @@ def _declared(given: Any, argument: str, kinds: tuple[Any, ...]) -> Declaration:
     return declaration
 
 
-def _name(name: str, where: str) -> str:
-    if _NAME.fullmatch(name) is None:
+def _name(name: Any, where: str) -> str:
+    if not isinstance(name, str) or _NAME.fullmatch(name) is None:
         raise SchemaError(
             where, found=f"the name {name!r}", expected="a GraphQL name: letters, digits, _, no leading __"
         )
     return name
 
 
-def _identifier(name: str, where: str) -> str:
+def _text(value: Any, where: str, expected: str) -> str:
+    """A text that PostgreSQL can hold, and not an empty one."""
+    try:
+        if isinstance(value, str) and value.encode() and "\0" not in value:
+            return value
+    except UnicodeEncodeError:
+        pass
+    raise SchemaError(where, found=repr(value), expected=expected)
+
+
+def _identifier(name: Any, where: str) -> str:
+    expected = "a PostgreSQL identifier of 1 to 63 bytes"
     # PostgreSQL cuts an identifier after 63 bytes and goes on with another name.
-    if not isinstance(name, str) or not name or "\0" in name or len(name.encode()) > 63:
-        raise SchemaError(where, found=repr(name), expected="a PostgreSQL identifier of 1 to 63 bytes")
-    return name
+    if len(_text(name, where, expected).encode()) > 63:
+        raise SchemaError(where, found=repr(name), expected=expected)
+    return str(name)
 
 
 def _source(declaration: TypeDeclaration) -> Source | None:
     if declaration.sql_source is None:
         return None
-    schema, _, name = declaration.sql_source.rpartition(".")
     where = f"{declaration.name} (sql_source)"
-    if schema:
-        _identifier(schema, where)
+    *schemas, name = _text(declaration.sql_source, where, "'name' or 'schema.name'").split(".")
+    if len(schemas) > 1:
+        raise SchemaError(where, found=repr(declaration.sql_source), expected="'name' or 'schema.name'")
     if declaration.jsonb_column is not None:
         _identifier(declaration.jsonb_column, f"{declaration.name} (jsonb_column)")
-    return Source(_identifier(name, where), schema or None, declaration.jsonb_column)
+    schema = _identifier(schemas[0], where) if schemas else None
+    return Source(_identifier(name, where), schema, declaration.jsonb_column)
 
 
 def _pairs(on: Any, where: str) -> tuple[tuple[str, str], ...]:
@@ -276,8 +301,7 @@ def _enum(declaration: EnumDeclaration) -> EnumType:
     members: Mapping[str, Any] = getattr(declaration.cls, "__members__", {})
     for name, member in members.items():
         where = f"{declaration.name}.{name}"
-        if not isinstance(member.value, str):
-            raise SchemaError(where, found=f"the value {member.value!r}", expected="the text that the database holds")
+        _text(member.value, where, "the text that the database holds")
         if member.value in values.values():
             raise SchemaError(where, found=f"{member.value!r} again", expected="a value of its own")
         if name in ("true", "false", "null"):

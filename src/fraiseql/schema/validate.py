@@ -17,6 +17,7 @@ from fraiseql.schema.scalars import Scalar
 
 __all__ = ["PAGE_ARGUMENTS", "check_model"]
 
+_COMPARABLE = ({"ID", "String"}, {"ID", "Int"}, {"ID", "UUID"})  # an ID is of whatever type its column is
 PAGE_ARGUMENTS = ("where", "orderBy", "limit", "offset")
 """The arguments that every list of a source is given."""
 
@@ -67,6 +68,13 @@ def _check_field(model: SchemaModel, owner: ObjectType, field: Field) -> None:
     if owner.source is None and field.column is not None:
         raise SchemaError(where, found=f"column={field.column!r} in a type without sql_source", expected="key=...")
     if isinstance(target, ObjectType):
+        in_columns = owner.source is not None and owner.source.jsonb_column is None
+        if in_columns and target.source is not None and field.column == field.key:
+            raise SchemaError(
+                where,
+                found=f"{target.name}, which has a sql_source, without relation(...)",
+                expected="relation(on=...), or field(column=...) where a jsonb column holds it",
+            )
         _check_embedded(model, target, where, ())
 
 
@@ -81,7 +89,7 @@ def _check_relation(owner: ObjectType, field: Field, target: object, where: str)
 def _check_row_type(reference: TypeReference, where: str) -> None:
     """Rows come as `T`, `T | None`, `list[T]` or `list[T] | None`; a row of a list is never null."""
     if reference.item is not None and (reference.item.item is not None or reference.item.nullable):
-        raise SchemaError(where, found=f"the type {reference}", expected="list[T], T or T | None")
+        raise SchemaError(where, found=f"the type {reference}", expected="[T!]!, T! or T: list[T], T or T | None")
 
 
 def _check_embedded(model: SchemaModel, target: ObjectType, where: str, seen: tuple[str, ...]) -> None:
@@ -159,7 +167,8 @@ def _check_filter(
             where, found=f"no field of {target.name} named {argument.target!r}", expected="the name of a field"
         )
     names = {field.type.named, argument.type.named}
-    if field.type.item is not None or field.relation is not None or (len(names) > 1 and "ID" not in names):
+    comparable = len(names) == 1 or names in _COMPARABLE
+    if field.type.item is not None or field.relation is not None or not comparable:
         raise SchemaError(where, found=f"the type {argument.type}", expected=f"the type of {target.name}.{field.name}")
 
 
