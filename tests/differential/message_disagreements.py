@@ -173,12 +173,12 @@ CONNECTIONS = [
         (GET + b"Connection: upgrade\r\nUpgrade: x\r\n\r\n" + GET + b"\r\n",),
     ),
     we_refuse(
-        "faults in the body of a request that offers to upgrade",
+        "framing and body of a request that offers to upgrade",
         "RFC 9110 §7.8",
         HTTPTOOLS,
-        "chunk|LF after CR|field|trailers|the body is too long",
+        "chunk|LF after CR|field|trailers|the body is too long|Transfer-Encoding",
         rb"connection:[^\r\n]*upgrade.*\r\n\r\n",
-        "httptools does not read the body.",
+        "httptools reads neither the body nor how it is framed.",
         CHUNKED.replace(b"\r\n\r\n", b"\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n") + b"2\r\nhi\rx",
     ),
     read_differently(
