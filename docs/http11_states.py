@@ -39,7 +39,7 @@ def drawn(page: str) -> str:
     """The page with each diagram between its two marks as the tables have it."""
     for name, table in TABLES.items():
         marks = re.compile(rf"(<!-- table: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-        page, count = marks.subn(lambda found, table=table: f"{found[1]}{diagram(table)}\n{found[2]}", page)
+        page, count = marks.subn(rf"\g<1>{diagram(table)}\n\g<2>", page)
         if count != 1:
             raise ValueError(f"{count} places for the table {name!r}")
     return page

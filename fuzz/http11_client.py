@@ -29,7 +29,8 @@ def check(data: bytes) -> None:
     require(whole == in_pieces, f"the cuts have changed the verdict:\n{whole}\n{in_pieces}")
     for position, entry in enumerate(whole):
         if entry[0] == "response" and position + 1 < len(whole) and whole[position + 1][0] == "end":
-            _check_encoding(entry[1], *whole[position + 1][1:], flags)
+            _, body, trailers = whole[position + 1]
+            _check_encoding(entry[1], body, trailers, flags)
 
 
 def _ask(answers: list[list[bytes]], flags: int) -> Transcript:

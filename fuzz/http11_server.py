@@ -27,7 +27,8 @@ def check(data: bytes) -> None:
     require(sent == sent_in_pieces, f"the cuts have changed the answers:\n{sent!r}\n{sent_in_pieces!r}")
     for position, entry in enumerate(whole):
         if entry[0] == "request" and position + 1 < len(whole) and whole[position + 1][0] == "end":
-            _check_encoding(entry[1], *whole[position + 1][1:], flags)
+            _, body, trailers = whole[position + 1]
+            _check_encoding(entry[1], body, trailers, flags)
             _check_answer(entry[1], sent.pop(0))
 
 
