@@ -21,8 +21,11 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
-    """One server per test process; a test may restart it, but must leave it running."""
-    with EmbeddedPostgres() as server:
+    """One server per test process; a test may restart it, but must leave it running.
+
+    It lives far from UTC, so that every answer with a time in it proves that sessions do not.
+    """
+    with EmbeddedPostgres(settings={"timezone": "Asia/Tokyo"}) as server:
         yield server
 
 

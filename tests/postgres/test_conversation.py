@@ -54,12 +54,65 @@ def test_the_settings_of_the_connection_string_win(drive: Drive, open_connection
     assert row == (b"Europe/Paris", b"mine")
 
 
+@pytest.mark.parametrize(
+    ("options", "environment", "wanted"),
+    [
+        ("", {"PGTZ": "Asia/Tokyo"}, "UTC"),
+        ("", {"PGTZ": "utc"}, "UTC"),
+        ("-c timezone=Europe/Paris", {"PGTZ": "Asia/Tokyo"}, "Europe/Paris"),
+        ("--TimeZone=<+01>-01 -c work_mem=1MB", {"PGTZ": "Asia/Tokyo"}, "<+01>-01"),
+        ("", {"PGOPTIONS": "-c timezone=Europe/Paris"}, "Europe/Paris"),
+        ("", {"PGCLIENTENCODING": "LATIN1"}, "UTC"),
+    ],
+)
+def test_the_environment_does_not_change_what_answers_say(
+    drive: Drive,
+    open_connection: Open,
+    monkeypatch: pytest.MonkeyPatch,
+    options: str,
+    environment: dict[str, str],
+    wanted: str,
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    connection = open_connection(f"options='{options}'" if options else "")
+    row = drive(run(connection, fetch("SELECT current_setting('timezone'), 'é'", columns=2)))
+    assert row == (wanted.encode(), "é".encode())
+
+
+def test_a_time_zone_of_the_role_or_the_database_does_not_win(
+    drive: Drive, open_connection: Open, postgres: EmbeddedPostgres, module_database_url: str
+) -> None:
+    name = module_database_url.rpartition("=")[2]
+    postgres.execute(f"ALTER DATABASE {name} SET timezone = 'Asia/Tokyo'")
+    postgres.execute(f"ALTER ROLE postgres IN DATABASE {name} SET timezone = 'Asia/Tokyo'")
+    try:
+        assert drive(run(open_connection(), fetch("SELECT current_setting('timezone')"))) == (b"UTC",)
+    finally:
+        postgres.execute(f"ALTER DATABASE {name} RESET timezone")
+        postgres.execute(f"ALTER ROLE postgres IN DATABASE {name} RESET timezone")
+
+
+def test_the_usual_connection_costs_no_statement(
+    drive: Drive, open_connection: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversation, "_set_time_zone", None)
+    open_connection()
+    open_connection("options='-c timezone=europe/paris'")
+
+
 def test_a_statement_is_prepared_once(drive: Drive, open_connection: Open) -> None:
     connection = open_connection()
     for _ in range(3):
         drive(run(connection, fetch("SELECT 1")))
     row = drive(run(connection, fetch("SELECT count(*), sum(generic_plans) FROM pg_prepared_statements", columns=2)))
     assert row == (b"2", b"4")
+
+
+def test_a_very_long_statement_is_not_kept(drive: Drive, open_connection: Open) -> None:
+    connection = open_connection()
+    assert drive(run(connection, fetch(f"SELECT 1 -- {'x' * 20_000}"))) == (b"1",)
+    assert drive(run(connection, fetch("SELECT count(*) FROM pg_prepared_statements"))) == (b"1",)
 
 
 def test_nothing_is_prepared_where_that_is_switched_off(drive: Drive, open_connection: Open) -> None:

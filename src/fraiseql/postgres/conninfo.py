@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import psycopg
@@ -10,11 +11,15 @@ from psycopg.conninfo import make_conninfo
 
 from fraiseql.errors import ConfigurationError
 
-__all__ = ["ConnectionString"]
+__all__ = ["ConnectionString", "wanted_time_zone"]
 
 # Sent in the startup packet, so that they cost no round trip. `jit` costs milliseconds on small statements, generic
 # plans are what prepared statements are for, and answers must not depend on the server's time zone.
-_SETTINGS = "-c jit=off -c timezone=UTC -c plan_cache_mode=force_generic_plan"
+_TIME_ZONE = "UTC"
+_SETTINGS = f"-c jit=off -c timezone={_TIME_ZONE} -c plan_cache_mode=force_generic_plan"
+
+# `-c name=value`, `-cname=value` or `--name=value`, where a backslash keeps the character after it.
+_TIME_ZONE_OPTION = re.compile(r"(?:^|(?<=\s))(?:-c\s*|--)timezone=((?:\\.|[^\s\\])+)", re.IGNORECASE | re.DOTALL)
 
 
 class ConnectionString:
@@ -97,6 +102,14 @@ class ConnectionString:
         values["fallback_application_name"] = self.get("fallback_application_name") or "fraiseql"
         values.pop("load_balance_hosts", None)
         return make_conninfo("", **{keyword: value for keyword, value in values.items() if value})
+
+
+def wanted_time_zone(attempt: str) -> str:
+    """The time zone that the options of one attempt ask for; libpq lets PGTZ of the environment win over them."""
+    for option in pq.Conninfo.parse(attempt.encode()):
+        if option.keyword == b"options" and (found := _TIME_ZONE_OPTION.findall((option.val or b"").decode())):
+            return re.sub(r"\\(.)", r"\1", found[-1], flags=re.DOTALL)
+    return _TIME_ZONE
 
 
 def _harmless(reason: str) -> str:

@@ -13,6 +13,7 @@ from psycopg.pq.abc import PGresult
 from fraiseql.effects import Fetch, Row
 from fraiseql.errors import DatabaseError
 from fraiseql.postgres.connection import Connection
+from fraiseql.postgres.conninfo import wanted_time_zone
 from fraiseql.postgres.errors import (
     connection_failed,
     connection_lost,
@@ -27,11 +28,15 @@ __all__ = ["CAN_CANCEL", "cancel", "connect", "drain", "run"]
 # The cancel of libpq < 17 blocks, with the interpreter's lock held. There the connection is discarded instead.
 CAN_CANCEL = pq.version() >= 170_000
 _MESSAGES_TO_CLOSE = pq.version() >= 170_000
+_LONGEST_PREPARED = 16_384  # bytes of SQL; a backend needs some forty times that for as long as it is prepared
 _OUTGROWN = 8_388_608  # bytes of one row: libpq keeps twice that for the rest of the connection's life
 
 
 def connect(conninfo: str, *, max_prepared: int) -> Conversation[Connection]:
     """Open a connection.
+
+    Its time zone is the one that `conninfo` asks for, also where the environment (PGTZ) or a pooler between says
+    otherwise: that alone costs a round trip.
 
     Args:
         conninfo: one attempt of a ConnectionString, its host name resolved to `hostaddr` (libpq would block).
@@ -45,14 +50,23 @@ def connect(conninfo: str, *, max_prepared: int) -> Conversation[Connection]:
     except psycopg.Error as error:
         # The cause holds the password.
         raise connection_failed(_without_prefix(str(error))) from None
-    return Connection(pgconn, max_prepared=max_prepared)
+    connection = Connection(pgconn, max_prepared=max_prepared)
+    time_zone = wanted_time_zone(conninfo)
+    if (pgconn.parameter_status(b"TimeZone") or b"").decode().casefold() != time_zone.casefold():
+        try:
+            yield from _set_time_zone(connection, time_zone)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
 
 
 def run(connection: Connection, fetch: Fetch) -> Conversation[Row]:
     """Run one statement outside of a transaction and return its only row, in text format.
 
-    It is prepared at its first use on this connection. When it raises, `connection.is_idle` says whether the connection
-    can be used again; when it is closed half way, `cancel` and `drain` must follow, or the connection's end.
+    It is prepared at its first use on this connection, unless it is very long. When it raises, `connection.is_idle`
+    says whether the connection can be used again; when it is closed half way, `cancel` and `drain` must follow, or the
+    connection's end.
 
     Raises:
         DatabaseError: the statement failed (with PostgreSQL's SQLSTATE), gave anything but one row of
@@ -94,9 +108,18 @@ def drain(connection: Connection) -> Conversation[None]:
         raise _broken(connection, error) from None
 
 
+def _set_time_zone(connection: Connection, time_zone: str) -> Conversation[None]:
+    try:
+        connection.pgconn.send_query_params(b"SELECT set_config('TimeZone', $1, false)", [time_zone.encode()])
+        result = yield from _result(connection)
+    except psycopg.Error as error:
+        raise _broken(connection, error) from None
+    _only_row(connection, result, 1)
+
+
 def _execute(connection: Connection, fetch: Fetch) -> Conversation[PGresult]:
     sql, pgconn = fetch.statement.sql, connection.pgconn
-    if not connection.max_prepared:
+    if not connection.max_prepared or len(sql) > _LONGEST_PREPARED:
         pgconn.send_query_params(sql, fetch.parameters)
         return (yield from _result(connection))
     prepared = connection.prepared

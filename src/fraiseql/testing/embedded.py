@@ -11,6 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -64,12 +65,16 @@ class EmbeddedPostgres:
 
     Args:
         temp_root: the folder in which the temporary folder is made; the system's by default.
+        settings: of the server, by name, over those that it has here.
 
     Raises:
         StartupError: from `start` and `restart`, with one sentence that says why.
     """
 
-    def __init__(self, temp_root: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self, temp_root: str | os.PathLike[str] | None = None, settings: Mapping[str, str] | None = None
+    ) -> None:
+        self._settings = dict(settings or {})
         self._temp_root = None if temp_root is None else Path(temp_root)
         self._folders: list[Path] = []
         self._process: subprocess.Popen[bytes] | None = None
@@ -243,7 +248,7 @@ class EmbeddedPostgres:
 
     def _launch(self) -> None:
         command = [self._binary("postgres"), "-D", str(self.data_directory), "-k", str(self._sockets)]
-        for name, value in _SETTINGS.items():
+        for name, value in {**_SETTINGS, **self._settings}.items():
             command += ["-c", f"{name}={value}"]
         log = self._home / "postgres.log"
         with log.open("wb") as output:
