@@ -56,4 +56,4 @@ class PoolLimits:
     backoff_initial: float = 0.1  # between failed attempts to connect, doubled each time ...
     backoff_max: float = 2.0  # ... up to this
     recovery_timeout: float = 2.0  # for the clean end of a cancelled statement, after which the connection is discarded
-    max_prepared: int = 200  # statements kept prepared on one connection, the least recently used closed first
+    max_prepared: int = 100  # statements kept prepared on one connection, the least recently used closed first
