@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from fraiseql.testing.embedded import EmbeddedPostgres
+from fraiseql.testing.embedded import EmbeddedPostgres, drop_libpq_variables
 
 _numbers = itertools.count(1)
+
+drop_libpq_variables()  # a developer's own server is none of the tests' business
 
 
 @pytest.fixture(scope="module", params=["asyncio", "trio"])

@@ -35,7 +35,7 @@ def free_port() -> int:
 class Demo:
     """The process, its temporary folder and what it printed so far."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> None:
         self.folder = folder
         self.port = free_port()
         command = [sys.executable, "-X", "dev", "-m", "fraiseql", "demo", "--port", str(self.port)]
@@ -44,7 +44,7 @@ class Demo:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
         )
         self.printed = ""
 
@@ -124,6 +124,24 @@ def test_the_command_to_paste_answers(demo: Demo) -> None:
     demo.stop(signal.SIGTERM)
 
 
+def test_a_developers_own_libpq_variables_do_not_matter(folder: Path) -> None:
+    environment = {
+        "PGSERVICE": "nowhere",
+        "PGOPTIONS": "-c search_path=nope",
+        "PGTARGETSESSIONATTRS": "standby",
+        "PGTZ": "no/such/zone",
+        "PGUSER": "somebody",
+    }
+    demo = Demo(folder, environment=environment)
+    try:
+        demo.read_until("Ctrl-C")
+        assert demo.post("{ users(limit: 1) { id } }") == {"data": {"users": [{"id": "1"}]}}
+        demo.stop(signal.SIGINT)
+    finally:
+        demo.process.kill()
+        demo.process.communicate()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_while_it_starts_stops_it_too(demo: Demo, number: signal.Signals) -> None:
     demo.read_until("PostgreSQL")
@@ -156,9 +174,10 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(folder: Path, capsys: p
     (folder / "file").touch()
     for wrong in (folder / "missing", folder / "file"):
         code = main(["demo", "--port", str(free_port()), "--temp-dir", str(wrong)])
-        error = capsys.readouterr().err
-        assert code == 1
-        assert re.fullmatch(rf"fraiseql: the embedded PostgreSQL cannot write .*{re.escape(str(wrong))}.*\n", error)
+        printed = capsys.readouterr()
+        assert (code, printed.out) == (1, "")
+        reason = rf"fraiseql: the embedded PostgreSQL cannot write .*{re.escape(str(wrong))}.*\n"
+        assert re.fullmatch(reason, printed.err)
 
 
 def test_a_failed_start_of_postgresql_is_one_sentence(

