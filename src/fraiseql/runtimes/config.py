@@ -160,7 +160,9 @@ class FraiseQLConfig:
     query_max_page_size: int = _limit(QueryLimits, "max_page_size", "the largest limit of a list")
     query_request_timeout: float = _limit(QueryLimits, "request_timeout", "from a complete request to its answer")
     query_max_cached_documents: int = _limit(QueryLimits, "max_cached_documents", "documents kept parsed and planned")
-    query_max_cached_statements: int = _limit(QueryLimits, "max_cached_statements", "statements kept, one for each shape of filter")
+    query_max_cached_statements: int = _limit(
+        QueryLimits, "max_cached_statements", "statements kept, one for each shape of filter"
+    )
 
     pool_max_size: int = _limit(PoolLimits, "max_size", "connections to the database")
     pool_max_waiting: int = _limit(PoolLimits, "max_waiting", "requests that wait for one of them")
