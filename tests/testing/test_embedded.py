@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from fraiseql.errors import StartupError
@@ -44,6 +45,21 @@ def test_it_serves_restarts_and_leaves_nothing(root: Path) -> None:
     assert not server.is_running
     assert list(root.iterdir()) == []
     server.stop()
+
+
+def test_what_was_committed_outlives_a_killed_backend(root: Path) -> None:
+    with EmbeddedPostgres(root) as server, psycopg.connect(server.conninfo) as connection:
+        server.execute("CREATE TABLE t AS SELECT 1 AS a")
+        server.kill_backend(connection.info.backend_pid)
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                assert server.execute("SELECT a FROM t") == [(1,)]
+            except psycopg.OperationalError:  # it recovers
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            else:
+                break
 
 
 @pytest.mark.parametrize("name", ["d" * 120, "with space, comma and 'quote'"])

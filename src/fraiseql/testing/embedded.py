@@ -32,11 +32,11 @@ _STOP_TIMEOUT = 10.0  # seconds for each of the two ways to stop
 _POLL = 0.005
 _UNPRIVILEGED = ("postgres", "nobody")  # who runs it for root, as PostgreSQL itself refuses to
 
-# The data does not outlive the process, so nothing needs to reach the disk.
+# The data does not outlive the process, so nothing needs to reach the disk. It does outlive a killed backend, so that
+# commits are still written at once.
 _SETTINGS = {
     "listen_addresses": "",
     "fsync": "off",
-    "synchronous_commit": "off",
     "full_page_writes": "off",
     "logging_collector": "off",
     "timezone": "UTC",
