@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import socket
 from typing import Any
 
@@ -122,14 +123,32 @@ async def test_a_name_with_two_addresses_has_one_port(schema: fraiseql.Schema, t
 
 async def test_a_database_that_is_away_at_the_start(schema: fraiseql.Schema) -> None:
     url = "postgresql://me:secret@127.0.0.1:1/db"
-    app = make(schema, url)
+    seen: list[Observation] = []
+    app = make(schema, url, seen)
     with pytest.raises(
         StartupError, match=r"cannot connect to the database at 127\.0\.0\.1 port 1: .*refused"
     ) as caught:
         await app.start()
     assert "secret" not in str(caught.value)
+    assert seen == [], "the error says it all, and there is no next attempt"
     with pytest.raises(OSError):
         await anyio.connect_tcp("127.0.0.1", app.port)
+
+
+@pytest.mark.parametrize(
+    ("url", "settings", "reason"),
+    [
+        ("host=no-such-host.invalid", {}, "the name no-such-host.invalid cannot be resolved"),
+        ("host=127.0.0.1 port={port}", {"pool_connect_timeout": 0.1}, "no answer within 0.1 s"),
+    ],
+)
+async def test_where_the_database_is_not_is_said_once(
+    schema: fraiseql.Schema, url: str, settings: dict[str, Any], reason: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(StartupError) as caught:
+        await make(schema, url.format(port=silent.getsockname()[1]), **settings).start()
+    host = url.split()[0].removeprefix("host=")
+    assert re.match(rf"cannot connect to the database at {host} port \d+: {reason}", str(caught.value))
 
 
 async def test_a_database_that_need_not_be_there(schema: fraiseql.Schema, connected: Any) -> None:

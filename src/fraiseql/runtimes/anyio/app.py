@@ -167,7 +167,8 @@ class FraiseQLApp:
             await self._database.check()
         except DatabaseError as error:
             place = self._database.description
-            raise StartupError(f"cannot connect to the database at {place}: {error}") from error
+            reason = str(error).removeprefix(f"{place}: ")
+            raise StartupError(f"cannot connect to the database at {place}: {reason}") from error
 
     async def _accept(self, listener: socket.socket) -> None:
         while True:

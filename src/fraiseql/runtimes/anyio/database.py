@@ -66,6 +66,7 @@ class Database:
         self._background = Background()
         self._timer: anyio.CancelScope | None = None
         self._armed = math.inf  # when the timer fires
+        self._checks = 0  # under way
         self._all_released: anyio.Event | None = None
 
     @property
@@ -89,7 +90,11 @@ class Database:
         Raises:
             DatabaseError: the first attempt failed; unlike a request, this does not wait for the database to come.
         """
-        waiter = await self._acquire(patient=False)
+        self._checks += 1
+        try:
+            waiter = await self._acquire(patient=False)
+        finally:
+            self._checks -= 1
         self._handle(pool_events.ConnectionReleased(waiter.id))
 
     async def aclose(self) -> None:
@@ -240,6 +245,8 @@ class Database:
 
     def _opening_failed(self, id: int, error: DatabaseError) -> None:
         self._handle(pool_events.OpeningFailed(id, error))
+        if self._checks and not self._pool.waiting:
+            return  # who called `check` hears of it, and nobody wants another attempt
         retry_in = max(0.0, (self._pool.retry_at or 0.0) - anyio.current_time())
         self._observe(ReconnectFailed(str(error), retry_in))
 
