@@ -1,6 +1,6 @@
 """Each file in `cases` is a query with the SQL it becomes, its parameters and its answer.
 
-`FRAISEQL_UPDATE_GOLDEN=1 pytest tests/golden/test_golden.py -n 0` writes SQL, parameters and answers anew, for a new
+`UPDATE_GOLDEN=1 pytest tests/golden/test_golden.py -n 0` writes SQL, parameters and answers anew, for a new
 case as for a changed one; the answer must equal the oracle's all the same. Read the difference before you commit it.
 """
 
@@ -18,7 +18,7 @@ from golden.files import laid_out, read_case, without_layout, write_case
 from golden.oracle import Oracle, normalised
 
 _CASES = sorted(Path(__file__).with_name("cases").glob("*.md"))
-_UPDATE = os.environ.get("FRAISEQL_UPDATE_GOLDEN") == "1"
+_UPDATE = os.environ.get("UPDATE_GOLDEN") == "1"
 
 
 @pytest.mark.parametrize("path", _CASES, ids=lambda path: path.stem)

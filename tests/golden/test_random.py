@@ -1,6 +1,6 @@
 """Random valid queries, answered as the oracle answers them.
 
-The queries are the same in every run; `FRAISEQL_EXAMPLES=5000 pytest tests/golden/test_random.py -n 0` makes more.
+The queries are the same in every run; `RANDOM_EXAMPLES=5000 pytest tests/golden/test_random.py -n 0` makes more.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def blog() -> Blog:
 
 
 @settings(
-    max_examples=int(os.environ.get("FRAISEQL_EXAMPLES", "200")),
+    max_examples=int(os.environ.get("RANDOM_EXAMPLES", "200")),
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
