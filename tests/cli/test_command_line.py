@@ -200,3 +200,11 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
     command = f"'{sys.executable}' -m fraiseql schema {DEMO} | head -n 1"
     done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=60)
     assert (done.stdout.count("\n"), done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("arguments", [["schema", DEMO], ["sql", DEMO, "{ users { name } }"], ["demo", "--port", "0"]])
+def test_an_output_that_cannot_be_written_is_one_sentence(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "fraiseql", *arguments]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (1, "fraiseql: cannot write the output: No space left on device\n")

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from fraiseql.cli.arguments import build_parser
+from fraiseql.cli.output import OutputFailed
 from fraiseql.cli.target import UserCodeFailed
 from fraiseql.errors import FraiseQLError
 
@@ -28,17 +29,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         code: int = options.run(options)
-        sys.stdout.flush()
     except UserCodeFailed as error:
         print(f"{error.report.rstrip()}\nfraiseql: {error}", file=sys.stderr)
         return 1
     except FraiseQLError as error:
         print(f"fraiseql: {error}", file=sys.stderr)
+        if isinstance(error, OutputFailed):
+            _discard_output()
         return 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read our output has seen enough; the interpreter's own flush at exit must not complain again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()  # whoever read it has seen enough
         return 1
     return code
+
+
+def _discard_output() -> None:
+    """Let the interpreter's own flush at exit not complain again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -7,6 +7,7 @@ import json
 import sys
 from functools import partial
 
+from fraiseql.cli.output import write
 from fraiseql.cli.serving import run_async
 from fraiseql.cli.settings import read_config
 from fraiseql.cli.target import load_schema
@@ -39,9 +40,10 @@ def print_sql(options: argparse.Namespace) -> int:
     explanation = Pipeline(schema, limits).explain(
         document, variables=options.variables, operation_name=options.operation
     )
-    print(explanation.sql or "-- no SQL: the schema alone answers this")
+    lines = [explanation.sql or "-- no SQL: the schema alone answers this"]
     for number, value in enumerate(explanation.parameters, start=1):
-        print(f"-- ${number} = {'NULL' if value is None else json.dumps(value, ensure_ascii=False)}")
+        lines.append(f"-- ${number} = {'NULL' if value is None else json.dumps(value, ensure_ascii=False)}")
+    write("\n".join(lines))
     return 0
 
 
@@ -49,5 +51,5 @@ def print_schema(options: argparse.Namespace) -> int:
     """Print the schema in GraphQL's schema definition language."""
     from fraiseql.pipeline import print_sdl
 
-    print(print_sdl(load_schema(options.target)).rstrip())
+    write(print_sdl(load_schema(options.target)).rstrip())
     return 0

@@ -16,6 +16,7 @@ import psycopg
 
 from fraiseql.cli.demo.database import load
 from fraiseql.cli.demo.schema import schema
+from fraiseql.cli.output import write
 from fraiseql.cli.serving import run_async
 from fraiseql.cli.settings import read_config
 from fraiseql.errors import StartupError
@@ -41,7 +42,7 @@ def demo(options: argparse.Namespace) -> int:
         with contextlib.ExitStack() as stack:
             stack.callback(postgres.stop)
             postgres.prepare()
-            print("Starting PostgreSQL with 1,000 users, 10,000 posts and 20,000 comments ...", flush=True)
+            write("Starting PostgreSQL with 1,000 users, 10,000 posts and 20,000 comments ...")
             postgres.start()
             if not stop.requested:
                 _fill(postgres.conninfo)
@@ -125,4 +126,4 @@ class _Announcement:
               curl -s {value.url} -H 'Content-Type: application/json' -d '{body}'
 
             Ctrl-C stops the server and removes its database."""
-        print(textwrap.dedent(text).lstrip("\n"), flush=True)
+        write(textwrap.dedent(text).lstrip("\n"))
