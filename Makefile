@@ -1,4 +1,5 @@
-# Everything here runs in .venv, which is made and filled on the first call. PYTHON=... names the interpreter to make it with.
+# Everything here runs in .venv, which is made and filled on the first call. PYTHON=... names the interpreter, and makes it anew
+# where it was made with another.
 .POSIX:
 .SUFFIXES:
 .PHONY: help demo test lint format bench fuzz clean
