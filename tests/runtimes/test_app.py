@@ -167,6 +167,8 @@ def test_no_database_url_is_a_configuration_error(schema: fraiseql.Schema, monke
     with pytest.raises(ConfigurationError, match="FRAISEQL_DATABASE_URL"):
         create_fraiseql_app(schema=schema)
     monkeypatch.setenv("FRAISEQL_DATABASE_URL", "host=a")
+    with pytest.raises(ConfigurationError, match="FRAISEQL_DATABASE_URL"):
+        create_fraiseql_app(schema=schema, config=FraiseQLConfig())
     app = create_fraiseql_app(schema=schema, port=1234)
     assert (app.database.description, app.port) == ("a port 5432", 1234)
     app = create_fraiseql_app(schema=schema, database_url="host=b", config=FraiseQLConfig(port=5), pool_max_size=2)
