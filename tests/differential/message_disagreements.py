@@ -24,6 +24,16 @@ from differential.entries import (
 __all__ = ["MESSAGES"]
 
 FRAMING = [
+    they_refuse(
+        "HTAB after a transfer coding",
+        "RFC 9112 §5, RFC 9110 §5.6.3",
+        HTTPTOOLS,
+        "Request has invalid `Transfer-Encoding`",
+        rb"transfer-encoding:[^\r\n]*\t[\t ]*\r",
+        "httptools strips SP from the end of the value, but not HTAB. Both are optional white space.",
+        CHUNKED.replace(b"chunked\r", b"chunked\t\r") + b"2\r\nhi\r\n" + END,
+        CHUNKED.replace(b"chunked\r", b"chunked \t\r") + b"2\r\nhi\r\n" + END,
+    ),
     we_refuse(
         "Content-Length beside Transfer-Encoding",
         "RFC 9112 §6.1, §6.3-3",
