@@ -138,6 +138,19 @@ def respond(conn: http11.ServerConnection, raw, status, headers, body, date, eof
     return sent, conn.our_state, conn.their_state, conn.keep_alive
 
 
+@pytest.mark.parametrize("eof", [False, True], ids=["open", "ended"])
+@pytest.mark.parametrize("asked", ASKED)
+def test_a_remembered_answer_is_not_given_to_another_kind_of_request(asked, eof):
+    headers = ((b"content-type", b"text/plain"),)
+    conn = http11.ServerConnection()
+    for _ in range(2):
+        respond(conn, PLAIN[0], 200, headers, b"hello", b"now", False)
+        conn.start_next_cycle()
+    found = respond(conn, asked, 200, headers, b"hi", b"now", eof)
+    fresh = respond(http11.ServerConnection(), asked, 200, headers, b"hi", b"now", eof)
+    assert found == fresh
+
+
 @quick
 @given(sequence=st.lists(answers, min_size=2, max_size=6), repeats=st.integers(1, 3))
 def test_each_answer_is_written_as_if_it_were_the_first(sequence, repeats):
