@@ -34,7 +34,7 @@ class Figure:
         verdict = (
             "" if self.below is None else f"  target < {self.below:g}: {'met' if middle < self.below else 'MISSED'}"
         )
-        return f"{self.name:<44}{middle:>10,.4g} {self.unit:<10} ({spread}){verdict}"
+        return f"{self.name:<66}{middle:>10,.4g} {self.unit:<10} ({spread}){verdict}"
 
 
 Benchmark = Callable[[Setting], list[Figure]]

@@ -1,8 +1,8 @@
 """The parsers that `benchmarks.http11` compares, each behind the same few calls.
 
 Each reads requests, materialises method, target, version, whether the connection stays, and the fields in lower case
-(ours as a dict by name, from which pairs are made when they are asked for; the others as pairs), and encodes an answer
-200 with two fields of its own, Content-Length and Date.
+(ours as a dict by name, from which pairs are made only in "pairs read"; the others as pairs), and encodes an answer 200
+with two fields of its own, Content-Length and Date. httptools has no encoder: its answer is joined as uvicorn does it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 import h11
 import httptools
 
-from fraiseql.protocol.http11 import NEED_DATA, EndOfMessage, ServerConnection
+from fraiseql.protocol.http11 import NEED_DATA, EndOfMessage, Request, ServerConnection
 
-__all__ = ["CONTENDERS", "Contender", "Requests"]
+__all__ = ["BASELINES", "CONTENDERS", "OURS", "Contender", "Requests"]
 
 BODY = b'{"data":{"users":[{"name":"Ada"}]}}'
 DATE = b"Sun, 06 Nov 1994 08:49:37 GMT"
@@ -44,10 +44,26 @@ def ours(requests: Requests) -> None:
                     break
 
 
+def ours_pairs_read(requests: Requests) -> None:
+    """As `ours`, but the header pairs of each request are asked for."""
+    conn = ServerConnection()
+    headers = (TYPE, SERVER)
+    for reads in requests:
+        for data in reads:
+            conn.receive_data(data)
+            while (event := conn.next_event()) is not NEED_DATA:
+                if type(event) is Request:
+                    event.headers  # noqa: B018 - this makes them
+                elif type(event) is EndOfMessage:
+                    conn.send_response(200, headers, BODY, DATE)
+                    conn.start_next_cycle()
+                    break
+
+
 serial = count()
 
 
-def ours_without_answers_memory(requests: Requests) -> None:
+def ours_new_answers(requests: Requests) -> None:
     """As `ours`, but no two answers have the same fields."""
     conn = ServerConnection()
     for reads in requests:
@@ -58,6 +74,16 @@ def ours_without_answers_memory(requests: Requests) -> None:
                     conn.send_response(200, (TYPE, (b"server", b"%09d" % next(serial))), BODY, DATE)
                     conn.start_next_cycle()
                     break
+
+
+def one_each(run: Contender) -> Contender:
+    """The same on a new connection for each request, so that a connection remembers nothing."""
+
+    def run_one_each(requests: Requests) -> None:
+        for request in requests:
+            run((request,))
+
+    return run_one_each
 
 
 def h11_(requests: Requests) -> None:
@@ -137,12 +163,23 @@ def httptools_(requests: Requests) -> None:
         b"".join(head) + BODY
 
 
+OURS = "ours"
 CONTENDERS: dict[str, Contender] = {
-    "ours": ours,
-    "ours, new answers": ours_without_answers_memory,
+    OURS: ours,
+    "ours, pairs read": ours_pairs_read,
+    "ours, new answer fields": ours_new_answers,
+    "ours, new connection each": one_each(ours),
     "h11": h11_,
     "httptools": httptools_,
+    "httptools, new connection each": one_each(httptools_),
 }
+BASELINES = {
+    OURS: "httptools",
+    "ours, pairs read": "httptools",
+    "ours, new answer fields": "httptools",
+    "ours, new connection each": "httptools, new connection each",
+}
+"""What each way of driving ours is compared with."""
 
 try:
     import zttp
