@@ -201,6 +201,21 @@ def test_requests_that_would_be_misread(method, target, headers):
     assert (conn.our_state, conn.their_state, conn.keep_alive) == (State.IDLE, State.IDLE, True)
 
 
+@pytest.mark.parametrize("event", [Response(200), None, 42, b"raw"], ids=repr)
+def test_what_is_no_event_of_this_side(event):
+    conn = ClientConnection()
+    with pytest.raises(LocalProtocolError, match="is nothing that this side sends"):
+        conn.send(event)
+    assert (conn.our_state, conn.their_state, conn.keep_alive) == (State.IDLE, State.IDLE, True)
+
+
+def test_a_body_that_is_not_bytes_changes_nothing():
+    conn = ClientConnection()
+    with pytest.raises(TypeError):
+        conn.send_request(b"POST", b"/", HOST, "hi")
+    assert (conn.our_state, conn.their_state) == (State.IDLE, State.IDLE)
+
+
 def test_only_http_11_is_sent():
     with pytest.raises(LocalProtocolError):
         ClientConnection().send(Request(b"GET", b"/", HOST, b"1.0"))

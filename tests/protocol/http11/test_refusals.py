@@ -120,6 +120,62 @@ def test_sending_out_of_turn(make, state, allowed, name):
     assert (conn.our_state, conn.their_state) == (state, theirs)
 
 
+@pytest.mark.parametrize("make", [row[0] for row in ALLOWED], ids=[row[1].name for row in ALLOWED])
+@pytest.mark.parametrize("event", [Request(b"GET", b"/", ()), None, 42, b"raw", State.IDLE], ids=repr)
+def test_what_is_no_event_of_this_side(make, event):
+    conn = make()
+    before = (conn.our_state, conn.their_state, conn.keep_alive)
+    with pytest.raises(LocalProtocolError, match="is nothing that this side sends"):
+        conn.send(event)
+    assert (conn.our_state, conn.their_state, conn.keep_alive) == before
+
+
+@pytest.mark.parametrize("warm", [False, True], ids=["first answer", "answer like the last"])
+def test_a_body_that_is_not_bytes_changes_nothing(warm):
+    conn = asked()
+    if warm:
+        conn.send_response(200, (), b"hi")
+        conn.start_next_cycle()
+        conn.receive_data(GET)
+        conn.next_event()
+        conn.next_event()
+    before = (conn.our_state, conn.their_state, conn.keep_alive)
+    with pytest.raises(TypeError):
+        conn.send_response(200, (), "hi")
+    assert (conn.our_state, conn.their_state, conn.keep_alive) == before
+    assert conn.send_response(200, (), b"yo").endswith(b"yo")
+
+
+def test_fields_in_a_list_are_those_of_a_tuple_even_once_it_was_changed():
+    fields = [[b"x", b"1"]]
+    for value in (b"1", b"2"):
+        fields[0][1] = value
+        answers = {
+            asked().send_response(200, fields, b"hi"),
+            asked().send_response(200, ((b"x", value),), b"hi"),
+            asked().send_response(200, [(b"x", value)], b"hi"),
+        }
+        assert len(answers) == 1
+    conn = asked()
+    for value in (b"1", b"2"):
+        fields[0][1] = value
+        assert b"x: " + value in conn.send_response(200, fields, b"hi")
+        conn.start_next_cycle()
+        conn.receive_data(GET)
+        conn.next_event()
+        conn.next_event()
+
+
+@pytest.mark.parametrize(
+    "headers", [(("x", "y"),), [("x", "y")], [(b"x", None)], ((b"x",),), [b"xyz"], None, 1], ids=repr
+)
+def test_fields_that_are_no_pairs_of_bytes(headers):
+    conn = asked()
+    with pytest.raises(LocalProtocolError, match="pairs"):
+        conn.send_response(200, headers, b"hi")
+    assert conn.our_state is State.SEND_RESPONSE
+
+
 @pytest.mark.parametrize(("make", "state", "allowed"), ALLOWED, ids=[row[1].name for row in ALLOWED])
 def test_a_whole_answer_out_of_turn(make, state, allowed):
     conn = make()
@@ -164,10 +220,11 @@ BAD_FIELDS = [
     (b"content-length", b"+2"),
     (b"content-length", b"1_0"),
     (b"content-length", b"2, 2"),
+    (b"content-length", b"1" * 5_000),
 ]
 
 
-@pytest.mark.parametrize("field", BAD_FIELDS, ids=repr)
+@pytest.mark.parametrize("field", BAD_FIELDS, ids=lambda field: repr(field)[:60])
 def test_fields_that_would_split_or_misframe_an_answer(field):
     conn = asked()
     for event in (Response(200, (field,)), InformationalResponse(103, (field,))):

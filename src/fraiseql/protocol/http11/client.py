@@ -75,7 +75,7 @@ class ClientConnection(Connection):
         if isinstance(event, Request):
             if event.http_version != b"1.1":
                 raise LocalProtocolError("only HTTP/1.1 is spoken here")
-            data, self._writer = self._begin(event.method, event.target, event.headers, None)
+            data, self._writer = self._begin(event.method, event.target, event.headers)
             return data
         return self._send_rest(event)
 
@@ -94,28 +94,30 @@ class ClientConnection(Connection):
         fields = check_fields(headers)
         if fields.length not in (None, len(body)):
             raise LocalProtocolError("the body is longer or shorter than its Content-Length")
-        head, _ = self._begin(method, target, headers, len(body))
+        request, _ = self._begin(method, target, headers, body)
         self.our_state = move(CLIENT_OURS, self.our_state, Input.END_OF_MESSAGE)
         self._settle()
-        return head + body
+        return request
 
     def _begin(
-        self, method: bytes, target: bytes, headers: Headers, body_length: int | None
+        self, method: bytes, target: bytes, headers: Headers, body: bytes | None = None
     ) -> tuple[bytes, BodyWriter]:
         ours = move(CLIENT_OURS, self.our_state, Input.REQUEST)
         theirs = move(CLIENT_THEIRS, self.their_state, Input.REQUEST)
         if self._buffer or self._eof:  # it would be taken for the answer to this request
             raise LocalProtocolError("the server has sent or closed something: ask next_event first")
         fields = check_fields(headers)
-        framing, writer = frame_request(method, fields, body_length)
+        framing, writer = frame_request(method, fields, None if body is None else len(body))
         if fields.expects_continue and not framing and not fields.length:
             raise LocalProtocolError("Expect: 100-continue in a request without a body")  # RFC 9110 §10.1.1
-        head = request_head(method, target, fields, framing)
+        data = request_head(method, target, fields, framing)
+        if body is not None:
+            data += body
         self.our_state, self.their_state = ours, theirs
         self.keep_alive = not fields.close
         self._method = method
         self._offers = () if fields.upgrade is None else elements(fields.upgrade)
-        return head, writer
+        return data, writer
 
     # Reading
 

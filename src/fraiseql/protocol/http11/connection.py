@@ -149,10 +149,12 @@ class Connection:
         elif isinstance(event, EndOfMessage):
             after = move(self._OURS, self.our_state, Input.END_OF_MESSAGE)
             data = self._writer.end(event.trailers)
-        else:
+        elif isinstance(event, ConnectionClosed):
             after = move(self._OURS, self.our_state, Input.CONNECTION_CLOSED)
             data = b""
             self.keep_alive = False
+        else:
+            raise LocalProtocolError(f"{type(event).__name__} is nothing that this side sends")
         self.our_state = after
         self._settle()
         return data

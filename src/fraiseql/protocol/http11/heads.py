@@ -10,7 +10,7 @@ from typing import Final
 from fraiseql.errors import LocalProtocolError, RemoteProtocolError
 from fraiseql.protocol.http11.events import Headers, InformationalResponse, Response
 from fraiseql.protocol.http11.grammar import FIELD_VALUE, TARGET, TOKEN
-from fraiseql.protocol.http11.semantics import elements
+from fraiseql.protocol.http11.semantics import MAX_LENGTH_DIGITS, elements
 from fraiseql.protocol.http11.target import check_target, valid_host
 
 __all__ = [
@@ -64,6 +64,7 @@ class CheckedFields:
         upgrade: the value of Upgrade, in lower case.
         host: the value of Host.
         expects_continue: whether Expect says so.
+        headers: the fields that were checked.
     """
 
     block: bytes
@@ -75,16 +76,31 @@ class CheckedFields:
     upgrade: bytes | None
     host: bytes | None
     expects_continue: bool
+    headers: Headers
 
 
-@lru_cache(maxsize=_MAX_CACHED)
 def check_fields(headers: Headers) -> CheckedFields:
     """Check and encode fields.
+
+    Args:
+        headers: pairs of name and value; a list of them will do.
 
     Raises:
         LocalProtocolError: a name or value would split the message or is not in the grammar (RFC 9110 §5), or the
             fields that frame the body are repeated, malformed or contradict each other (RFC 9112 §6).
     """
+    try:
+        return _check_fields(headers)
+    except (TypeError, ValueError):  # a list has no hash
+        pass
+    try:
+        return _check_fields(tuple([(name, value) for name, value in headers]))
+    except (TypeError, ValueError):
+        raise LocalProtocolError("the fields are not pairs of a name and a value in bytes") from None
+
+
+@lru_cache(maxsize=_MAX_CACHED)
+def _check_fields(headers: Headers) -> CheckedFields:
     lines: list[bytes] = []
     special: dict[bytes, bytes] = {}
     options: list[bytes] = []
@@ -106,7 +122,7 @@ def check_fields(headers: Headers) -> CheckedFields:
     length, coding = special.get(b"content-length"), special.get(b"transfer-encoding")
     if coding is not None and (coding.lower() != b"chunked" or length is not None):
         raise LocalProtocolError("Transfer-Encoding can only be chunked, and not go with Content-Length")
-    if length is not None and not length.isdigit():
+    if length is not None and (not length.isdigit() or len(length) > MAX_LENGTH_DIGITS):
         raise LocalProtocolError("bad Content-Length")
     upgrade = special.get(b"upgrade")
     if b"te" in special:
@@ -121,6 +137,7 @@ def check_fields(headers: Headers) -> CheckedFields:
         upgrade=None if upgrade is None else upgrade.lower(),
         host=special.get(b"host"),
         expects_continue=special.get(b"expect", b"").lower() == b"100-continue",
+        headers=headers,
     )
 
 

@@ -13,6 +13,7 @@ from fraiseql.protocol.http11.target import PERCENT, SLASH, check_target, valid_
 
 __all__ = [
     "FORBIDDEN_TRAILERS",
+    "MAX_LENGTH_DIGITS",
     "Answer",
     "Exchange",
     "Fields",
@@ -79,7 +80,7 @@ Line: TypeAlias = tuple[bytes, bytes, bytes]
 Fields: TypeAlias = dict[bytes, bytes] | Headers
 """Fields by name; or the field lines, where a name is repeated."""
 
-_MAX_LENGTH_DIGITS: Final = 20  # 64 bits: checked before int(), whose time grows with the square of the digits
+MAX_LENGTH_DIGITS: Final = 20  # 64 bits: checked before int(), whose time grows with the square of the digits
 # Registered codings (RFC 9112 §12.3 and §7.2), and `identity` of RFC 2616. None of them ends a request's body.
 _KNOWN_CODINGS: Final = frozenset((b"chunked", b"compress", b"deflate", b"gzip", b"identity", b"x-compress", b"x-gzip"))
 
@@ -233,7 +234,7 @@ def _framing(fields: dict[bytes, bytes], is_http11: bool) -> tuple[bool, int | N
         return False, None
     if not length.isdigit():  # RFC 9110 §8.6: 1*DIGIT, and no list of equal values
         raise RemoteProtocolError("bad Content-Length")
-    if len(length) > _MAX_LENGTH_DIGITS:
+    if len(length) > MAX_LENGTH_DIGITS:
         raise LimitExceeded("Content-Length has too many digits", status=413)
     return False, int(length)
 

@@ -179,16 +179,17 @@ class ServerConnection(Connection):
             LocalProtocolError: as `send`.
         """
         if (status, headers, date) == self._last_answer and self._is_plain():
+            answer = b"%b%d%b%b" % (self._last_head, len(body), self._last_tail, body)
             self.our_state = _ANSWERED
-            return b"%b%d%b%b" % (self._last_head, len(body), self._last_tail, body)
+            return answer
         after = move(SERVER_OURS, move(SERVER_OURS, self.our_state, Input.RESPONSE), Input.END_OF_MESSAGE)
         head, writer, keep_alive = self._encode_head(status, b"", headers, date, len(body))
         data = writer.data(body)
-        tail = writer.end(())
+        answer = head + data + writer.end(())  # first of all: it may fail
         self._begin_answer(keep_alive)
         self.our_state = after
         self._settle()
-        return head + data + tail
+        return answer
 
     def _is_plain(self) -> bool:
         """Whether nothing but its own arguments bears on the head of a whole answer."""
@@ -239,7 +240,7 @@ class ServerConnection(Connection):
         )
         if body_length is not None and keep_alive and self._is_plain() and may_have_any_length(status, fields):
             before, _, after = head.partition(b"\r\n" + framing)
-            self._last_answer = (status, headers, date)
+            self._last_answer = (status, fields.headers, date)  # not what the caller may change
             self._last_head, self._last_tail = before + b"\r\ncontent-length: ", b"\r\n" + after
         return head, writer, keep_alive
 
