@@ -221,6 +221,15 @@ BAD_FIELDS = [
     (b"content-length", b"1_0"),
     (b"content-length", b"2, 2"),
     (b"content-length", b"1" * 5_000),
+    (b"connection", b"clo se"),
+    (b"connection", b'"close"'),
+    (b"connection", b"close;x"),
+    (b"connection", b"\xa0close"),
+    (b"connection", b"keep-alive, a/b"),
+    (b"upgrade", b"web socket"),
+    (b"upgrade", b"a/b/c"),
+    (b"upgrade", b"a, /b"),
+    (b"upgrade", b"a/"),
 ]
 
 

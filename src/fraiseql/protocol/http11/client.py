@@ -22,7 +22,7 @@ from fraiseql.protocol.http11.events import (
 )
 from fraiseql.protocol.http11.head_reading import RESPONSE, HeadReader
 from fraiseql.protocol.http11.heads import check_fields, request_head
-from fraiseql.protocol.http11.semantics import Answer, elements, read_response
+from fraiseql.protocol.http11.semantics import Answer, protocols, read_response
 from fraiseql.protocol.http11.state import CLIENT_OURS, CLIENT_THEIRS, DeadlineKind, Input, State, move
 from fraiseql.protocol.http11.writing import NO_CONTENT, BodyWriter, frame_request
 
@@ -116,7 +116,7 @@ class ClientConnection(Connection):
         self.our_state, self.their_state = ours, theirs
         self.keep_alive = not fields.close
         self._method = method
-        self._offers = () if fields.upgrade is None else elements(fields.upgrade)
+        self._offers = () if fields.upgrade is None else protocols(fields.upgrade)
         return data, writer
 
     # Reading

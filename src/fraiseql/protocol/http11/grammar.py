@@ -18,6 +18,7 @@ __all__ = [
     "HEX_DIGITS",
     "HOST",
     "MAX_LINES",
+    "PROTOCOL",
     "QUOTED_CHARS",
     "REQUEST_LINE",
     "STATUS_LINE",
@@ -73,6 +74,8 @@ def field_lines(count: int) -> re.Pattern[bytes]:
 TOKEN: Final = re.compile(_TOKEN)
 TOKENS: Final = re.compile(_TOKEN + rb"(?:[\t ]*+,[\t ]*+" + _TOKEN + rb")*+")
 """A list of tokens, none of them empty (RFC 9110 §5.6.1)."""
+PROTOCOL: Final = re.compile(_TOKEN + rb"(?:/" + _TOKEN + rb")?+")
+"""A protocol's name, and perhaps its version, in Upgrade (RFC 9110 §7.8)."""
 TARGET: Final = re.compile(rb"[" + TARGET_CHARS + rb"]++")
 FIELD_VALUE: Final = re.compile(rb"(?:[!-~\x80-\xff]++(?:[\t ]++[!-~\x80-\xff]++)*+)?+")
 """A value as we send it: no white space around it."""

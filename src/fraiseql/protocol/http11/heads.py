@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
@@ -10,7 +11,7 @@ from typing import Final
 from fraiseql.errors import LocalProtocolError, RemoteProtocolError
 from fraiseql.protocol.http11.events import Headers, InformationalResponse, Response
 from fraiseql.protocol.http11.grammar import FIELD_VALUE, TARGET, TOKEN
-from fraiseql.protocol.http11.semantics import MAX_LENGTH_DIGITS, elements
+from fraiseql.protocol.http11.semantics import MAX_LENGTH_DIGITS, options, protocols
 from fraiseql.protocol.http11.target import check_target, valid_host
 
 __all__ = [
@@ -103,7 +104,7 @@ def check_fields(headers: Headers) -> CheckedFields:
 def _check_fields(headers: Headers) -> CheckedFields:
     lines: list[bytes] = []
     special: dict[bytes, bytes] = {}
-    options: list[bytes] = []
+    said: list[bytes] = []
     for name, value in headers:
         if TOKEN.fullmatch(name) is None:
             raise LocalProtocolError(f"not a field name: {name!r}")
@@ -111,7 +112,7 @@ def _check_fields(headers: Headers) -> CheckedFields:
             raise LocalProtocolError(f"the value of {name!r} holds a control character, or white space around it")
         key = name.lower()
         if key == b"connection":
-            options += [option for option in elements(value) if option]
+            said += _listed(options, value)
             continue
         if key in _SPECIAL:
             if key in special:
@@ -126,19 +127,28 @@ def _check_fields(headers: Headers) -> CheckedFields:
         raise LocalProtocolError("bad Content-Length")
     upgrade = special.get(b"upgrade")
     if b"te" in special:
-        options.append(b"te")  # RFC 9110 §10.1.4
+        said.append(b"te")  # RFC 9110 §10.1.4
+    if upgrade is not None:
+        _listed(protocols, upgrade)
     return CheckedFields(
         block=b"".join(lines),
         length=None if length is None else int(length),
         is_chunked=coding is not None,
         has_date=b"date" in special,
-        close=b"close" in options,
-        options=tuple([option for option in dict.fromkeys(options) if option not in (b"close", b"keep-alive")]),
+        close=b"close" in said,
+        options=tuple([option for option in dict.fromkeys(said) if option not in (b"close", b"keep-alive")]),
         upgrade=None if upgrade is None else upgrade.lower(),
         host=special.get(b"host"),
         expects_continue=special.get(b"expect", b"").lower() == b"100-continue",
         headers=headers,
     )
+
+
+def _listed(parse: Callable[[bytes], tuple[bytes, ...]], value: bytes) -> tuple[bytes, ...]:
+    try:
+        return parse(value)
+    except RemoteProtocolError as error:
+        raise LocalProtocolError(str(error)) from None
 
 
 def request_head(method: bytes, target: bytes, fields: CheckedFields, framing: bytes) -> bytes:

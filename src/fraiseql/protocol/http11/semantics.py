@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from fraiseql.errors import LimitExceeded, RemoteProtocolError
 from fraiseql.protocol.http11.events import Headers, combine
-from fraiseql.protocol.http11.grammar import TOKENS
+from fraiseql.protocol.http11.grammar import PROTOCOL, TOKEN, TOKENS
 from fraiseql.protocol.http11.target import PERCENT, SLASH, check_target, valid_host
 
 __all__ = [
@@ -18,7 +18,8 @@ __all__ = [
     "Exchange",
     "Fields",
     "Line",
-    "elements",
+    "options",
+    "protocols",
     "read_request",
     "read_response",
 ]
@@ -136,6 +137,24 @@ def elements(value: bytes) -> tuple[bytes, ...]:
     return tuple([element.strip(b" \t") for element in value.lower().split(b",")])
 
 
+@lru_cache(maxsize=64)
+def options(value: bytes) -> tuple[bytes, ...]:
+    """What a Connection lists, in lower case; raises RemoteProtocolError for what is no token (RFC 9110 §7.6.1)."""
+    found = tuple([option for option in elements(value) if option])
+    if not all(map(TOKEN.fullmatch, found)):
+        raise RemoteProtocolError("bad Connection")
+    return found
+
+
+@lru_cache(maxsize=64)
+def protocols(value: bytes) -> tuple[bytes, ...]:
+    """What an Upgrade lists, in lower case; raises RemoteProtocolError for what names no protocol (RFC 9110 §7.8)."""
+    found = tuple([protocol for protocol in elements(value) if protocol])
+    if not all(map(PROTOCOL.fullmatch, found)):
+        raise RemoteProtocolError("bad Upgrade")
+    return found
+
+
 def read_request(line: Line, fields: Fields) -> Exchange:
     """What a well-formed request head means for the codec.
 
@@ -166,6 +185,7 @@ def read_request(line: Line, fields: Fields) -> Exchange:
         and b"content-length" not in fields
         and b"transfer-encoding" not in fields
         and b"expect" not in fields
+        and b"upgrade" not in fields
         and fields.get(b"connection") in _STAYING
     ):
         return _PLAIN
@@ -253,17 +273,16 @@ def _coding_fault(value: bytes) -> RemoteProtocolError:
 
 def _connection(fields: dict[bytes, bytes], is_http11: bool) -> tuple[bool, tuple[bytes, ...]]:
     """Whether the connection stays (RFC 9112 §9.3), and which protocols are named for a change (RFC 9110 §7.8)."""
+    offers = protocols(fields[b"upgrade"]) if b"upgrade" in fields else ()
     value = fields.get(b"connection")
     if value is None:
         return is_http11, ()
-    options = elements(value)
-    if b"close" in options:  # it wins over keep-alive
+    said = options(value)
+    if b"close" in said:  # it wins over keep-alive
         return False, ()
     if not is_http11:  # Upgrade is ignored
-        return b"keep-alive" in options, ()
-    if b"upgrade" not in options:
-        return True, ()
-    return True, tuple([protocol for protocol in elements(fields.get(b"upgrade", b"")) if protocol])
+        return b"keep-alive" in said, ()
+    return True, offers if b"upgrade" in said else ()
 
 
 def _expects_continue(value: bytes) -> bool:
