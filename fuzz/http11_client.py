@@ -41,17 +41,17 @@ def _ask(answers: list[list[bytes]], flags: int) -> Transcript:
     transcript: Transcript = []
     try:
         for pieces in answers:
-            _send(conn, flags)
+            _send(watch, flags)
             for number, piece in enumerate(pieces, start=1):
                 watch.receive(piece)
                 _drain(watch, transcript)
                 if conn.their_state is http11.State.SWITCHED_PROTOCOL:
                     return [*transcript, ("switched", conn.trailing_data + b"".join(pieces[number:]))]
             if (conn.our_state, conn.their_state) == (http11.State.SEND_BODY, http11.State.DONE):
-                conn.send(http11.EndOfMessage())
+                watch.send(http11.EndOfMessage())
             if (conn.our_state, conn.their_state) != (http11.State.DONE, http11.State.DONE):
                 break
-            conn.start_next_cycle()
+            watch.start_next_cycle()
         if flags & EOF:
             watch.receive_eof()
             _drain(watch, transcript)
@@ -60,14 +60,14 @@ def _ask(answers: list[list[bytes]], flags: int) -> Transcript:
     return transcript
 
 
-def _send(conn: http11.ClientConnection, flags: int) -> None:
+def _send(watch: Watch, flags: int) -> None:
     headers: http11.Headers = ((b"host", b"a"),)
     if flags & UPGRADE:
         headers += ((b"connection", b"upgrade"), (b"upgrade", b"x"))
     if flags & UNFINISHED:
-        conn.send(http11.Request(b"POST", b"/", (*headers, (b"transfer-encoding", b"chunked"))))
+        watch.send(http11.Request(b"POST", b"/", (*headers, (b"transfer-encoding", b"chunked"))))
     else:
-        conn.send_request(b"HEAD" if _is_head(flags) else b"GET", b"/", headers)
+        watch.send_request(b"HEAD" if _is_head(flags) else b"GET", b"/", headers)
 
 
 def _is_head(flags: int) -> bool:

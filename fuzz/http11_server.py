@@ -45,7 +45,7 @@ def _serve(pieces: list[bytes], flags: int) -> tuple[Transcript, list[bytes]]:
     except http11.RemoteProtocolError as error:
         server.transcript.append(("refused", error.status, str(error)))
         if server.conn.our_state is http11.State.SEND_RESPONSE:
-            require(server.conn.send_response(error.status, (), b"").startswith(b"HTTP/1.1 "), "a fault is answered")
+            require(server.watch.send_response(error.status, (), b"").startswith(b"HTTP/1.1 "), "a fault is answered")
     return server.transcript, server.answers
 
 
@@ -71,18 +71,18 @@ class _Server:
                 self.transcript.append(("end", self._body, event.trailers))
                 self.answers.append(self._answer if self.flags & EARLY else self._respond(self.transcript[-2][1]))
                 if self.conn.keep_alive:
-                    self.conn.start_next_cycle()
+                    self.watch.start_next_cycle()
             else:
                 self.transcript.append(("closed",))
                 return
 
     def _respond(self, request: http11.Request) -> bytes:
-        conn, body = self.conn, request.target
+        watch, body = self.watch, request.target
         if not self.flags & STREAMED:
-            return conn.send_response(200, ((b"content-type", b"text/plain"),), body)
-        sent = conn.send(http11.InformationalResponse(103)) if request.http_version == b"1.1" else b""
-        sent += conn.send(http11.Response(200)) + conn.send(http11.Data(body[:1])) + conn.send(http11.Data(body[1:]))
-        return sent + conn.send(http11.EndOfMessage())
+            return watch.send_response(200, ((b"content-type", b"text/plain"),), body)
+        sent = watch.send(http11.InformationalResponse(103)) if request.http_version == b"1.1" else b""
+        sent += watch.send(http11.Response(200)) + watch.send(http11.Data(body[:1])) + watch.send(http11.Data(body[1:]))
+        return sent + watch.send(http11.EndOfMessage())
 
 
 def _check_encoding(request: http11.Request, body: bytes, trailers: http11.Headers, flags: int) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias, TypeVar
+
 from fraiseql.limits import HttpLimits
 from fraiseql.protocol import http11
-from fraiseql.protocol.http11.connection import Connection
-from fraiseql.protocol.http11.state import Table
+from fraiseql.protocol.http11.state import Input
 
 __all__ = ["SMALL", "USUAL", "Watch", "cut", "encode_body", "encode_fields", "require"]
 
@@ -13,6 +15,18 @@ USUAL = HttpLimits()
 SMALL = HttpLimits(
     max_head=160, max_target=24, max_fields=5, max_body=24, max_chunk_extensions=12, max_trailers=32, max_pipelined=64
 )
+
+Result = TypeVar("Result")
+Inputs: TypeAlias = tuple[Input, ...]
+Written: TypeAlias = http11.Response | http11.InformationalResponse | http11.Data | http11.EndOfMessage
+_INPUTS: dict[type, Input] = {
+    http11.Request: Input.REQUEST,
+    http11.InformationalResponse: Input.INFORMATIONAL_RESPONSE,
+    http11.Response: Input.RESPONSE,
+    http11.Data: Input.DATA,
+    http11.EndOfMessage: Input.END_OF_MESSAGE,
+    http11.ConnectionClosed: Input.CONNECTION_CLOSED,
+}
 
 CLIENT_FAULTS = frozenset((400, 413, 414, 417, 431, 501, 505))
 SERVER_FAULTS = frozenset((502,))
@@ -36,16 +50,6 @@ def cut(raw: bytes, seed: int) -> list[bytes]:
     return pieces
 
 
-def closure(table: Table) -> set[tuple[object, object]]:
-    """All pairs of a state and one that can be reached from it, itself included."""
-    states = {before for before, _ in table} | set(table.values())
-    reached: set[tuple[object, object]] = {(state, state) for state in states}
-    for _ in states:
-        steps = {(before, after) for (before, _), after in table.items()}
-        reached |= {(start, after) for start, middle in reached for before, after in steps if middle is before}
-    return reached
-
-
 class Watch:
     """A connection whose every step is checked.
 
@@ -57,33 +61,57 @@ class Watch:
     def __init__(self, conn: http11.ServerConnection | http11.ClientConnection, limits: HttpLimits) -> None:
         self.conn = conn
         self._limits = limits
-        self._ours, self._theirs = _reachable(conn)
-        self._before = conn.our_state, conn.their_state
         self._body = 0
         chunk_line = limits.max_chunk_size_digits + limits.max_chunk_extensions + 4
         self._bound = max(limits.max_pipelined, limits.max_head, limits.max_trailers + 2, chunk_line)
 
     def receive(self, data: bytes) -> None:
         """Give it bytes."""
-        self.conn.receive_data(data)
-        self._stepped()
+        self._call(lambda: self.conn.receive_data(data))
         require(self.conn.buffered <= self._bound + len(data), "the buffer is bounded")
 
     def receive_eof(self) -> None:
         """Give it the end."""
-        self.conn.receive_eof()
-        self._stepped()
+        self._call(self.conn.receive_eof)
         require(not self.conn.wants_data, "nothing comes after the end")
+
+    def send(self, event: http11.Request | Written) -> bytes:
+        """Send an event."""
+        both = (Input.REQUEST,) if isinstance(event, http11.Request) else ()
+        return self._call(lambda: self.conn.send(event), ours=(_INPUTS[type(event)],), theirs=both)  # type: ignore[arg-type]
+
+    def send_response(self, status: int, headers: http11.Headers, body: bytes) -> bytes:
+        """Send a whole answer."""
+        conn = self.conn
+        assert isinstance(conn, http11.ServerConnection)
+        return self._call(
+            lambda: conn.send_response(status, headers, body), ours=(Input.RESPONSE, Input.END_OF_MESSAGE)
+        )
+
+    def send_request(self, method: bytes, target: bytes, headers: http11.Headers) -> bytes:
+        """Send a whole request."""
+        conn = self.conn
+        assert isinstance(conn, http11.ClientConnection)
+        return self._call(
+            lambda: conn.send_request(method, target, headers),
+            ours=(Input.REQUEST, Input.END_OF_MESSAGE),
+            theirs=(Input.REQUEST,),
+        )
+
+    def start_next_cycle(self) -> None:
+        """Go on to the next exchange."""
+        self._call(self.conn.start_next_cycle, ours=(Input.NEXT_CYCLE,), theirs=(Input.NEXT_CYCLE,))
 
     def next_event(self) -> http11.Event | http11.ResponseEvent | http11.Signal:
         """Take an event; RemoteProtocolError is the only way out but it."""
-        conn = self.conn
+        conn, before = self.conn, self._states()
         try:
             event = conn.next_event()
         except http11.RemoteProtocolError as error:
+            self._moved(before, (Input.FAULT,), (Input.FAULT,))
             self._refused(error)
             raise
-        self._stepped()
+        self._took(before, event)
         if event is http11.NEED_DATA:
             waiting = conn.their_state in (http11.State.IDLE, http11.State.SEND_RESPONSE, http11.State.SEND_BODY)
             require(not waiting or conn.wants_data, "nobody waits for bytes that nobody reads, or that cannot come")
@@ -103,12 +131,34 @@ class Watch:
             self._body = 0
         return event
 
-    def _stepped(self) -> None:
-        now = self.conn.our_state, self.conn.their_state
-        require((self._before[0], now[0]) in self._ours, f"our side went from {self._before[0]} to {now[0]}")
-        require((self._before[1], now[1]) in self._theirs, f"their side went from {self._before[1]} to {now[1]}")
+    def _states(self) -> tuple[http11.State, http11.State]:
+        return self.conn.our_state, self.conn.their_state
+
+    def _call(self, call: Callable[[], Result], *, ours: Inputs = (), theirs: Inputs = ()) -> Result:
+        before = self._states()
+        result = call()
+        self._moved(before, ours, theirs)
+        return result
+
+    def _took(self, before: tuple[http11.State, http11.State], event: object) -> None:
+        what: Inputs = () if isinstance(event, http11.Signal) else (_INPUTS[type(event)],)
+        if isinstance(event, http11.Response) and event.status == 101:
+            what = (Input.SWITCHING,)
+        both = isinstance(event, http11.Request) or what == (Input.SWITCHING,)
+        self._moved(before, what if both else (), what)
+
+    def _moved(self, before: tuple[http11.State, http11.State], ours: Inputs, theirs: Inputs) -> None:
+        """Each side has made the moves of these inputs and no other, but that the last exchange may have ended."""
+        tables = self.conn._OURS, self.conn._THEIRS
+        sides = zip(("our", "their"), tables, before, (ours, theirs), self._states(), strict=True)
+        for side, table, start, inputs, now in sides:
+            expected = start
+            for what in inputs:
+                require((expected, what) in table, f"{side} side took {what} in {expected}")
+                expected = table[expected, what]
+            ended = None if self.conn.keep_alive else table.get((expected, Input.LAST_EXCHANGE))
+            require(now in (expected, ended), f"{side} side went from {start} to {now}, not {expected}")
         require(self.conn.deadline_kind is None or self.conn.wants_data, "a deadline is for reading")
-        self._before = now
 
     def _bounded(self, fields: http11.Headers, size: int) -> None:
         require(len(fields) <= self._limits.max_fields, "the number of fields is bounded")
@@ -119,20 +169,14 @@ class Watch:
 
     def _refused(self, error: http11.RemoteProtocolError) -> None:
         conn = self.conn
-        self._stepped()
         faults = CLIENT_FAULTS if isinstance(conn, http11.ServerConnection) else SERVER_FAULTS
         require(error.status in faults, f"{error.status} is no status of a refusal")
         require(error.close and not conn.keep_alive, "a fault closes the connection")
         require(conn.their_state is http11.State.ERROR and conn.buffered == 0, "nothing is read after a fault")
-        require(isinstance(conn.next_event(), http11.Signal | http11.ConnectionClosed), "a fault is told once")
-        self._stepped()
-
-
-def _reachable(conn: Connection) -> tuple[set[tuple[object, object]], set[tuple[object, object]]]:
-    return _CLOSURES[type(conn)]
-
-
-_CLOSURES = {kind: (closure(kind._OURS), closure(kind._THEIRS)) for kind in Connection.__subclasses__()}
+        before = self._states()
+        event = conn.next_event()
+        require(isinstance(event, http11.Signal | http11.ConnectionClosed), "a fault is told once")
+        self._took(before, event)
 
 
 def encode_fields(fields: http11.Headers) -> bytes:

@@ -66,6 +66,23 @@ def _outside_the_table(monkeypatch):
     monkeypatch.setattr(Connection, "receive_data", wrong)
 
 
+def _two_moves_at_once(monkeypatch):
+    """Their side ends its message with its head: one state is left out, and none is outside the table."""
+    for kind in (http11.ServerConnection, http11.ClientConnection):
+        monkeypatch.setattr(kind, "next_event", _leaving_out(kind.next_event))
+
+
+def _leaving_out(read):
+    def wrong(self):
+        event = read(self)
+        if isinstance(event, http11.Request | http11.Response):
+            self.their_state = http11.State.DONE
+            self._buffer.clear()
+        return event
+
+    return wrong
+
+
 def _nobody_reads(monkeypatch):
     monkeypatch.setattr(Connection, "wants_data", property(lambda self: self.their_state is http11.State.DONE))
 
@@ -91,6 +108,7 @@ FAULTS = [
     (_another_error, KeyError, _shared(POST, OK)),
     (_verdict_by_cut, AssertionError, _shared(POST, OK)),
     (_outside_the_table, AssertionError, _shared(POST, OK)),
+    (_two_moves_at_once, AssertionError, _shared(POST, OK)),
     (_nobody_reads, AssertionError, _shared(POST[:20], OK[:20])),
     (_empty_pieces, AssertionError, _shared(POST, OK)),
 ]
