@@ -113,6 +113,27 @@ FRAMING = [
 ]
 
 CONNECTIONS = [
+    we_refuse(
+        "what is no connection option",
+        "RFC 9110 §7.6.1",
+        BOTH,
+        "bad Connection",
+        rb"\nconnection:[^\r\n]*([^\r\n!#$%&'*+.^_`|~0-9a-z\t ,-]|[^\t ,\r\n][\t ]+[^\t ,\r\n])",
+        "Both pass over it. One parser of a chain may find `close` in it, another not.",
+        GET + b"Connection: clo se\r\n\r\n",
+        GET + b'Connection: "close"\r\n\r\n',
+    ),
+    we_refuse(
+        "what is no protocol's name",
+        "RFC 9110 §7.8",
+        BOTH,
+        "bad Upgrade",
+        rb"\nupgrade:[^\r\n]*([^\r\n!#$%&'*+.^_`|~0-9a-z\t ,/-]|[^\t ,\r\n][\t ]+[^\t ,\r\n]"
+        rb"|/[^\r\n,]*/|/[\t ]*[,\r]|[:,][\t ]*/)",
+        "Both leave it to the application. A protocol has a token for its name, and perhaps one for its version.",
+        GET + b"Upgrade: web socket\r\n\r\n",
+        GET + b"Upgrade: a/\r\n\r\n",
+    ),
     Disagreement(
         "keep-alive of HTTP/1.0",
         "RFC 9112 §9.3, App. C.2.2",
