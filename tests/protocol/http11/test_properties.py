@@ -174,12 +174,108 @@ def test_what_is_sent_reads_back(read, pieces, chunked):
     assert [entry[1] for entry in read([as_request])[1:]] == ([whole, ()] if whole else [()])
 
 
-@pytest.mark.parametrize(
-    "unit",
-    [b"a", b":", b"a:\r\n", b"X: y\r\n", b"\r\n", b" ", b"%", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"0;a"],
-    ids=repr,
-)
-def test_a_long_stream_is_read_in_linear_time(unit, read):
-    """Each byte is looked at once: 60 KB one by one end soon, and in the same verdict as in one piece."""
-    raw = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nX: " + unit * (60_000 // len(unit))
-    assert read([raw[index : index + 1] for index in range(len(raw))]) == read([raw])
+class Counting(bytearray):
+    """A buffer that counts the bytes that are copied from it, or searched."""
+
+    steps = 0
+
+    def __getitem__(self, key):
+        found = super().__getitem__(key)
+        self.steps += len(found) if isinstance(key, slice) else 1
+        return found
+
+    def __bytes__(self):
+        self.steps += len(self)
+        return bytes(super().__getitem__(slice(None)))
+
+    def find(self, what, start=0, end=None):
+        found = super().find(what, start, len(self) if end is None else end)
+        self.steps += (min(len(self), end or len(self)) if found < 0 else found) - start
+        return found
+
+    def count(self, what, start=0, end=None):
+        end = len(self) if end is None else min(end, len(self))
+        self.steps += end - start
+        return super().count(what, start, end)
+
+
+@pytest.fixture
+def steps(monkeypatch, reader):
+    """`steps(pieces)`: how many bytes are copied, searched or walked over to read these pieces."""
+    buffer = Counting()
+
+    def counted(run):
+        def match(text, pos, end):
+            found = run(text, pos, end)
+            buffer.steps += found.end() - pos + 1
+            return found
+
+        return match
+
+    for part in PARTS.values():
+        if part.run is not None:
+            monkeypatch.setattr(part, "run", counted(part.run))
+
+    def count(pieces) -> int:
+        wide = 1 << 30
+        connection = reader(
+            HttpLimits(
+                max_head=wide,
+                max_target=wide,
+                max_fields=wide,
+                max_body=wide,
+                max_chunk_extensions=wide,
+                max_trailers=wide,
+                max_pipelined=wide,
+            )
+        )
+        buffer.clear()
+        buffer.steps = 0
+        connection.conn._buffer = buffer
+        for piece in pieces:
+            connection.feed(piece)
+        return buffer.steps
+
+    return count
+
+
+STREAM = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+STREAMS = [
+    (b"", b"G"),
+    (b"", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+    (b"", STREAM + b"\r\n5\r\nhello\r\n0\r\n\r\n"),
+    (b"GET /", b"%41"),
+    (STREAM + b"X: ", b"a"),
+    (STREAM + b"X: ", b":"),
+    (STREAM + b"X: ", b" "),
+    (STREAM + b"X: y\r\n", b"a:\r\n"),
+    (STREAM + b"X: y\r\n", b"X: y\r\n"),
+    (STREAM + b"X: y\r\n", b"X"),
+    (STREAM + b"\r\n", b"5\r\nhello\r\n"),
+    (STREAM + b"\r\n", b"1;a\r\nx\r\n"),
+    (STREAM + b"\r\n1", b";a"),
+    (STREAM + b'\r\n1;a="', b"\\a"),
+    (STREAM + b"\r\nffffff\r\n", b"a"),
+    (STREAM + b"\r\n0\r\n", b"X: y\r\n"),
+    (STREAM + b"\r\n0\r\nX:", b"y"),
+]
+streams_of_units = pytest.mark.parametrize(("start", "unit"), STREAMS, ids=repr)
+
+
+@streams_of_units
+def test_a_long_stream_is_read_in_linear_time(start, unit, steps):
+    """Four times the bytes, one by one, take about four times the steps: none is looked at again and again."""
+
+    def one_by_one(size: int) -> int:
+        raw = start + unit * (size // len(unit))
+        return steps([raw[index : index + 1] for index in range(len(raw))])
+
+    assert one_by_one(16_000) < 8 * one_by_one(4_000)
+
+
+@streams_of_units
+def test_a_long_piece_is_read_in_linear_time(start, unit, steps):
+    def in_one_piece(size: int) -> int:
+        return steps([start + unit * (size // len(unit))])
+
+    assert in_one_piece(800_000) < 8 * in_one_piece(200_000)

@@ -33,6 +33,7 @@ _LONG_EXTENSIONS: Final = ("the chunk extensions are too long", 400)  # RFC 9112
 _LONG_TRAILERS: Final = ("the trailers are too long", 431)
 
 _LF: Final = 10
+_SLICE: Final = 65_536  # how much is copied at once beyond the current chunk: a call that stops early copies no more
 _SHORTEST_LINE: Final = len(b"\r\n0\r\n")
 WHOLE_END: Final = EndOfMessage()
 """The end of a body without trailers."""
@@ -155,7 +156,7 @@ class ChunkedReader:
                 return None
             pieces: list[bytes] = []
             try:
-                while self._read_plain(buffer, pieces) and self._read_line(buffer):
+                while self._read_slices(buffer, pieces) and self._read_line(buffer):
                     pass
             except RemoteProtocolError as fault:
                 self._fault = fault
@@ -172,14 +173,24 @@ class ChunkedReader:
         """A fault: some of the body is missing."""
         raise _cut_short()
 
-    def _read_plain(self, buffer: bytearray, pieces: list[bytes]) -> bool:
+    def _read_slices(self, buffer: bytearray, pieces: list[bytes]) -> bool:
         """Take data and chunk lines as long as these are complete and have no extensions; whether one is left."""
+        cursor = self._cursor
+        while not (self._in_trailers or cursor.pos) and buffer:
+            left, end = len(buffer), self._remaining + _SLICE
+            if left <= end:
+                return self._read_plain(buffer, pieces, bytes(buffer))
+            is_left = self._read_plain(buffer, pieces, bytes(buffer[:end]))
+            if len(buffer) == left:
+                return is_left
+        return cursor.pos > 0 and not self._in_trailers
+
+    def _read_plain(self, buffer: bytearray, pieces: list[bytes], data: bytes) -> bool:
+        """The same within the front of the buffer."""
         cursor, remaining = self._cursor, self._remaining
-        if self._in_trailers or cursor.pos or not buffer:
-            return cursor.pos > 0 and not self._in_trailers
         # A line begins with the CR LF that ends the data before it. It is put back where there is none, or was taken.
         taken = 2 if cursor.part is _SIZE and not remaining else 0
-        data, pos = (b"\r\n" + buffer if taken else bytes(buffer)), 0
+        data, pos = (b"\r\n" + data if taken else data), 0
         size = len(data)
         while pos < size and not self._in_trailers:
             if remaining:
