@@ -486,6 +486,19 @@ def test_a_client_that_did_not_wait_gets_no_100():
     assert b"close" not in conn.send_response(200, (), b"")
 
 
+@pytest.mark.parametrize("begun", [b"5", b"5\r", b"5\r\n", b"5;a", b"5\r\nh"], ids=repr)
+@pytest.mark.parametrize("by_byte", [False, True], ids=["whole", "byte by byte"])
+def test_a_client_whose_chunks_have_begun_waits_for_nothing(begun, by_byte):
+    conn = asked(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n")
+    for piece in [begun[index : index + 1] for index in range(len(begun))] if by_byte else [begun]:
+        conn.receive_data(piece)
+        events(conn)
+    assert not conn.client_is_waiting_for_100_continue
+    assert conn.deadline_kind is http11.DeadlineKind.BODY
+    conn.send_response(200, (), b"")
+    assert conn.keep_alive
+
+
 def test_an_answer_in_place_of_100_closes():
     conn = asked(EXPECTING)
     assert b"connection: close" in conn.send_response(413, (), b"")

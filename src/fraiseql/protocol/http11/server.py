@@ -104,10 +104,9 @@ class ServerConnection(Connection):
                 if self._body is NO_BODY and self.keep_alive:  # most requests
                     self.their_state = _READ
                     return WHOLE_END
-                event = self._read_body()
-                if event is not NEED_DATA:
+                if self._buffer:
                     self._expects_continue = False  # RFC 9110 §10.1.1: the peer has not waited
-                return event
+                return self._read_body()
         except RemoteProtocolError:
             self._fail()
             raise
