@@ -103,6 +103,7 @@ SENT = [
     ),
     ("OPTIONS", b"OPTIONS", b"*", HOST, b"", b"OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\n"),
     ("absolute", b"GET", b"http://a/", HOST, b"", b"GET http://a/ HTTP/1.1\r\nhost: a\r\n\r\n"),
+    ("absolute, other case", b"GET", b"HTTP://A?b", HOST, b"", b"GET HTTP://A?b HTTP/1.1\r\nhost: a\r\n\r\n"),
     (
         "closing",
         b"GET",
@@ -185,6 +186,9 @@ BAD = [
     ("CONNECT", b"CONNECT", b"a:1", HOST),
     ("no Host", b"GET", b"/", ()),
     ("bad Host", b"GET", b"/", ((b"host", b"a/b"),)),
+    ("another Host", b"GET", b"http://b/", HOST),
+    ("another port", b"GET", b"http://a:1/", HOST),
+    ("another Host, no path", b"GET", b"HTTPS://b?c", HOST),
     ("two Hosts", b"GET", b"/", HOST * 2),
     ("split", b"GET", b"/", (*HOST, (b"x", b"y\r\nz: w"))),
     ("wrong length", b"GET", b"/", (*HOST, (b"content-length", b"1"))),

@@ -303,7 +303,9 @@ def test_fields_that_contradict_each_other(headers):
 
 
 @pytest.mark.parametrize(
-    "field", [(b"content-length", b"0"), (b"connection", b"x"), (b"connection", b"close")], ids=repr
+    "field",
+    [(b"content-length", b"0"), (b"connection", b"x"), (b"connection", b"close"), (b"upgrade", b"x")],
+    ids=repr,
 )
 def test_interim_answers_carry_no_framing(field):
     with pytest.raises(LocalProtocolError):
@@ -340,9 +342,15 @@ def test_reason(reason):
         asked().send(Response(200, (), reason))
 
 
-def test_date_value():
-    with pytest.raises(LocalProtocolError):
-        asked().send_response(200, (), b"", b"a\r\nb: c")
+@pytest.mark.parametrize("date", [b"", b" ", b"a\r\nb: c"], ids=repr)
+@pytest.mark.parametrize("headers", [(), ((b"date", b"x"),)], ids=["none in the fields", "one in the fields"])
+def test_date_value(date, headers):
+    conn = asked()
+    with pytest.raises(LocalProtocolError, match="Date"):
+        conn.send_response(200, headers, b"", date)
+    with pytest.raises(LocalProtocolError, match="Date"):
+        conn.send(Response(200, headers), date)
+    assert conn.our_state is State.SEND_RESPONSE
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from fraiseql.errors import LocalProtocolError, RemoteProtocolError
 from fraiseql.protocol.http11.events import Headers, InformationalResponse, Response
 from fraiseql.protocol.http11.grammar import FIELD_VALUE, TARGET, TOKEN
 from fraiseql.protocol.http11.semantics import MAX_LENGTH_DIGITS, options, protocols
-from fraiseql.protocol.http11.target import check_target, valid_host
+from fraiseql.protocol.http11.target import check_target, target_authority, valid_host
 
 __all__ = [
     "CheckedFields",
@@ -46,7 +46,7 @@ def _status_line(status: int, reason: bytes) -> bytes:
 @lru_cache(maxsize=4)
 def _date_line(date: bytes) -> bytes:
     """The Date field (RFC 9110 §6.6.1); one value serves for a second."""
-    if FIELD_VALUE.fullmatch(date) is None:
+    if not date or FIELD_VALUE.fullmatch(date) is None:
         raise LocalProtocolError("bad Date")
     return b"date: %b\r\n" % date
 
@@ -161,6 +161,9 @@ def request_head(method: bytes, target: bytes, fields: CheckedFields, framing: b
         raise LocalProtocolError(str(error)) from None
     if fields.host is None or not valid_host(fields.host):
         raise LocalProtocolError("no Host, or a bad one")  # RFC 9112 §3.2
+    authority = target_authority(target)
+    if authority is not None and authority.lower() != fields.host.lower():
+        raise LocalProtocolError("Host is not the authority of the target")  # RFC 9112 §3.2
     connection = _connection_line(fields, not fields.close, True)
     return b"".join((method, b" ", target, b" HTTP/1.1\r\n", fields.block, framing, connection, b"\r\n"))
 
@@ -177,7 +180,9 @@ def final_head(
 ) -> bytes:
     """The head of a final answer; `framing` is the line that says how its body is framed."""
     connection = _connection_line(fields, keep_alive, is_http11)
-    dated = b"" if date is None or fields.has_date else _date_line(date)
+    dated = b"" if date is None else _date_line(date)  # a bad one is refused in any case
+    if fields.has_date:
+        dated = b""
     return b"".join((_status_line(status, reason), fields.block, framing, dated, connection, b"\r\n"))
 
 
@@ -188,6 +193,8 @@ def interim_head(event: InformationalResponse) -> bytes:
     fields = check_fields(event.headers)
     if fields.length is not None or fields.is_chunked or fields.close or fields.options:
         raise LocalProtocolError("an informational response frames no body and has no connection options")
+    if fields.upgrade is not None:  # RFC 9110 §7.8: it goes with a connection option
+        raise LocalProtocolError("only 101 and final answers say Upgrade")
     return b"".join((_status_line(event.status, event.reason), fields.block, b"\r\n"))
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from fraiseql.errors import RemoteProtocolError
 from fraiseql.protocol.http11.grammar import HOST
 
-__all__ = ["PERCENT", "SLASH", "check_target", "valid_host"]
+__all__ = ["PERCENT", "SLASH", "check_target", "target_authority", "valid_host"]
 
 SLASH, PERCENT = b"/%"  # as numbers: to look for one takes a tenth of the time
 _ABSOLUTE: Final = re.compile(rb"https?://([^/?]*+)(?:[/?].*+)?+", re.IGNORECASE)
@@ -36,6 +36,12 @@ def check_target(method: bytes, target: bytes) -> None:
     # RFC 9110 §4.2.1 and §4.2.4: no empty host, no user information
     if absolute is None or absolute[1][:1] in (b"", b":") or not valid_host(absolute[1]):
         raise RemoteProtocolError("the target is neither a path nor an http or https URI")
+
+
+def target_authority(target: bytes) -> bytes | None:
+    """Host and port that a valid target names; None where it has no absolute form."""
+    absolute = None if target[0] == SLASH else _ABSOLUTE.fullmatch(target)
+    return None if absolute is None else absolute[1]
 
 
 @lru_cache(maxsize=64)
