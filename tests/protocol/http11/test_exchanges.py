@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import pairwise
 
 import pytest
@@ -603,6 +604,33 @@ def test_deadlines():
     assert conn.deadline_kind is DeadlineKind.HEAD
     conn.receive_eof()
     assert conn.deadline_kind is None
+
+
+@pytest.mark.parametrize("by_byte", [False, True], ids=["whole", "byte by byte"])
+@pytest.mark.parametrize(
+    "fields", [b"X: " + b"x" * 15_000, b"X: x\r\n" * 90 + b"Y:" + b"y" * 14_000], ids=["one", "many"]
+)
+def test_an_idle_connection_keeps_no_long_head(fields, by_byte):
+    raw = b"GET / HTTP/1.1\r\nHost: a\r\n" + fields + b"\r\n\r\n"
+
+    def idle() -> http11.ServerConnection:
+        conn = connection()
+        for piece in [raw[index : index + 1] for index in range(len(raw))] if by_byte else [raw]:
+            conn.receive_data(piece)
+            events(conn)
+        conn.send_response(200, (), b"")
+        conn.start_next_cycle()
+        assert conn.next_event() is NEED_DATA
+        return conn
+
+    idle()  # compiles what is compiled once
+    tracemalloc.start()
+    try:
+        kept = [idle() for _ in range(4)]
+        size = tracemalloc.get_traced_memory()[0] / len(kept)
+    finally:
+        tracemalloc.stop()
+    assert size < 8_000
 
 
 def test_nothing_has_begun_after_an_exchange():

@@ -43,10 +43,12 @@ _LONG_HEAD: Final = ("the head is too long", 431)  # RFC 6585 §5
 
 _LF: Final = 10
 _CR: Final = 13
-_SHORT: Final = 4_096  # beyond, more than one head is there, or a body: its lines would be counted in vain
+_SHORT: Final = 4_096  # beyond, more than one head is there, or a body, or a head that is not remembered
 _MAX_DIGITS: Final = 20  # of a Content-Length that the memory takes up
 
 _NOWHERE: Final = (0, 0)
+_NO_LINE: Final = (b"", b"", b"")
+_NO_FIELDS: Final = ()
 
 Meaning = TypeVar("Meaning")
 
@@ -82,7 +84,7 @@ class HeadReader(Generic[Meaning]):
     """Reads the heads of one connection, one after the other.
 
     It remembers the last head, since clients repeat theirs: the next one that has the same bytes, but perhaps other
-    digits in Content-Length, is not parsed again.
+    digits in Content-Length, is not parsed again. A long head is not remembered, lest idle connections hold it.
 
     Args:
         kind: of the heads.
@@ -146,7 +148,10 @@ class HeadReader(Generic[Meaning]):
             raw = self._raw
             if buffer == raw:  # or both are empty
                 buffer.clear()
-                return raw != b""
+                if raw:
+                    return True
+                self.line, self.fields = _NO_LINE, _NO_FIELDS  # those of a long head, which nobody asks for any more
+                return False
             if not buffer:
                 return False
             if len(buffer) > len(raw) > 0 and buffer.startswith(raw):
@@ -157,6 +162,7 @@ class HeadReader(Generic[Meaning]):
             if len(buffer) <= _SHORT and self._read_usual(buffer, buffer.count(_LF) - 2):
                 return True
             if self._read_unusual(buffer):
+                self._forget_long()
                 return True
             cursor = self._cursor = Cursor(self._kind.start, 0, self._limits.max_head, self._kind.overflow)
         return self._walk(buffer, cursor)
@@ -243,6 +249,7 @@ class HeadReader(Generic[Meaning]):
             if cursor.part is _END:
                 complete = self._split(buffer, cursor.pos)
                 assert complete, "the cursor accepts what the patterns refuse"
+                self._forget_long()
                 self._cursor, self._lines, self._blank_lines = None, 0, 0
                 return True
             self._halt(cursor, buffer)
@@ -272,6 +279,10 @@ class HeadReader(Generic[Meaning]):
         else:  # a blank line is complete; it is no part of the head
             del buffer[: cursor.pos]
             cursor.pos = 0
+
+    def _forget_long(self) -> None:
+        if len(self._raw) > _SHORT:
+            self._raw, self._digits = b"", _NOWHERE
 
     def _count(self, lines: int) -> None:
         self._lines += lines
