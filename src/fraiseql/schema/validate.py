@@ -15,11 +15,12 @@ from fraiseql.schema.model import (
 )
 from fraiseql.schema.scalars import Scalar
 
-__all__ = ["PAGE_ARGUMENTS", "check_model"]
+__all__ = ["PAGE_ARGUMENTS", "check_model", "filtered_field"]
 
-_COMPARABLE = ({"ID", "String"}, {"ID", "Int"}, {"ID", "UUID"})  # an ID is of whatever type its column is
 PAGE_ARGUMENTS = ("where", "orderBy", "limit", "offset")
 """The arguments that every list of a source is given."""
+
+_COMPARABLE = ({"ID", "String"}, {"ID", "Int"}, {"ID", "UUID"})  # an ID is of whatever type its column is
 
 
 def check_model(model: SchemaModel) -> None:
