@@ -12,8 +12,8 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "fraiseql"
 
-VALUES = {"errors", "limits", "effects", "observations"}
-CORE = VALUES | {"protocol", "schema", "pipeline", "postgres", "session"}
+VALUES = {"errors", "limits", "context", "effects", "observations"}
+CORE = VALUES | {"protocol", "schema", "pipeline", "postgres", "bus", "subscriptions", "session"}
 EVERYTHING = CORE | {"runtimes", "testing", "cli", "_version"}
 FACE = "fraiseql"  # the package's own __init__, which imports nearly everything
 
@@ -23,12 +23,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_version": set(),
     "errors": set(),
     "limits": set(),
-    "effects": set(),
+    "context": set(),
+    "effects": {"context"},
     "observations": set(),
     "protocol": {"errors", "limits"},
     "schema": {"errors"},
     "pipeline": VALUES | {"schema"},
     "postgres": VALUES,
+    "bus": VALUES,
+    "subscriptions": VALUES | {"schema", "pipeline"},
     "session": VALUES | {"protocol", "pipeline"},
     "runtimes": CORE | {"_version"},
     "testing": CORE | {"runtimes"},
@@ -39,10 +42,12 @@ MAY_IMPORT: dict[str, set[str]] = {
 # What each part may import from outside the standard library. Parts that are not named here: anything.
 MAY_USE: dict[str, set[str]] = {
     **{value: set() for value in VALUES},
-    "protocol": set(),
+    "protocol": {"orjson"},
     "schema": set(),
     "pipeline": {"graphql", "orjson"},
     "postgres": {"psycopg"},
+    "bus": {"orjson"},
+    "subscriptions": {"orjson"},
     "session": {"orjson"},
 }
 

@@ -2,11 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Hashable, Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any, TypeAlias, TypeVar
 
-__all__ = ["Effect", "Fetch", "Program", "Row", "Statement", "fetch"]
+from fraiseql.context import ANONYMOUS, Caller
+
+__all__ = [
+    "Absent",
+    "Call",
+    "Effect",
+    "Emission",
+    "Emit",
+    "Event",
+    "EventSource",
+    "Fetch",
+    "Join",
+    "Next",
+    "Open",
+    "Program",
+    "ResolverSource",
+    "Row",
+    "Sleep",
+    "Statement",
+    "Stream",
+    "call",
+    "emit",
+    "fetch",
+    "join",
+    "next_item",
+    "open_source",
+    "sleep",
+]
 
 Row: TypeAlias = tuple[bytes | None, ...]
 """One row as PostgreSQL's text format gives it; None is NULL."""
@@ -38,7 +66,150 @@ class Fetch:
     parameters: tuple[bytes | None, ...]
 
 
-Effect: TypeAlias = Fetch
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Call a user's function, await what it returns where that is awaitable, and give its result."""
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, as an event bus carries it.
+
+    Attributes:
+        topic: its kind: subscribers choose by it.
+        payload: what JSON can hold.
+        tenant: whose it is; None for everybody's.
+        user: the only user of it, where it is meant for one.
+        cursor: its place on the bus, from which a subscription can be resumed; None where the bus keeps nothing.
+    """
+
+    topic: str
+    payload: Any = None
+    tenant: str | None = None
+    user: str | None = None
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventSource:
+    """The events of some topics that one tenant may see.
+
+    Attributes:
+        topics: those of all of them.
+        tenant: events of this tenant come, and those of none.
+        user: events for this user alone come too.
+        after: resume behind this cursor; None to begin with what happens next.
+    """
+
+    topics: frozenset[str]
+    tenant: str | None = None
+    user: str | None = None
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ResolverSource:
+    """What a user's generator yields, asynchronous or not.
+
+    Attributes:
+        function: called with `arguments` by name, and with an Info as `info` where `takes_info`.
+        field_name: in GraphQL.
+    """
+
+    function: Callable[..., Any]
+    arguments: Mapping[str, Any]
+    takes_info: bool
+    field_name: str
+    caller: Caller = ANONYMOUS
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Begin to listen to a source; gives a handle for Next. What happens from then on is not missed.
+
+    All that a program has opened is closed when it ends, however that comes about.
+    """
+
+    source: EventSource | ResolverSource
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Next:
+    """Wait for the next item of an opened source; gives Absent where none came.
+
+    An EventSource gives lists of events, as many as are there, at least one; a ResolverSource gives single values.
+
+    Attributes:
+        handle: what Open gave.
+        timeout: seconds to wait; None for ever.
+    """
+
+    handle: Any
+    timeout: float | None = None
+
+
+class Absent(Enum):
+    """Why Next gave no item."""
+
+    ENDED = auto()
+    TIMED_OUT = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Emission:
+    """One result of a stream, serialised once for all that take part in it.
+
+    Attributes:
+        body: an execution result: JSON in UTF-8.
+        cursor: the place behind it, from which the stream can be resumed.
+    """
+
+    body: bytes
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Give an emission to everybody who takes part; a stream with one participant waits here for a slow one."""
+
+    emission: Emission
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stream:
+    """A source of emissions that several operations may share.
+
+    Attributes:
+        key: operations with equal keys share one run; None for a run of one's own.
+        begin: makes the program that emits. What it returns is what each Join gives: None for the plain end, or
+            whatever the participants shall answer with.
+        is_state: whether each emission replaces those before it: a newcomer is given the last one at once, and a slow
+            consumer only the latest.
+    """
+
+    key: Hashable | None
+    begin: Callable[[], Program[Any]]
+    is_state: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Take part in a stream: what it emits is delivered to this operation; gives what the stream's program returns."""
+
+    stream: Stream
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Do nothing for some seconds."""
+
+    seconds: float
+
+
+Effect: TypeAlias = Fetch | Call | Open | Next | Emit | Join | Sleep
 
 _Result = TypeVar("_Result")
 Program: TypeAlias = Generator[Effect, Any, _Result]
@@ -49,3 +220,37 @@ def fetch(statement: Statement, parameters: tuple[bytes | None, ...]) -> Program
     """Run one statement and return its only row; raises DatabaseError."""
     row: Row = yield Fetch(statement, parameters)
     return row
+
+
+def call(function: Callable[..., Any], *arguments: Any) -> Program[Any]:
+    """Call a user's function and return its result; raises what it raises."""
+    result: Any = yield Call(function, arguments)
+    return result
+
+
+def open_source(source: EventSource | ResolverSource) -> Program[Any]:
+    """Begin to listen to a source and return its handle; raises RequestError or DatabaseError where it cannot be."""
+    handle: Any = yield Open(source)
+    return handle
+
+
+def next_item(handle: Any, timeout: float | None = None) -> Program[Any]:
+    """Wait for the next item and return it, or an Absent; raises what the source raises."""
+    item: Any = yield Next(handle, timeout)
+    return item
+
+
+def emit(emission: Emission) -> Program[None]:
+    """Give an emission to everybody who takes part in this stream."""
+    yield Emit(emission)
+
+
+def join(stream: Stream) -> Program[Any]:
+    """Take part in a stream and return what its program returns."""
+    result: Any = yield Join(stream)
+    return result
+
+
+def sleep(seconds: float) -> Program[None]:
+    """Do nothing for some seconds."""
+    yield Sleep(seconds)

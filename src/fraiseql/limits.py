@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["HttpLimits", "PoolLimits", "QueryLimits"]
+__all__ = ["HttpLimits", "PoolLimits", "QueryLimits", "SubscriptionLimits", "WebSocketLimits"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,34 @@ class QueryLimits:
     request_timeout: float = 30.0  # seconds from the complete request to its answer
     max_cached_documents: int = 1_000  # a client has some dozens of operations; their bytes are bounded too
     max_cached_statements: int = 1_000  # one for each operation and shape of its filter variables
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSocketLimits:
+    """Bounds of one WebSocket connection; sizes in bytes, times in seconds."""
+
+    max_message: int = 1_048_576  # after inflating: a GraphQL document with its variables
+    max_fragments: int = 1_024  # frames of one message: browsers send one, proxies cut at some kilobytes
+    ping_interval: float = 20.0  # without a byte from the peer: below the 30 to 60 s after which proxies cut off
+    ping_timeout: float = 20.0  # for the answer to a ping
+    close_timeout: float = 10.0  # from our close frame to the peer's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionLimits:
+    """Bounds of operations that go on; times in seconds."""
+
+    init_timeout: float = 3.0  # from the handshake to connection_init, as the reference server has it
+    max_operations: int = 100  # at once on one WebSocket: a page has some ten
+    max_queued: int = 100  # results kept for a client that does not read, before its operation ends with an error
+    max_buffered: int = 10_000  # events kept for a stream that is busy, before it reads them again from the outbox
+    recovery_timeout: float = 60.0  # a database away for longer ends subscriptions: a restart takes some seconds
+    live_interval: float = 0.05  # the least time between two runs of one live query
+    live_poll: float = 30.0  # a live query runs again after this even if no event named its sources
+    outbox_poll: float = 5.0  # the outbox is read after this even if no notification came
+    outbox_retention: float = 86_400.0  # how long events stay for who resumes
+    keep_alive: float = 12.0  # a comment on an event stream without events: proxies cut at 30 to 60 s
+    close_spread: float = 2.0  # a stopping server closes its WebSockets over this long, lest all come back at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from fraiseql.effects import Program
+from fraiseql.effects import Emission, Program
 
 __all__ = [
     "CancelOperation",
@@ -16,9 +16,14 @@ __all__ = [
     "DeadlineReached",
     "DrainRequested",
     "EofReceived",
+    "OperationEmitted",
     "OperationEnded",
     "OperationFailed",
+    "PauseOperation",
+    "ResumeOperation",
     "SendData",
+    "SendingPaused",
+    "SendingResumed",
     "SessionEvent",
     "StartOperation",
 ]
@@ -58,6 +63,28 @@ class OperationFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class OperationEmitted:
+    """A stream that an operation takes part in has emitted.
+
+    `is_state` says that it replaces what the stream emitted before.
+    """
+
+    operation_id: int
+    emission: Emission
+    is_state: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SendingPaused:
+    """The client does not read: what was sent last is not all written yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendingResumed:
+    """All that was sent is written."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeadlineReached:
     """The session's `deadline` has come; one that was moved since counts for nothing."""
 
@@ -68,7 +95,16 @@ class DrainRequested:
 
 
 SessionEvent: TypeAlias = (
-    ConnectionMade | DataReceived | EofReceived | OperationEnded | OperationFailed | DeadlineReached | DrainRequested
+    ConnectionMade
+    | DataReceived
+    | EofReceived
+    | OperationEnded
+    | OperationFailed
+    | OperationEmitted
+    | SendingPaused
+    | SendingResumed
+    | DeadlineReached
+    | DrainRequested
 )
 
 
@@ -95,8 +131,22 @@ class CancelOperation:
 
 
 @dataclass(frozen=True, slots=True)
+class PauseOperation:
+    """Let the stream of an operation wait, where nobody else takes part in it; others go on."""
+
+    operation_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeOperation:
+    """Let it go on."""
+
+    operation_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class CloseConnection:
     """Close the connection once what was sent is written; always the last command."""
 
 
-Command: TypeAlias = SendData | StartOperation | CancelOperation | CloseConnection
+Command: TypeAlias = SendData | StartOperation | CancelOperation | PauseOperation | ResumeOperation | CloseConnection

@@ -52,7 +52,7 @@ class Session(Protocol):
         """Take an event and say what to do, in this order."""
 
 
-async def run_program(program: Program[Any], perform: Callable[[Fetch], Awaitable[Row]]) -> Any:
+async def run_program(program: Program[Any], perform: Callable[[Any], Awaitable[Any]]) -> Any:
     """Carry out a program's effects and return its result; cancelled, it is closed where it stands."""
     try:
         effect = next(program)

@@ -1,0 +1,62 @@
+"""Who asks, and what is told to the Python functions that a user declares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["ANONYMOUS", "Caller", "ConnectionRequest", "Info"]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: what `on_connect` made of a connection.
+
+    Attributes:
+        user_id: the user; None where nobody has said who it is.
+        tenant_id: events of this tenant, and those of none, reach the caller; those of another never do.
+        context: anything else that resolvers need.
+    """
+
+    user_id: str | None = None
+    tenant_id: str | None = None
+    context: Any = None
+
+
+ANONYMOUS = Caller()
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRequest:
+    """What a client has shown of itself when it connects.
+
+    Attributes:
+        transport: `websocket` or `sse`.
+        headers: of the HTTP request, names in lower case, in the order they came.
+        payload: of `connection_init`; None where there was none.
+    """
+
+    transport: str
+    headers: tuple[tuple[bytes, bytes], ...]
+    payload: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What a resolver in Python is told beside its arguments.
+
+    Attributes:
+        caller: who asks.
+        field_name: in GraphQL.
+        bus: the running event bus: `publish` and `subscribe`.
+    """
+
+    caller: Caller
+    field_name: str
+    bus: Any
+
+    @property
+    def context(self) -> Any:
+        """The caller's context."""
+        return self.caller.context
