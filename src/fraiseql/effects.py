@@ -28,6 +28,7 @@ __all__ = [
     "Statement",
     "Stream",
     "call",
+    "changed_topic",
     "emit",
     "fetch",
     "join",
@@ -254,3 +255,8 @@ def join(stream: Stream) -> Program[Any]:
 def sleep(seconds: float) -> Program[None]:
     """Do nothing for some seconds."""
     yield Sleep(seconds)
+
+
+def changed_topic(source: str) -> str:
+    """The topic of the events that say that a table or view, named as in `sql_source`, holds other rows now."""
+    return f"fraiseql.changed.{source}"
