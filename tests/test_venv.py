@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+PEERS = ROOT / "tests" / "peers"
 
 
 def script(path: Path, text: str) -> Path:
@@ -26,13 +27,17 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "venv", tmp_path / ".ci")
     (tmp_path / "pyproject.toml").write_text("[project]\n")
+    (tmp_path / "tests" / "peers" / "node_modules").mkdir(parents=True)
+    shutil.copy(PEERS / "npm.py", tmp_path / "tests" / "peers")
+    for name in ("package.json", "node_modules/.installed"):
+        (tmp_path / "tests" / "peers" / name).write_text("{}\n")
     script(tmp_path / ".venv" / "bin" / "python", f"exec '{sys.executable}' \"$@\"")
     (tmp_path / ".venv" / ".installed-dev").write_text(f"{tmp_path.resolve()}\n[project]\n")
     return tmp_path
 
 
-def run(project: Path, python: str | None) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHON"}
+def run(project: Path, python: str | None, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHON"} | variables
     if python is not None:
         environment["PYTHON"] = python
     command = [str(project / ".ci" / "venv"), "dev"]
@@ -65,3 +70,11 @@ def test_another_interpreter_makes_the_environment_anew(project: Path) -> None:
     done = run(project, str(other))
     assert (done.returncode, done.stdout) == (1, "Making .venv with Python 3.99 ...\n")
     assert not (project / ".venv").exists()
+
+
+def test_npm_packages_that_cannot_be_installed_are_said_and_stop_nothing(project: Path) -> None:
+    (project / "tests" / "peers" / "package.json").write_text('{"dependencies": {"ws": "8.23.0"}}\n')
+    done = run(project, None, npm_config_offline="true", npm_config_cache=str(project / "cache"))
+    assert (done.returncode, done.stdout) == (0, "Installing the npm packages of tests/peers ...\n")
+    assert "ws" in done.stderr
+    assert "will be skipped. Repeat `make test` where PyPI and npm's registry can be reached.\n" in done.stderr
