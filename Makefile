@@ -2,11 +2,13 @@
 # where it was made with another.
 .POSIX:
 .SUFFIXES:
-.PHONY: help demo test lint format bench fuzz clean
+.PHONY: help demo test lint format bench fuzz autobahn clean
 
 BIN = .venv/bin
 ARGS =
 FUZZ_SECONDS = 60
+RUNTIME = asyncio trio
+CASES = *
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -37,6 +39,10 @@ fuzz: ## fuzz the parsers for a minute (FUZZ_SECONDS=600)
 	@.ci/venv fuzz
 	@$(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS) $(ARGS)
 
+autobahn: ## the Autobahn|Testsuite against examples/websocket_echo.py (RUNTIME=trio CASES="9.*" ARGS="--jobs 2")
+	@.ci/venv dev
+	@$(BIN)/python -m conformance.autobahn --cases "$(CASES)" $(ARGS) $(RUNTIME)
+
 clean: ## remove .venv and all caches
-	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov dist
+	@rm -rf .venv .autobahn tests/peers/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

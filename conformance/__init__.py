@@ -1,0 +1,1 @@
+"""Public suites that judge our protocols, each run by `python -m conformance.<suite>`."""
