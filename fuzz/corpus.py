@@ -15,7 +15,7 @@ from pathlib import Path
 __all__ = ["TARGETS", "cases", "keep", "load"]
 
 ROOT = Path(__file__).parents[1]
-TARGETS = ("http11_server", "http11_client")
+TARGETS = ("http11_server", "http11_client", "graphql_transport_ws")
 MAX_CASE = 1_000  # bytes: longer ones are about limits, which the small limits reach sooner
 
 
@@ -39,6 +39,13 @@ def cases(target: str) -> list[bytes]:
         if target == "http11_server":
             tests = import_module("protocol.http11.test_verdicts")
             raws = [row.raw for row in tests.ROWS] + list(tests.FIRST_IMPOSSIBLE)
+        elif target == "graphql_transport_ws":
+            tests = [import_module(f"protocol.graphql_transport_ws.test_{role}") for role in ("server", "client")]
+            cells = [row[1] for test in tests for row in test.CELLS]
+            texts = [*cells, *[text for test in tests for text in test.MALFORMED]]
+            raws = [text.encode("utf-8", "surrogatepass") for text in dict.fromkeys(texts)]
+            steps = (b"!next", b"!complete", b"!error", b"!accept", b"!refuse", b"!deadline", b"!close", b"\xff{}")
+            raws += [raw + b"\xfe" + step + b"\xfe" + raw for raw in raws[: len(set(cells))] for step in steps]
         else:
             tests = import_module("protocol.http11.test_client")
             raws = [row[2] for row in tests.READ] + [row[1] for row in tests.REFUSED]
