@@ -11,8 +11,8 @@ __all__ = ["AGENT", "Verdict", "judge", "read_reports"]
 
 AGENT = "fraiseql"  # our name in the reports
 
-# Any other word counts against us: FAILED, WRONG CODE, UNCLEAN, FAILED BY CLIENT, and UNIMPLEMENTED too, which is said of
-# a compression that was not negotiated.
+# Any other word counts against us: FAILED, WRONG CODE, UNCLEAN, FAILED BY CLIENT, and UNIMPLEMENTED too, which it
+# says of a compression that was not negotiated.
 PASSED = ("OK", "NON-STRICT", "INFORMATIONAL")
 CLEAN = ("OK", "INFORMATIONAL")
 
