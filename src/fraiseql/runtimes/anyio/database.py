@@ -79,6 +79,11 @@ class Database:
         """Where the database is, without the password."""
         return self._connector.description
 
+    @property
+    def connector(self) -> Connector:
+        """Makes connections that do not belong to the pool."""
+        return self._connector
+
     async def start(self) -> None:
         """Begin; connections are made as requests need them."""
         await self._background.start()

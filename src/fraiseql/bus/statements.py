@@ -1,0 +1,218 @@
+"""The SQL that a running bus sends, and what the answers mean. Each answer is one row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from fraiseql.bus.cursors import Cursor
+from fraiseql.bus.ddl import quote_identifier, quote_literal
+from fraiseql.bus.description import PostgresqlBus
+from fraiseql.effects import Event, Fetch, Row, Statement
+from fraiseql.errors import DatabaseError
+
+__all__ = ["Entry", "Outbox", "Page", "encode_payload", "read_page", "read_place"]
+
+_PAGE = 1_000  # events of one answer: a hundred bytes each make 100 KB, decoded in a millisecond
+_PAGE_BYTES = 4_194_304  # of payloads, as they are stored; one larger event comes alone
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event and its place."""
+
+    cursor: Cursor
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a read found.
+
+    Attributes:
+        entries: the events of the wanted topics, in order.
+        position: the last event that was looked at, or where the read began: the next one goes on from there. It is
+            never ahead of the last event: a transaction's number can be given again after a crash.
+        more: whether another read will find more at once.
+        pending: whether events are committed that cannot be delivered yet, as an older transaction may still commit
+            some that come before them. Nothing notifies of its end.
+        known: whether the cursor that the read began at may be one of this database.
+        expired: whether events behind that cursor are not kept any more.
+    """
+
+    entries: tuple[Entry, ...]
+    position: Cursor
+    more: bool
+    pending: bool
+    known: bool
+    expired: bool
+
+
+class Outbox:
+    """The statements for one outbox."""
+
+    def __init__(self, bus: PostgresqlBus) -> None:
+        prefix = "" if bus.schema is None else f"{quote_identifier(bus.schema)}."
+        names = {
+            "@outbox@": f"{prefix}{quote_identifier(bus.table)}",
+            "@floor@": f"{prefix}{quote_identifier(f'{bus.table}_floor')}",
+            "@prefix@": prefix,
+            "@outbox_name@": quote_literal(f"{prefix}{quote_identifier(bus.table)}"),
+            "@page@": str(_PAGE),
+            "@page_bytes@": str(_PAGE_BYTES),
+            "@publish_name@": quote_literal(f"{prefix}fraiseql_publish(text,jsonb,text,text)"),
+        }
+        self.name = bus.table if bus.schema is None else f"{bus.schema}.{bus.table}"
+        self._read = _statement(_READ, names, 6)
+        self._place = _statement(_PLACE, names, 2)
+        self._publish = _statement(_PUBLISH, names, 1)
+        self._purge = _statement(_PURGE, names, 1)
+        self._check = _statement(_CHECK, names, 1)
+
+    def read(self, position: Cursor, topics: Iterable[str] | None = None) -> Fetch:
+        """The events after a place, of some topics or of all; see `read_page`."""
+        wanted = None if topics is None else orjson.dumps(list(topics))
+        return Fetch(self._read, (b"%d" % position.xid, b"%d" % position.id, wanted))
+
+    def place(self) -> Fetch:
+        """Where reading begins for who wants what comes next; see `read_place`."""
+        return Fetch(self._place, ())
+
+    def publish(self, events: Iterable[Event]) -> Fetch:
+        """Publish events in this order; the row holds the cursor of the last.
+
+        Raises:
+            TypeError: a payload is nothing that JSON can hold.
+        """
+        rows = [
+            b"[%b,%b,%b,%b]"
+            % (orjson.dumps(event.topic), encode_payload(event.payload), _text(event.tenant), _text(event.user))
+            for event in events
+        ]
+        return Fetch(self._publish, (b"[" + b",".join(rows) + b"]",))
+
+    def purge(self, older_than: float) -> Fetch:
+        """Forget some of the events of an age in seconds; the row says how many, 0 for no more."""
+        return Fetch(self._purge, (b"%f" % older_than,))
+
+    def check(self) -> Fetch:
+        """Whether the outbox is there."""
+        return Fetch(self._check, ())
+
+    def explain(self, error: DatabaseError) -> DatabaseError:
+        """The error that a statement met, with what to do about it where the outbox is not there."""
+        if error.sqlstate in {"42P01", "42883", "3F000", "42703"}:  # table, function, schema, column
+            text = f"the database has no outbox {self.name}, or not a whole one ({error}); {self.remedy}"
+            return DatabaseError(text, sqlstate=error.sqlstate)
+        return error
+
+    @property
+    def remedy(self) -> str:
+        """How an outbox is made."""
+        return 'create it with: fraiseql outbox app:schema | psql "$FRAISEQL_DATABASE_URL"'
+
+
+def encode_payload(payload: Any) -> bytes:
+    """A payload as JSON.
+
+    Raises:
+        TypeError: it is nothing that JSON can hold.
+    """
+    try:
+        return orjson.dumps(payload)
+    except TypeError as error:
+        raise TypeError(f"the payload of an event must be what JSON can hold: {error}") from None
+
+
+def read_page(fetch: Fetch, row: Row) -> Page:
+    """The answer to `Outbox.read`."""
+    events, position, more, pending, known, expired = row
+    entries = []
+    for xid, id, topic, payload, tenant, user in orjson.loads(events or b"[]"):
+        cursor = Cursor(int(xid), id)
+        entries.append(Entry(cursor, Event(topic, payload, tenant, user, str(cursor))))
+    start = Cursor(int(fetch.parameters[0] or b""), int(fetch.parameters[1] or b""))
+    last = start if position is None else _cursor(position)
+    return Page(tuple(entries), last, more == b"t", pending == b"t", known == b"t", expired == b"t")
+
+
+def read_place(row: Row) -> Cursor:
+    """The answer to `Outbox.place`.
+
+    Raises:
+        DatabaseError: the outbox holds what is no transaction of this database.
+    """
+    position, foreign = row
+    if foreign == b"t":
+        text = (
+            "the outbox holds events of another database, as after a restore from a dump: they can be neither "
+            "delivered nor told from new ones; drop the table and its floor, then run `fraiseql outbox` again"
+        )
+        raise DatabaseError(text, sqlstate="55000")
+    return _cursor(position or b"")
+
+
+def _cursor(text: bytes) -> Cursor:
+    xid, _, id = text.partition(b".")
+    return Cursor(int(xid), int(id))
+
+
+def _text(value: str | None) -> bytes:
+    return orjson.dumps(value)
+
+
+def _statement(template: str, names: dict[str, str], columns: int) -> Statement:
+    for name, value in names.items():
+        template = template.replace(name, value)
+    return Statement(template.encode(), columns)
+
+
+# All subqueries see one snapshot. Below its xmin every transaction has ended: nothing can be committed there any more.
+_READ = """\
+with horizon as materialized (
+    select pg_snapshot_xmin(pg_current_snapshot()) as xid
+), scanned as materialized (
+    select *, sum(pg_column_size(payload)) over (order by xid, id) - pg_column_size(payload) as bytes_before
+    from (
+        select xid, id, topic, payload, tenant_id, user_id from @outbox@
+        where (xid, id) > ($1::xid8, $2::bigint) and xid < (select xid from horizon)
+        order by xid, id limit @page@
+    ) following
+), page as materialized (
+    select * from scanned where bytes_before < @page_bytes@
+)
+select
+    (
+        select json_agg(json_build_array(xid::text, id, topic, payload, tenant_id, user_id) order by xid, id)
+        from page where $3::jsonb is null or $3::jsonb ? topic
+    ),
+    (select xid::text || '.' || id::text from page order by xid desc, id desc limit 1),
+    (select count(*) from page) < (select count(*) from scanned) or (select count(*) from scanned) = @page@,
+    exists (select from @outbox@ where xid >= (select xid from horizon)),
+    $1::xid8 < horizon.xid,
+    ($1::xid8, $2::bigint) < (floor.xid, floor.id)
+from horizon, @floor@ floor"""
+
+_PLACE = """\
+select
+    coalesce(last.xid, floor.xid)::text || '.' || coalesce(last.id, floor.id)::text,
+    greatest(floor.xid, (select xid from @outbox@ order by xid desc, id desc limit 1))
+        >= pg_snapshot_xmax(pg_current_snapshot())
+from @floor@ floor left join lateral (
+    select xid, id from @outbox@
+    where xid < pg_snapshot_xmin(pg_current_snapshot()) order by xid desc, id desc limit 1
+) last on true"""
+
+_PUBLISH = """\
+select (array_agg(cursor order by n))[count(*)] from (
+    select n, @prefix@fraiseql_publish(event ->> 0, event -> 1, event ->> 2, event ->> 3) as cursor
+    from jsonb_array_elements($1::jsonb) with ordinality events(event, n) order by n offset 0
+) published"""
+
+_PURGE = "select @prefix@fraiseql_purge(make_interval(secs => $1::float8))"
+
+_CHECK = """\
+select to_regclass(@outbox_name@) is not null and to_regprocedure(@publish_name@) is not null"""
