@@ -9,12 +9,16 @@ from typing import TypeAlias
 __all__ = [
     "ConnectionLost",
     "ConnectionOpened",
+    "EventsDelayed",
     "InternalErrorMasked",
     "Observation",
     "Observer",
+    "OutboxPurgeFailed",
+    "OutboxPurged",
     "ReconnectFailed",
     "RequestCompleted",
     "RequestRefused",
+    "WebSocketClosed",
 ]
 
 
@@ -35,6 +39,15 @@ class RequestRefused:
 
     connection_id: str
     status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WebSocketClosed:
+    """A WebSocket has ended; 1006 where it ended without a closing handshake (RFC 6455 §7.1.5)."""
+
+    connection_id: str
+    code: int
     reason: str
 
 
@@ -69,7 +82,37 @@ class ReconnectFailed:
     retry_in: float
 
 
+@dataclass(frozen=True, slots=True)
+class EventsDelayed:
+    """Committed events have waited for `seconds`: a transaction older than theirs is open, in some database there."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxPurged:
+    """Old events were removed."""
+
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxPurgeFailed:
+    """Old events could not be removed; the next attempt comes later."""
+
+    reason: str
+
+
 Observation: TypeAlias = (
-    RequestCompleted | RequestRefused | InternalErrorMasked | ConnectionOpened | ConnectionLost | ReconnectFailed
+    RequestCompleted
+    | RequestRefused
+    | WebSocketClosed
+    | InternalErrorMasked
+    | ConnectionOpened
+    | ConnectionLost
+    | ReconnectFailed
+    | EventsDelayed
+    | OutboxPurged
+    | OutboxPurgeFailed
 )
 Observer: TypeAlias = Callable[[Observation], None]

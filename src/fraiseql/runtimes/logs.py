@@ -9,11 +9,15 @@ from typing import Any
 from fraiseql.observations import (
     ConnectionLost,
     ConnectionOpened,
+    EventsDelayed,
     InternalErrorMasked,
     Observation,
+    OutboxPurged,
+    OutboxPurgeFailed,
     ReconnectFailed,
     RequestCompleted,
     RequestRefused,
+    WebSocketClosed,
 )
 
 __all__ = ["configure_logging", "log_observation", "logger"]
@@ -53,6 +57,10 @@ def _refused(seen: RequestRefused) -> None:
     logger.info("connection %s refused with %d: %s", seen.connection_id, seen.status, seen.reason)
 
 
+def _websocket_closed(seen: WebSocketClosed) -> None:
+    logger.info("WebSocket %s closed with %d: %s", seen.connection_id, seen.code, seen.reason or "no reason")
+
+
 def _masked(seen: InternalErrorMasked) -> None:
     logger.error("request %s failed: %s", seen.request_id, seen.error, exc_info=seen.error)
 
@@ -69,11 +77,30 @@ def _reconnect_failed(seen: ReconnectFailed) -> None:
     logger.warning("PostgreSQL cannot be reached, next attempt in %.1f s: %s", seen.retry_in, seen.reason)
 
 
+def _delayed(seen: EventsDelayed) -> None:
+    logger.warning(
+        "events have been held back for %.1f s by a transaction that writes and does not end (see pg_stat_activity)",
+        seen.seconds,
+    )
+
+
+def _purged(seen: OutboxPurged) -> None:
+    logger.debug("%d old events were removed from the outbox", seen.events)
+
+
+def _purge_failed(seen: OutboxPurgeFailed) -> None:
+    logger.warning("old events could not be removed from the outbox: %s", seen.reason)
+
+
 _LOGGERS: dict[type[Observation], Callable[[Any], None]] = {
     RequestCompleted: _completed,
     RequestRefused: _refused,
+    WebSocketClosed: _websocket_closed,
     InternalErrorMasked: _masked,
     ConnectionOpened: _opened,
     ConnectionLost: _lost,
     ReconnectFailed: _reconnect_failed,
+    EventsDelayed: _delayed,
+    OutboxPurged: _purged,
+    OutboxPurgeFailed: _purge_failed,
 }
