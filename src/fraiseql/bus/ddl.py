@@ -26,6 +26,7 @@ def outbox_sql(bus: PostgresqlBus) -> str:
         "@channel@": quote_literal(bus.channel),
         "@changed_name@": quote_literal(f"{prefix}fraiseql_changed"),
         "@outbox_name@": quote_literal(f"{prefix}{quote_identifier(bus.table)}"),
+        "@floor_name@": quote_literal(floor),
         "@prefix@": prefix,
     }
     text = _TEMPLATE
@@ -60,8 +61,8 @@ begin
     -- The functions below keep this search path, so that nobody's names come between.
     perform set_config('fraiseql.search_path', current_setting('search_path'), true);
     perform set_config('search_path', @path@, true);
-    if to_regclass(@outbox_name@) is null then
-        drop table if exists @floor@;  -- what it says was of another outbox
+    if to_regclass(@outbox_name@) is null and to_regclass(@floor_name@) is not null then
+        drop table @floor@;  -- what it says was of another outbox
     end if;
 end
 $fraiseql$;

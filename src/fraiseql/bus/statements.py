@@ -191,7 +191,7 @@ select
     ),
     (select xid::text || '.' || id::text from page order by xid desc, id desc limit 1),
     (select count(*) from page) < (select count(*) from scanned) or (select count(*) from scanned) = @page@,
-    exists (select from @outbox@ where xid >= (select xid from horizon)),
+    coalesce((select xid from @outbox@ order by xid desc, id desc limit 1) >= horizon.xid, false),
     $1::xid8 < horizon.xid,
     ($1::xid8, $2::bigint) < (floor.xid, floor.id)
 from horizon, @floor@ floor"""
