@@ -166,10 +166,12 @@ class Emission:
     Attributes:
         body: an execution result: JSON in UTF-8.
         cursor: the place behind it, from which the stream can be resumed.
+        cause: the error in it that the clients are not shown.
     """
 
     body: bytes
     cursor: str | None = None
+    cause: BaseException | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from fraiseql.pipeline.graphql_schema import print_sdl
 from fraiseql.pipeline.operation import Explanation, Pipeline
 from fraiseql.pipeline.request import GraphQLRequest, decode_json, decode_query_string
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, refuse
+from fraiseql.pipeline.subscription import PreparedSubscription
 
 __all__ = [
     "Explanation",
@@ -11,6 +12,7 @@ __all__ = [
     "GraphQLResponse",
     "Outcome",
     "Pipeline",
+    "PreparedSubscription",
     "Refusal",
     "decode_json",
     "decode_query_string",

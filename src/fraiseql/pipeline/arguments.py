@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from graphql import (
+    GraphQLArgument,
     GraphQLEnumType,
     GraphQLInputObjectType,
     GraphQLInputType,
@@ -31,7 +32,18 @@ from fraiseql.errors import RequestError
 from fraiseql.pipeline.variables import Variables, is_leaf
 from fraiseql.schema.scalars import SCALARS
 
-__all__ = ["ABSENT", "Fields", "Items", "Leaf", "Tree", "default_tree", "default_value", "read_tree"]
+__all__ = [
+    "ABSENT",
+    "Fields",
+    "Items",
+    "Leaf",
+    "Tree",
+    "default_tree",
+    "default_value",
+    "given_arguments",
+    "read_tree",
+    "value_of",
+]
 
 Getter: TypeAlias = Callable[[Variables], Any]
 
@@ -96,17 +108,38 @@ def default_tree(value: Any, declared: GraphQLInputType) -> Tree:
 def default_value(definition: VariableDefinitionNode, declared: GraphQLInputType) -> Any:
     """The coerced default value of a variable."""
     assert definition.default_value is not None
-    return _value_of(read_tree(definition.default_value, declared, {}))
+    return value_of(read_tree(definition.default_value, declared, {}), {})
 
 
-def _value_of(tree: Tree | None) -> Any:
+def value_of(tree: Tree | None, variables: Variables) -> Any:
+    """The value of a tree: input objects are dicts by the fields' GraphQL names."""
     if isinstance(tree, Leaf):
-        return tree.get({})
+        return tree.get(variables)
     if tree is None or tree.value is None:
         return None
     if isinstance(tree, Items):
-        return [_value_of(item) for item in tree.items]
-    return {name: _value_of(field) for name, field in tree.fields.items()}
+        return [value_of(item, variables) for item in tree.items]
+    return {name: value_of(field, variables) for name, field in tree.fields.items()}
+
+
+def given_arguments(
+    declared: Mapping[str, GraphQLArgument],
+    written: Mapping[str, ValueNode],
+    variables: Variables,
+    path: tuple[str, ...],
+) -> dict[str, Tree]:
+    """The present arguments of a field, defaults included (GraphQL §6.4.1); raises RequestError at its path."""
+    given: dict[str, Tree] = {}
+    for name, argument in declared.items():
+        try:
+            tree = read_tree(written[name], argument.type, variables) if name in written else None
+        except RequestError as error:
+            raise RequestError(error.message, code=error.code, path=path) from None
+        if tree is None and argument.default_value is not Undefined:
+            tree = default_tree(argument.default_value, argument.type)
+        if tree is not None:
+            given[name] = tree
+    return given
 
 
 def _null(declared: GraphQLInputType) -> Tree:

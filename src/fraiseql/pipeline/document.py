@@ -31,13 +31,15 @@ from fraiseql.pipeline.variables import VariablesCoercer, variable_types
 __all__ = ["Document", "Operation", "prepare_document"]
 
 _MAX_MESSAGE: Final = 300  # characters: graphql-core quotes literals in full
+_SERVED: Final = (OperationType.QUERY, OperationType.SUBSCRIPTION)
 _MAX_ERRORS: Final = 20  # more of them help nobody, and a hostile document has thousands
 
 
 class Operation:
-    """One query operation of a validated document.
+    """One query or subscription operation of a validated document.
 
     Attributes:
+        is_subscription: the other kind is a query.
         node: its syntax tree.
         fragments: of the whole document, by name.
         types: of its variables, by name.
@@ -45,12 +47,13 @@ class Operation:
         conditions: the variables that @skip and @include read; their values choose the plan.
     """
 
-    __slots__ = ("coerce", "conditions", "fragments", "node", "types")
+    __slots__ = ("coerce", "conditions", "fragments", "is_subscription", "node", "types")
 
     def __init__(
         self, schema: GraphQLSchema, node: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]
     ) -> None:
         self.node = node
+        self.is_subscription = node.operation is OperationType.SUBSCRIPTION
         self.fragments = fragments
         self.types: Mapping[str, GraphQLInputType] = variable_types(schema, node)
         self.coerce = VariablesCoercer(node, self.types, default_value, self._path_of)
@@ -66,7 +69,7 @@ class Operation:
 
 
 class Document:
-    """A validated document: its query operations by name."""
+    """A validated document: its operations by name."""
 
     __slots__ = ("_operations",)
 
@@ -105,7 +108,7 @@ def prepare_document(schema: GraphQLSchema, text: str, limits: QueryLimits) -> D
         operations = {
             node.name.value if node.name else "": Operation(schema, node, fragments)
             for node in document.definitions
-            if isinstance(node, OperationDefinitionNode) and node.operation is OperationType.QUERY
+            if isinstance(node, OperationDefinitionNode) and node.operation in _SERVED
         }
     except RequestError as error:  # a variable's default that validation let pass
         raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None

@@ -21,6 +21,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLScalarType,
     GraphQLSchema,
+    GraphQLString,
     IntValueNode,
     Undefined,
     ValueNode,
@@ -30,12 +31,24 @@ from graphql import (
 )
 
 from fraiseql.schema import Schema
-from fraiseql.schema.model import EnumType, InputField, InputType, ObjectType, SchemaModel, TypeReference
+from fraiseql.schema.model import (
+    EnumType,
+    InputField,
+    InputType,
+    ObjectType,
+    QueryField,
+    SchemaModel,
+    SubscriptionField,
+    SubscriptionKind,
+    TypeReference,
+)
 from fraiseql.schema.scalars import Scalar
+from fraiseql.schema.validate import AFTER_ARGUMENT
 
 __all__ = ["ORDER_DIRECTION", "build_graphql_schema", "filterable_fields", "print_sdl"]
 
 ORDER_DIRECTION: Final = "OrderDirection"
+_AFTER: Final = "Resume behind this cursor: `extensions.cursor` of the last result."
 
 
 def print_sdl(schema: Schema) -> str:
@@ -71,21 +84,32 @@ class _Builder:
                 "DESC": GraphQLEnumValue("desc", description="Largest first; nulls first."),
             },
         )
+        self._generated: Mapping[SubscriptionKind, Callable[[TypeReference], dict[str, GraphQLArgument]]] = {
+            SubscriptionKind.RESOLVER: lambda _: {},
+            SubscriptionKind.EVENT: lambda _: {AFTER_ARGUMENT: GraphQLArgument(GraphQLString, description=_AFTER)},
+            SubscriptionKind.LIVE: self._page_arguments,
+        }
 
     def schema(self) -> GraphQLSchema:
-        queries = {
-            query.name: GraphQLField(
-                self._reference(query.type),
-                args={
-                    **{name: self._argument(argument) for name, argument in query.arguments.items()},
-                    **self._page_arguments(query.type),
-                },
-                description=query.description,
-            )
-            for query in self._model.queries.values()
+        query = GraphQLObjectType(
+            "Query", {field.name: self._root(field, self._page_arguments) for field in self._model.queries.values()}
+        )
+        subscriptions = {
+            field.name: self._root(field, self._generated[field.kind]) for field in self._model.subscriptions.values()
         }
-        query = GraphQLObjectType("Query", queries)
-        return GraphQLSchema(query, types=[query, *(self._named(name) for name in self._model.types)])
+        subscription = GraphQLObjectType("Subscription", subscriptions) if subscriptions else None
+        roots = [query] if subscription is None else [query, subscription]
+        types = [*roots, *(self._named(name) for name in self._model.types)]
+        return GraphQLSchema(query, subscription=subscription, types=types)
+
+    def _root(
+        self,
+        field: QueryField | SubscriptionField,
+        generated: Callable[[TypeReference], dict[str, GraphQLArgument]],
+    ) -> GraphQLField:
+        args = {name: self._argument(argument) for name, argument in field.arguments.items()}
+        args.update(generated(field.type))
+        return GraphQLField(self._reference(field.type), args=args, description=field.description)
 
     def _named(self, name: str) -> GraphQLNamedType:
         if name not in self._made:

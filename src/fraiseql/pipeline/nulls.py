@@ -29,19 +29,19 @@ def complete(root: RootField, text: bytes, errors: list[RequestError]) -> bytes 
     """
     if b"null" not in text:
         return text
-    assert root.query is not None
+    assert root.field is not None
     before = len(errors)
     try:
         # Numbers stay as they are written: they may have more digits than Python reads, or than a float keeps.
         value = json.loads(text, parse_int=orjson.Fragment, parse_float=orjson.Fragment)
-        value = _nullable(value, root.query.type, root.selection, f"Query.{root.name}", (root.key,), errors)
+        value = _nullable(value, root.field.type, root.selection, f"{root.owner}.{root.name}", (root.key,), errors)
         return text if len(errors) == before else orjson.dumps(value)
     except _NullFound as null:
         errors.append(null.error)
         return None
     except (RecursionError, orjson.JSONEncodeError):  # a JSON scalar nests too deep, or holds half a surrogate pair
         errors[before:] = [RequestError("Internal server error.", code="INTERNAL_SERVER_ERROR", path=(root.key,))]
-        return b"null" if root.query.type.nullable else None
+        return b"null" if root.field.type.nullable else None
 
 
 class _NullFound(Exception):

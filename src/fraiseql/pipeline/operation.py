@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fraiseql.effects import Program, fetch
+from fraiseql.context import ANONYMOUS, Caller
+from fraiseql.effects import Program, fetch, join
 from fraiseql.errors import ConfigurationError, DatabaseError, RequestError
-from fraiseql.limits import QueryLimits
+from fraiseql.limits import QueryLimits, SubscriptionLimits
 from fraiseql.pipeline.cache import Cache
 from fraiseql.pipeline.document import prepare_document
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
@@ -16,6 +17,9 @@ from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
 from fraiseql.pipeline.request import GraphQLRequest
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, refuse
 from fraiseql.pipeline.sql import BoundStatement
+from fraiseql.pipeline.streams import stream_of
+from fraiseql.pipeline.streams.ending import broke_off
+from fraiseql.pipeline.subscription import PreparedSubscription, prepare
 from fraiseql.schema import Schema
 
 __all__ = ["Explanation", "Pipeline"]
@@ -38,22 +42,29 @@ class Pipeline:
     Args:
         schema: what is served.
         limits: bounds of each request and of the caches.
+        subscriptions: bounds of the operations that go on.
 
     Raises:
         ConfigurationError: not a Schema.
     """
 
-    __slots__ = ("_planning", "_prepared", "limits")
+    __slots__ = ("_planning", "_prepared", "limits", "subscriptions")
 
-    def __init__(self, schema: Schema, limits: QueryLimits = QueryLimits()) -> None:  # noqa: B008 - it is frozen
+    def __init__(
+        self,
+        schema: Schema,
+        limits: QueryLimits = QueryLimits(),  # noqa: B008 - it is frozen
+        subscriptions: SubscriptionLimits = SubscriptionLimits(),  # noqa: B008 - it is frozen
+    ) -> None:
         if not isinstance(schema, Schema):
             raise ConfigurationError(f"the schema is {schema!r}; expected a fraiseql.Schema")
         self.limits = limits
+        self.subscriptions = subscriptions
         self._planning = Planning.begin(schema.model, build_graphql_schema(schema.model), limits)
         self._prepared: Cache[tuple[str, str | None], PreparedOperation] = Cache(limits.max_cached_documents, _MAX_TEXT)
 
     def execute(self, request: GraphQLRequest, request_id: str) -> Program[GraphQLResponse]:
-        """Answer one request.
+        """Answer one request by one answer: a query; a subscription is refused.
 
         Args:
             request_id: shown to the client in place of an error's cause, which `GraphQLResponse.cause` has.
@@ -62,7 +73,61 @@ class Pipeline:
             A program that yields at most one Fetch and returns the answer, whatever the request or the database does.
         """
         try:
-            plan, statement, parameters = self._bound(request)
+            prepared = self._prepare(request)
+            if prepared.operation.is_subscription:
+                raise _refused("A subscription needs a WebSocket, or a request that accepts text/event-stream.")
+        except Refusal as refusal:
+            return refuse(refusal.outcome, refusal.errors)
+        return (yield from self._query(prepared, request, request_id))
+
+    def operate(
+        self, request: GraphQLRequest, request_id: str, caller: Caller = ANONYMOUS
+    ) -> Program[GraphQLResponse | None]:
+        """Answer one request, whatever its operation is.
+
+        Args:
+            request_id: as for `execute`.
+            caller: who asks: whose events come, and what resolvers are told.
+
+        Returns:
+            A program that for a query does what `execute` does, and for a subscription yields one Join and returns
+            what that gives: None where the stream has ended, a response of the outcome STREAM_FAILED where it broke
+            off, and any other as the last result.
+        """
+        try:
+            prepared = self._prepare(request)
+            if not prepared.operation.is_subscription:
+                return (yield from self._query(prepared, request, request_id))
+            subscription = self._subscription(prepared, request, caller)
+        except Refusal as refusal:
+            return refuse(refusal.outcome, refusal.errors)
+        try:
+            result: GraphQLResponse | None = yield from join(stream_of(subscription, self.subscriptions, request_id))
+        except (RequestError, DatabaseError) as error:
+            return broke_off(subscription, error, request_id)
+        return result
+
+    def is_subscription(self, request: GraphQLRequest) -> bool:
+        """Whether a request's operation goes on until somebody ends it; not so where it would be refused."""
+        try:
+            return self._prepare(request).operation.is_subscription
+        except Refusal:
+            return False
+
+    def prepare_subscription(self, request: GraphQLRequest, caller: Caller = ANONYMOUS) -> PreparedSubscription:
+        """Make a subscription ready, without running it.
+
+        Raises:
+            Refusal: the request is not valid, or no subscription.
+        """
+        prepared = self._prepare(request)
+        if not prepared.operation.is_subscription:
+            raise _refused("The operation is no subscription.")
+        return self._subscription(prepared, request, caller)
+
+    def _query(self, prepared: PreparedOperation, request: GraphQLRequest, request_id: str) -> Program[GraphQLResponse]:
+        try:
+            plan, statement, parameters = self._bound(prepared, request)
             if statement is None:
                 return plan.answer((), request.variables)
             try:
@@ -81,16 +146,32 @@ class Pipeline:
         Raises:
             Refusal: the request would not be executed; its message says why.
         """
-        _, statement, parameters = self._bound(GraphQLRequest(query, operation_name, variables or {}))
-        if statement is None:
+        request = GraphQLRequest(query, operation_name, variables or {})
+        prepared = self._prepare(request)
+        if prepared.operation.is_subscription:
+            subscription = self._subscription(prepared, request, ANONYMOUS)
+            given = (b"[]",) if subscription.plan.is_given else ()
+            sql, parameters = subscription.statement, (*subscription.parameters, *given)
+        else:
+            _, bound, parameters = self._bound(prepared, request)
+            sql = None if bound is None else bound.statement
+        if sql is None:
             return Explanation("", ())
-        texts = tuple(None if value is None else value.decode() for value in parameters)
-        return Explanation(statement.statement.sql.decode(), texts)
+        return Explanation(sql.sql.decode(), tuple(None if value is None else value.decode() for value in parameters))
 
-    def _bound(self, request: GraphQLRequest) -> tuple[Plan, BoundStatement | None, tuple[bytes | None, ...]]:
-        """The plan of a request, and its statement with the parameters, where it needs one; raises Refusal."""
+    def _subscription(
+        self, prepared: PreparedOperation, request: GraphQLRequest, caller: Caller
+    ) -> PreparedSubscription:
         try:
-            prepared = self._prepare(request)
+            return prepare(self._planning, prepared, request.variables, caller)
+        except RecursionError:
+            raise _too_deep() from None
+
+    def _bound(
+        self, prepared: PreparedOperation, request: GraphQLRequest
+    ) -> tuple[Plan, BoundStatement | None, tuple[bytes | None, ...]]:
+        """The plan of a query, and its statement with the parameters, where it needs one; raises Refusal."""
+        try:
             variables = prepared.coerce(request.variables)
             plan = prepared.plan(variables)
             if not plan.uses_sql:
@@ -98,18 +179,28 @@ class Pipeline:
             statement = plan.statement(variables)
             return plan, statement, plan.bind(statement, variables)
         except RecursionError:
-            # Transports bound how deep variables nest; a caller in Python may not have.
-            error = RequestError("The request nests too deep.", code="QUERY_TOO_COMPLEX")
-            raise Refusal(Outcome.NOT_VALID, [error]) from None
+            raise _too_deep() from None
 
     def _prepare(self, request: GraphQLRequest) -> PreparedOperation:
         key = (request.query, request.operation_name)
         prepared = self._prepared.get(key)
         if prepared is None:
-            document = prepare_document(self._planning.schema, request.query, self.limits)
+            try:
+                document = prepare_document(self._planning.schema, request.query, self.limits)
+            except RecursionError:
+                raise _too_deep() from None
             prepared = PreparedOperation(self._planning, document.operation(request.operation_name))
             self._prepared.put(key, prepared, len(request.query))
         return prepared
+
+
+def _refused(message: str) -> Refusal:
+    return Refusal(Outcome.OPERATION_UNKNOWN, [RequestError(message, code="BAD_REQUEST")])
+
+
+def _too_deep() -> Refusal:
+    # Transports bound how deep variables nest; a caller in Python may not have.
+    return Refusal(Outcome.NOT_VALID, [RequestError("The request nests too deep.", code="QUERY_TOO_COMPLEX")])
 
 
 def _failed(

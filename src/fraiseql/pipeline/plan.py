@@ -22,7 +22,7 @@ from fraiseql.limits import QueryLimits
 from fraiseql.pipeline.document import Operation
 from fraiseql.pipeline.response import Outcome, Refusal
 from fraiseql.pipeline.variables import Variables
-from fraiseql.schema.model import Field, ObjectType, QueryField, SchemaModel
+from fraiseql.schema.model import Field, ObjectType, QueryField, SchemaModel, SubscriptionField
 
 __all__ = ["RootField", "SelectedField", "Selection", "plan_selection"]
 
@@ -55,11 +55,18 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class RootField:
-    """One key of `data`; `query` is None for `__typename`, `__schema` and `__type`."""
+    """One key of `data`.
+
+    Attributes:
+        owner: the root type's name.
+        field: None for `__typename`, `__schema` and `__type`.
+        selection: None where the field's type has no fields.
+    """
 
     key: str
+    owner: str
     name: str
-    query: QueryField | None
+    field: QueryField | SubscriptionField | None
     arguments: Mapping[str, ValueNode]
     selection: Selection | None
     nodes: tuple[FieldNode, ...]
@@ -86,6 +93,9 @@ class _Planner:
         self._variables = variables
         self._limits = limits
         self._left = limits.max_fields
+        self._owner: tuple[str, Mapping[str, QueryField | SubscriptionField]] = (
+            ("Subscription", model.subscriptions) if operation.is_subscription else ("Query", model.queries)
+        )
 
     def roots(self) -> tuple[RootField, ...]:
         collected = self._collect([self._operation.node.selection_set])
@@ -95,13 +105,15 @@ class _Planner:
 
     def _root(self, key: str, nodes: list[FieldNode]) -> RootField:
         name = nodes[0].name.value
-        query = self._model.queries.get(name)
+        owner, fields = self._owner
+        field = fields.get(name)
         selection = None
-        if query is not None:
-            selection = self._selection(self._model.object_type(query.type.named), nodes, (key,))
-        else:
+        if field is None:
             self._spend_below(nodes)
-        return RootField(key, name, query, _arguments(nodes[0]), selection, tuple(nodes))
+        else:
+            target = self._model.types[field.type.named]
+            selection = self._selection(target, nodes, (key,)) if isinstance(target, ObjectType) else None
+        return RootField(key, owner, name, field, _arguments(nodes[0]), selection, tuple(nodes))
 
     def _selection(self, target: ObjectType, parents: list[FieldNode], path: tuple[str, ...]) -> Selection:
         if len(path) >= self._limits.max_depth:

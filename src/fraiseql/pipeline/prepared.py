@@ -23,9 +23,9 @@ from fraiseql.pipeline.introspection import introspect
 from fraiseql.pipeline.nulls import complete
 from fraiseql.pipeline.plan import RootField, Selection, plan_selection
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, respond_with_errors
-from fraiseql.pipeline.sql import BoundStatement, render
+from fraiseql.pipeline.sql import BoundStatement, render, render_given
 from fraiseql.pipeline.variables import Variables, shape_of
-from fraiseql.schema.model import SchemaModel
+from fraiseql.schema.model import SchemaModel, SubscriptionField, SubscriptionKind
 
 __all__ = ["Plan", "Planning", "PreparedOperation"]
 
@@ -95,21 +95,43 @@ class Plan:
     Attributes:
         roots: the fields of `data`, in order.
         uses_sql: whether any of them is served from the database.
+        is_given: whether the statement shows rows that it is given, those of events or of a resolver.
     """
 
-    __slots__ = ("_introspection", "_operation", "_planning", "_segments", "_shapes", "_sql_roots", "roots", "uses_sql")
+    __slots__ = (
+        "_introspection",
+        "_operation",
+        "_planning",
+        "_segments",
+        "_shapes",
+        "_sql_roots",
+        "is_given",
+        "roots",
+        "uses_sql",
+    )
 
     def __init__(self, planning: Planning, operation: Operation, roots: tuple[RootField, ...]) -> None:
         self._planning = planning
         self._operation = operation
         self.roots = roots
-        self._sql_roots = [root for root in roots if root.query is not None]
+        self._sql_roots = [root for root in roots if root.field is not None and root.selection is not None]
+        field = roots[0].field if len(roots) == 1 else None
+        self.is_given = isinstance(field, SubscriptionField) and field.kind is not SubscriptionKind.LIVE
         self.uses_sql = bool(self._sql_roots)
+        if isinstance(field, SubscriptionField) and field.kind is SubscriptionKind.RESOLVER:
+            self.uses_sql = any(has_relations(root.selection) for root in self._sql_roots)
         shapes = [(name, shape_of(declared)) for name, declared in operation.types.items()]
         self._shapes = [(name, shape) for name, shape in shapes if shape is not None]
         self._introspection = [node for root in roots if root.name in ("__schema", "__type") for node in root.nodes]
         # The answer to introspection may depend on variables, and is then made for each request.
         self._segments = None if self._introspection and operation.types else self._cut({})
+
+    @property
+    def frame(self) -> tuple[bytes, bytes]:
+        """What of `data` stands before and behind the value of its only field."""
+        assert self._segments is not None
+        before, behind = self._segments
+        return before[len(_DATA) :], behind[:-1]
 
     @property
     def weight(self) -> int:
@@ -124,7 +146,11 @@ class Plan:
         statement = planning.statements.get(key)
         if statement is None:
             try:
-                statement = render(planning.model, planning.schema, self.roots, variables, planning.limits)
+                if self.is_given:
+                    (root,) = self.roots
+                    statement = render_given(planning.model, planning.schema, root, variables, planning.limits)
+                else:
+                    statement = render(planning.model, planning.schema, self.roots, variables, planning.limits)
             except RequestError as error:
                 raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
             planning.statements.put(key, statement, len(statement.statement.sql))
@@ -164,7 +190,7 @@ class Plan:
             for root in self._sql_roots
         ]
         data = None
-        if all(root.query is None or root.query.type.nullable for root in self.roots):
+        if all(root.field is None or root.field.type.nullable for root in self.roots):
             data = orjson.Fragment(b"null".join(self._segments or self._cut(given))[len(_DATA) : -1])
         return respond_with_errors(errors, data, error)
 
@@ -179,12 +205,17 @@ class Plan:
         fixed = _DATA + b"{"
         for index, root in enumerate(self.roots):
             fixed += b"," * (index > 0) + orjson.dumps(root.key) + b":"
-            if root.query is not None:
+            if root.field is not None:
                 segments.append(fixed)
                 fixed = b""
             else:
                 fixed += b'"Query"' if root.name == "__typename" else introspected[root.key]
         return (*segments, fixed + b"}}")
+
+
+def has_relations(selection: Selection | None) -> bool:
+    """Whether rows of other sources are selected."""
+    return selection is not None and any(each.field and each.field.relation for each in selection.fields)
 
 
 def _count(selection: Selection) -> int:

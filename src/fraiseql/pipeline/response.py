@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
@@ -11,11 +11,14 @@ import orjson
 
 from fraiseql.errors import FraiseQLError, RequestError
 
-__all__ = ["GraphQLResponse", "Outcome", "Refusal", "refuse", "respond_with_errors"]
+__all__ = ["GraphQLResponse", "Outcome", "Refusal", "refuse", "respond", "respond_with_errors"]
 
 
 class Outcome(Enum):
-    """How far a request came; the rows of the status table of GraphQL over HTTP."""
+    """How far a request came; the rows of the status table of GraphQL over HTTP.
+
+    STREAM_FAILED is for a subscription only: it ended before its source did.
+    """
 
     NOT_PARSED = auto()
     NOT_VALID = auto()
@@ -26,6 +29,7 @@ class Outcome(Enum):
     FAILED = auto()
     UNAVAILABLE = auto()
     TIMED_OUT = auto()
+    STREAM_FAILED = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,11 @@ class GraphQLResponse:
     outcome: Outcome
     body: bytes
     cause: BaseException | None = None
+
+    @property
+    def errors(self) -> bytes:
+        """The body's `errors` as a JSON array; an empty one where there are none."""
+        return orjson.dumps(orjson.loads(self.body).get("errors", []))
 
 
 class Refusal(FraiseQLError):
@@ -62,6 +71,28 @@ def respond_with_errors(
     """Answer a request that was executed and failed: `errors` first, then what is left of `data`."""
     body = orjson.dumps({"errors": [_entry(error) for error in errors], "data": data})
     return GraphQLResponse(Outcome.DATA_AND_ERRORS, body, cause)
+
+
+def respond(
+    data: bytes | None,
+    errors: Sequence[RequestError] = (),
+    extensions: Mapping[str, Any] | None = None,
+    cause: BaseException | None = None,
+) -> GraphQLResponse:
+    """One result of a subscription.
+
+    Args:
+        data: the JSON of `data`; None is null.
+        extensions: of the whole result; none are left out.
+    """
+    if not errors and data is not None:
+        end = b',"extensions":' + orjson.dumps(extensions) + b"}" if extensions else b"}"
+        return GraphQLResponse(Outcome.DATA, b'{"data":' + data + end, cause)
+    body: dict[str, Any] = {"errors": [_entry(error) for error in errors]}
+    body["data"] = None if data is None else orjson.Fragment(data)
+    if extensions:
+        body["extensions"] = extensions
+    return GraphQLResponse(Outcome.DATA_AND_ERRORS, orjson.dumps(body), cause)
 
 
 def _entry(error: RequestError) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """From a plan to one SELECT, whose row has one JSON text for each root field.
 
+For rows that come from elsewhere, as JSON in the last parameter, it is one column: a JSON array with the text of each.
+
 Lists are `array(select r from (select ...) r)`: arrays of rows, which PostgreSQL turns into JSON once, at the root.
 Names in the text come from the schema, or are response keys, which hold letters, digits and `_` only; whatever else a
 request holds is a parameter. Our aliases hold a `$`, as no response key can: `select x from (...) x` gives the column
@@ -13,22 +15,30 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final, NamedTuple
 
-from graphql import GraphQLArgument, GraphQLObjectType, GraphQLSchema, Undefined, ValueNode
+from graphql import GraphQLArgument, GraphQLObjectType, GraphQLSchema, ValueNode
 
 from fraiseql.effects import Statement
-from fraiseql.errors import RequestError
 from fraiseql.limits import QueryLimits
-from fraiseql.pipeline.arguments import Tree, default_tree, read_tree
+from fraiseql.pipeline.arguments import Tree, given_arguments
 from fraiseql.pipeline.bind import Binding, Bindings
 from fraiseql.pipeline.filters import Filters
 from fraiseql.pipeline.plan import RootField, SelectedField, Selection
 from fraiseql.pipeline.values import Base, Values, identifier, literal
 from fraiseql.pipeline.variables import Variables
-from fraiseql.schema.model import ObjectType, Relation, SchemaModel, Source, TypeReference
+from fraiseql.schema.model import (
+    ObjectType,
+    Relation,
+    SchemaModel,
+    Source,
+    SubscriptionField,
+    SubscriptionKind,
+    TypeReference,
+)
 
-__all__ = ["BoundStatement", "render"]
+__all__ = ["BoundStatement", "render", "render_given"]
 
 _MAX_KEY: Final = 63  # PostgreSQL cuts longer identifiers
+_GIVEN: Final = "given$"
 _MAX_COLUMNS: Final = 1_600  # PostgreSQL's target lists hold 1,664
 
 
@@ -73,9 +83,32 @@ def render(
         Refusal: QUERY_TOO_COMPLEX.
     """
     renderer = _Renderer(model, graphql_schema, variables, limits)
-    columns = [renderer.root(root) for root in roots if root.query is not None]
+    columns = [renderer.root(root) for root in roots if root.field is not None]
     sql = "select " + ", ".join(columns)
     return BoundStatement(Statement(sql.encode(), len(columns)), renderer.bindings.taken())
+
+
+def render_given(
+    model: SchemaModel, graphql_schema: GraphQLSchema, root: RootField, variables: Variables, limits: QueryLimits
+) -> BoundStatement:
+    """Render the statement that shows given rows: one parameter more than bindings holds a JSON array of them.
+
+    Each of its elements is an object of columns and values. The statement's only column is a JSON array with a string
+    for each element, the JSON text of the selection, or null where the field's conditions leave the element out.
+
+    Args:
+        root: a subscription's field; the conditions are those of its arguments, but for a resolver, which has none.
+
+    Raises:
+        RequestError: an argument's value cannot be a filter.
+        Refusal: QUERY_TOO_COMPLEX.
+    """
+    renderer = _Renderer(model, graphql_schema, variables, limits)
+    text, joined = renderer.given(root)
+    bindings = renderer.bindings.taken()
+    rows = f"jsonb_array_elements(${len(bindings) + 1}::jsonb) with ordinality {_GIVEN}(value, place){joined}"
+    sql = f"select array_to_json(array(select {text} from {rows} order by {_GIVEN}.place))::text"
+    return BoundStatement(Statement(sql.encode(), 1), bindings)
 
 
 def _source_name(source: Source) -> str:
@@ -98,19 +131,45 @@ class _Renderer:
 
     def root(self, root: RootField) -> str:
         """One column: the JSON text of one root field."""
-        assert root.query is not None
+        assert root.field is not None
         assert root.selection is not None
         path = (root.key,)
-        given = self._arguments("Query", root.name, root.arguments, path)
+        given = self._arguments(root.owner, root.name, root.arguments, path)
         source = root.selection.type.source
         assert source is not None
         base = self._base(source)
-        conditions = self._filters.equal(root.selection.type, base, root.query.arguments, given, path)
-        many = root.query.type.item is not None
+        conditions = self._filters.equal(root.selection.type, base, root.field.arguments, given, path)
+        many = root.field.type.item is not None
         rows = self._rows(root.selection, base, conditions, given, path, many=many)
         if many:
             return f"array_to_json({rows.array})::text"
         return f"to_json({rows.single})::text"
+
+    def given(self, root: RootField) -> tuple[str, str]:
+        """The JSON text of one given row, NULL where the conditions leave it out, and what FROM needs for it."""
+        assert isinstance(root.field, SubscriptionField)
+        assert root.selection is not None
+        target, field, path = root.selection.type, root.field, (root.key,)
+        arguments = self._arguments(root.owner, root.name, root.arguments, path)
+        declared = {} if field.kind is SubscriptionKind.RESOLVER else field.arguments
+        assert target.source is not None
+        base, named = self._base(target.source), _source_name(target.source)
+        record = f"jsonb_populate_record(null::{named}, {_GIVEN}.value)"
+        conditions = self._filters.equal(target, base, declared, arguments, path)
+        if field.by is None:
+            rows = self._rows(root.selection, base, conditions, {}, path, many=False, origin=record)
+            return f"to_json({rows.single})::text", ""
+        key, column = self._base(target.source), identifier(field.by)
+        # Both sides are of the column's type, so that its index serves.
+        is_row = f"{base.alias}.{column} = {key.alias}.{column}"
+        rows = self._rows(root.selection, base, [is_row, *conditions], {}, path, many=False)
+        text = f"to_json({rows.single})::text"
+        if field.type.nullable:
+            # A row that is gone is null for those whose conditions hold for what the event says of it.
+            held = " and ".join(self._filters.equal(target, key, declared, arguments, path)) or "true"
+            exists = f"exists (select from {named} {base.alias} where {is_row})"
+            text = f"case when {exists} then {text} when {held} then 'null' end"
+        return text, f", lateral {record} {key.alias}"
 
     def _base(self, source: Source) -> Base:
         return Base.of_source(f"t${next(self._numbers)}", source)
@@ -118,21 +177,10 @@ class _Renderer:
     def _arguments(
         self, owner: str, field: str, written: Mapping[str, ValueNode], path: tuple[str, ...]
     ) -> dict[str, Tree]:
-        """The present arguments of a field, defaults included (GraphQL §6.4.1)."""
         declared_type = self._graphql_schema.type_map[owner]
         assert isinstance(declared_type, GraphQLObjectType)
         declared: Mapping[str, GraphQLArgument] = declared_type.fields[field].args
-        given: dict[str, Tree] = {}
-        for name, argument in declared.items():
-            try:
-                tree = read_tree(written[name], argument.type, self._variables) if name in written else None
-            except RequestError as error:
-                raise RequestError(error.message, code=error.code, path=path) from None
-            if tree is None and argument.default_value is not Undefined:
-                tree = default_tree(argument.default_value, argument.type)
-            if tree is not None:
-                given[name] = tree
-        return given
+        return given_arguments(declared, written, self._variables, path)
 
     def _rows(
         self,
@@ -143,14 +191,16 @@ class _Renderer:
         path: tuple[str, ...],
         *,
         many: bool,
+        origin: str | None = None,
     ) -> _Rows:
+        """The rows of a selection's source, or of `origin`, a set of rows of that source's type."""
         target = selection.type
         assert target.source is not None
         where = given.get("where")
         if where is not None and where.value is not None:
             conditions = [*conditions, *self._filters.where(target, base, where, path)]
         columns, alias, element = self._columns(selection, base)
-        text = f"select {columns} from {_source_name(target.source)} {base.alias}"
+        text = f"select {columns} from {origin or _source_name(target.source)} {base.alias}"
         if conditions:
             text += f" where {' and '.join(conditions)}"
         order = self._filters.order_by(target, base, given.get("orderBy"))

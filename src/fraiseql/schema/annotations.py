@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
 from fraiseql.errors import SchemaError
-from fraiseql.schema.declarations import FieldOptions, QueryDeclaration, RelationOptions, declaration_of
+from fraiseql.schema.declarations import (
+    FieldOptions,
+    QueryDeclaration,
+    RelationOptions,
+    SubscriptionDeclaration,
+    declaration_of,
+)
 from fraiseql.schema.model import TypeReference
 from fraiseql.schema.scalars import PYTHON_SCALARS, Scalar
 
@@ -67,13 +73,16 @@ def _refuse_without_annotation(cls: Any, annotated: Mapping[str, Any]) -> None:
 
 
 def parameter_annotations(
-    function: Callable[..., Any], names: Mapping[str, Any]
+    function: Callable[..., Any], names: Mapping[str, Any], *, takes_info: bool = False
 ) -> tuple[list[tuple[str, Any, Any]], Any]:
-    """The parameters of a function as `attribute_annotations` gives attributes, and its resolved return annotation."""
+    """The parameters of a function as `attribute_annotations` gives attributes, and its resolved return annotation.
+
+    `takes_info` says that the first parameter is the one that is given an Info, and left out here.
+    """
     signature = inspect.signature(function)
     where = function.__name__
     parameters = []
-    for parameter in signature.parameters.values():
+    for parameter in list(signature.parameters.values())[takes_info:]:
         place = f"{where}({parameter.name})"
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
             raise SchemaError(place, found=parameter.kind.description, expected="a named parameter")
@@ -120,7 +129,7 @@ def _reference(annotation: Any, where: str, declared: list[Callable[..., Any]]) 
         if named is not None:
             return TypeReference(nullable=False, name=named.name)
         declaration = declaration_of(annotation)
-        if declaration is not None and not isinstance(declaration, QueryDeclaration):
+        if declaration is not None and not isinstance(declaration, (QueryDeclaration, SubscriptionDeclaration)):
             declared.append(declaration.cls)
             return TypeReference(nullable=False, name=declaration.name)
     raise SchemaError(where, found=_shown(annotation), expected=_EXPECTED)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dis
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType, ModuleType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from fraiseql.errors import SchemaError
 from fraiseql.schema.annotations import Annotation, attribute_annotations, parameter_annotations, read_annotation
@@ -18,9 +17,11 @@ from fraiseql.schema.declarations import (
     InputDeclaration,
     QueryDeclaration,
     RelationOptions,
+    SubscriptionDeclaration,
     TypeDeclaration,
     declaration_of,
 )
+from fraiseql.schema.functions import has_no_body, is_asynchronous, takes_info, yielded
 from fraiseql.schema.model import (
     EnumType,
     Field,
@@ -32,14 +33,24 @@ from fraiseql.schema.model import (
     Relation,
     SchemaModel,
     Source,
+    SubscriptionField,
+    SubscriptionKind,
     TypeReference,
 )
 from fraiseql.schema.scalars import SCALARS
-from fraiseql.schema.validate import check_model
+from fraiseql.schema.validate import AFTER_ARGUMENT, check_model
 
 __all__ = ["Schema"]
 
 _NAME: Final = re.compile(r"(?!__)[_A-Za-z][_0-9A-Za-z]*")  # GraphQL §2.1.9; names with `__` belong to introspection
+_TYPES: Final = (TypeDeclaration, InputDeclaration, EnumDeclaration)
+_WANTED: Final = {
+    "types": "classes under @fraiseql.type, .input or .enum",
+    "queries": "functions under @fraiseql.query",
+    "subscriptions": "functions under @fraiseql.subscription",
+}
+_RESERVED: Final = "fraiseql."
+_Root = TypeVar("_Root", QueryField, SubscriptionField)
 
 
 class Schema:
@@ -49,6 +60,7 @@ class Schema:
         types: classes under `@fraiseql.type`, `.input` or `.enum`; those that others name need not be listed, but
             for forward references to classes that are no globals of their module.
         queries: functions under `@fraiseql.query`.
+        subscriptions: functions under `@fraiseql.subscription`.
 
     Raises:
         SchemaError: a declaration is wrong; it names the class, the field, what was found and what was expected.
@@ -56,8 +68,14 @@ class Schema:
 
     __slots__ = ("model",)
 
-    def __init__(self, *, types: Iterable[Callable[..., Any]] = (), queries: Iterable[Callable[..., Any]] = ()) -> None:
-        self.model: SchemaModel = _Builder(types, queries).model()
+    def __init__(
+        self,
+        *,
+        types: Iterable[Callable[..., Any]] = (),
+        queries: Iterable[Callable[..., Any]] = (),
+        subscriptions: Iterable[Callable[..., Any]] = (),
+    ) -> None:
+        self.model: SchemaModel = _Builder(types, queries, subscriptions).model()
 
     @classmethod
     def from_module(cls, module: ModuleType) -> Schema:
@@ -66,19 +84,26 @@ class Schema:
             raise SchemaError("Schema.from_module", found=repr(module), expected="a module")
         found = [(value, declaration_of(value)) for value in vars(module).values()]
         return cls(
-            types=[value for value, left in found if left is not None and not isinstance(left, QueryDeclaration)],
+            types=[value for value, left in found if isinstance(left, _TYPES)],
             queries=[value for value, left in found if isinstance(left, QueryDeclaration)],
+            subscriptions=[value for value, left in found if isinstance(left, SubscriptionDeclaration)],
         )
 
 
 class _Builder:
     """Reads declarations until no new ones are named."""
 
-    def __init__(self, types: Iterable[Callable[..., Any]], queries: Iterable[Callable[..., Any]]) -> None:
-        kinds = (TypeDeclaration, InputDeclaration, EnumDeclaration)
-        self._given = [_declared(cls, "types", kinds) for cls in _listed(types, "types")]
-        self._queries = [
-            _declared(function, "queries", (QueryDeclaration,)) for function in _listed(queries, "queries")
+    def __init__(
+        self,
+        types: Iterable[Callable[..., Any]],
+        queries: Iterable[Callable[..., Any]],
+        subscriptions: Iterable[Callable[..., Any]],
+    ) -> None:
+        self._given = [_declared(cls, "types", _TYPES) for cls in _listed(types, "types")]
+        self._queries = [_declared(left, "queries", (QueryDeclaration,)) for left in _listed(queries, "queries")]
+        self._subscriptions = [
+            _declared(left, "subscriptions", (SubscriptionDeclaration,))
+            for left in _listed(subscriptions, "subscriptions")
         ]
         self._names: Mapping[str, Any] = {left.cls.__name__: left.cls for left in self._given}  # type: ignore[union-attr]
         self._classes: dict[str, Callable[..., Any]] = {}
@@ -89,20 +114,14 @@ class _Builder:
     def model(self) -> SchemaModel:
         for declaration in self._given:
             self._add(declaration)
-        queries: dict[str, QueryField] = {}
-        for declaration in self._queries:
-            assert isinstance(declaration, QueryDeclaration)
-            query = self._query(declaration)
-            if query.name in queries:
-                raise SchemaError(f"Query.{query.name}", found="two queries of that name", expected="one")
-            queries[query.name] = query
-        model = SchemaModel(MappingProxyType(queries), MappingProxyType(self._types))
+        queries = _by_name("Query", "queries", map(self._query, self._queries))
+        subscriptions = _by_name("Subscription", "subscriptions", map(self._subscription, self._subscriptions))
+        model = SchemaModel(queries, MappingProxyType(self._types), subscriptions)
         check_model(model)
         return model
 
     def _add(self, declaration: Declaration | None) -> None:
-        assert declaration is not None
-        assert not isinstance(declaration, QueryDeclaration)
+        assert isinstance(declaration, _TYPES)
         name, cls = _name(declaration.name, declaration.cls.__name__), declaration.cls
         if name in SCALARS:
             raise SchemaError(name, found="a type of that name", expected="another: the name is a scalar's")
@@ -163,7 +182,9 @@ class _Builder:
         reference = self._note(annotation)
         if isinstance(options, RelationOptions):
             relation = Relation(_pairs(options.on, where))
-            return Field(name, reference, description, column=None, key=attribute, relation=relation)
+            return Field(
+                name, reference, description, column=None, key=attribute, relation=relation, attribute=attribute
+            )
         column = None if options is None else options.column
         key = attribute if options is None or options.key is None else _text(options.key, where, "a key of jsonb")
         if source is not None and source.jsonb_column is None:
@@ -172,7 +193,7 @@ class _Builder:
             column = attribute if column is None else column
         if column is not None:
             _identifier(column, where)
-        return Field(name, reference, description, column, key)
+        return Field(name, reference, description, column, key, attribute=attribute)
 
     def _input(self, declaration: InputDeclaration) -> InputType:
         fields: dict[str, InputField] = {}
@@ -206,14 +227,39 @@ class _Builder:
             default=_default(default, reference, self._types, where) if has_default else None,
         )
 
-    def _query(self, declaration: QueryDeclaration) -> QueryField:
+    def _query(self, declaration: Declaration) -> QueryField:
+        assert isinstance(declaration, QueryDeclaration)
         function = declaration.function
         where = function.__name__
-        if not _has_no_body(function):
+        if not has_no_body(function):
             raise SchemaError(
                 where, found="a function body", expected="none: SQL serves a query; write only a docstring"
             )
         parameters, returned = parameter_annotations(function, self._names)
+        arguments = self._parameters(where, parameters)
+        name = _name(declaration.name or camel_case(where), where)
+        reference = self._note(read_annotation(returned, f"{where} -> ..."))
+        return QueryField(name, reference, declaration.description, arguments)
+
+    def _subscription(self, declaration: Declaration) -> SubscriptionField:
+        assert isinstance(declaration, SubscriptionDeclaration)
+        function, topic, by = declaration.function, declaration.topic, declaration.by
+        where = function.__name__
+        kind = _kind(declaration)
+        info = kind is SubscriptionKind.RESOLVER and takes_info(function)
+        asynchronous = kind is SubscriptionKind.RESOLVER and is_asynchronous(function)
+        parameters, returned = parameter_annotations(function, self._names, takes_info=info)
+        if kind is SubscriptionKind.RESOLVER:
+            returned = yielded(returned, asynchronous=asynchronous, where=f"{where} -> ...")
+        arguments = self._parameters(where, parameters)
+        _check_targets(where, kind, arguments, parameters)
+        name = _name(declaration.name or camel_case(where), where)
+        reference = self._note(read_annotation(returned, f"{where} -> ..."))
+        return SubscriptionField(
+            name, reference, declaration.description, arguments, kind, function, info, asynchronous, topic, by
+        )
+
+    def _parameters(self, where: str, parameters: list[tuple[str, Any, Any]]) -> Mapping[str, InputField]:
         arguments: dict[str, InputField] = {}
         for parameter, resolved, default in parameters:
             place = f"{where}({parameter})"
@@ -221,9 +267,7 @@ class _Builder:
             if argument.name in arguments:
                 raise SchemaError(place, found=f"a second argument named {argument.name}", expected="one of each name")
             arguments[argument.name] = argument
-        name = _name(declaration.name or camel_case(where), where)
-        reference = self._note(read_annotation(returned, f"{where} -> ..."))
-        return QueryField(name, reference, declaration.description, MappingProxyType(arguments))
+        return MappingProxyType(arguments)
 
 
 def camel_case(name: str) -> str:
@@ -242,13 +286,48 @@ def _listed(given: Any, argument: str) -> Iterable[Any]:
 def _declared(given: Any, argument: str, kinds: tuple[Any, ...]) -> Declaration:
     declaration = declaration_of(given)
     if declaration is None or not isinstance(declaration, kinds):
-        wanted = (
-            "functions under @fraiseql.query"
-            if argument == "queries"
-            else "classes under @fraiseql.type, .input or .enum"
-        )
-        raise SchemaError(f"Schema({argument}=...)", found=repr(given), expected=wanted)
+        raise SchemaError(f"Schema({argument}=...)", found=repr(given), expected=_WANTED[argument])
     return declaration
+
+
+def _by_name(root: str, what: str, fields: Iterable[_Root]) -> Mapping[str, _Root]:
+    found: dict[str, _Root] = {}
+    for field in fields:
+        if field.name in found:
+            raise SchemaError(f"{root}.{field.name}", found=f"two {what} of that name", expected="one")
+        found[field.name] = field
+    return MappingProxyType(found)
+
+
+def _kind(declaration: SubscriptionDeclaration) -> SubscriptionKind:
+    where, topic, by = declaration.function.__name__, declaration.topic, declaration.by
+    if by is not None:
+        _identifier(by, f"{where} (by)")
+        if topic is None:
+            raise SchemaError(where, found=f"by={by!r} without topic=...", expected="topic=..., or neither")
+    if topic is not None and _text(topic, f"{where} (topic)", "a topic").startswith(_RESERVED):
+        raise SchemaError(where, found=f"topic={topic!r}", expected=f"another: {_RESERVED}* are our own")
+    if has_no_body(declaration.function):
+        return SubscriptionKind.LIVE if topic is None else SubscriptionKind.EVENT
+    if topic is not None:
+        raise SchemaError(
+            where, found="a function body and topic=...", expected="one of them: SQL serves the events of a topic"
+        )
+    return SubscriptionKind.RESOLVER
+
+
+def _check_targets(
+    where: str, kind: SubscriptionKind, arguments: Mapping[str, InputField], parameters: list[tuple[str, Any, Any]]
+) -> None:
+    """A resolver is called by its parameters' names; an event subscription has one argument of its own."""
+    for argument, (parameter, *_) in zip(arguments.values(), parameters, strict=True):
+        place = f"{where}({parameter})"
+        if kind is SubscriptionKind.RESOLVER and argument.target != parameter:
+            raise SchemaError(place, found=f"column={argument.target!r}", expected="name=... only: Python serves it")
+        if kind is SubscriptionKind.EVENT and argument.name == AFTER_ARGUMENT:
+            raise SchemaError(
+                place, found=f"the argument {AFTER_ARGUMENT}", expected="another name: every topic has this one"
+            )
 
 
 def _name(name: Any, where: str) -> str:
@@ -309,7 +388,7 @@ def _enum(declaration: EnumDeclaration) -> EnumType:
         values[_name(name, where)] = member.value
     if not values:
         raise SchemaError(declaration.name, found="no member", expected="at least one")
-    return EnumType(declaration.name, declaration.description, MappingProxyType(values))
+    return EnumType(declaration.name, declaration.description, MappingProxyType(values), declaration.cls)
 
 
 def _default(default: Any, reference: TypeReference, types: Mapping[str, NamedType], where: str) -> Any:
@@ -326,21 +405,3 @@ def _default(default: Any, reference: TypeReference, types: Mapping[str, NamedTy
         except ValueError:
             pass
     raise SchemaError(where, found=f"the default {default!r}", expected=f"a value of {reference}")
-
-
-def _nothing() -> None: ...
-
-
-async def _nothing_asynchronous() -> None: ...
-
-
-def _steps(function: Callable[..., Any]) -> list[tuple[str, Any]]:
-    return [(step.opname, step.argval) for step in dis.get_instructions(function)]
-
-
-_BODYLESS: Final = (_steps(_nothing), _steps(_nothing_asynchronous))
-
-
-def _has_no_body(function: Callable[..., Any]) -> bool:
-    """Whether a function has nothing but a docstring, `...` or `pass`: it then compiles to what an empty one does."""
-    return _steps(function) in _BODYLESS

@@ -17,6 +17,7 @@ __all__ = [
     "InputDeclaration",
     "QueryDeclaration",
     "RelationOptions",
+    "SubscriptionDeclaration",
     "TypeDeclaration",
     "declaration_of",
     "enum",
@@ -24,6 +25,7 @@ __all__ = [
     "input",
     "query",
     "relation",
+    "subscription",
     "type",
 ]
 
@@ -89,7 +91,18 @@ class QueryDeclaration:
     description: str | None
 
 
-Declaration = TypeDeclaration | InputDeclaration | EnumDeclaration | QueryDeclaration
+@dataclass(frozen=True, slots=True)
+class SubscriptionDeclaration:
+    """A function under `@fraiseql.subscription`."""
+
+    function: Callable[..., Any]
+    name: str | None
+    description: str | None
+    topic: str | None
+    by: str | None
+
+
+Declaration = TypeDeclaration | InputDeclaration | EnumDeclaration | QueryDeclaration | SubscriptionDeclaration
 
 
 def declaration_of(declared: object) -> Declaration | None:
@@ -232,6 +245,47 @@ def query(function: Any = None, /, *, name: str | None = None, description: str 
         if not inspect.isfunction(declared):
             raise SchemaError("@fraiseql.query", found=repr(declared), expected="a function")
         setattr(declared, _ATTRIBUTE, QueryDeclaration(declared, name, _description(declared, description)))
+        return declared
+
+    return declare if function is None else declare(function)
+
+
+@overload
+def subscription(function: _Function, /) -> _Function: ...
+@overload
+def subscription(
+    *, name: str | None = None, description: str | None = None, topic: str | None = None, by: str | None = None
+) -> Callable[[_Function], _Function]: ...
+def subscription(
+    function: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    topic: str | None = None,
+    by: str | None = None,
+) -> Any:
+    """Declare a field of Subscription, of one of three kinds.
+
+    With a body it is a generator function, asynchronous or not: each value that it yields is a result. Without a body
+    and without a topic it is a live query: what a query of the same annotations gives, again whenever it has changed.
+    With a topic each event of that topic is a result, whose payload is a row of the returned type's source.
+
+    Args:
+        name: in GraphQL; the function's name in camelCase by default.
+        description: the docstring by default.
+        topic: of the events, whose payload is an object of columns and values, as `to_jsonb(row)` gives.
+        by: the column by which the payload names a row, where its other columns are read from the source.
+
+    Raises:
+        SchemaError: not a function.
+    """
+
+    def declare(declared: Any) -> Any:
+        if not inspect.isfunction(declared):
+            raise SchemaError("@fraiseql.subscription", found=repr(declared), expected="a function")
+        left = SubscriptionDeclaration(declared, name, _description(declared, description), topic, by)
+        setattr(declared, _ATTRIBUTE, left)
         return declared
 
     return declare if function is None else declare(function)

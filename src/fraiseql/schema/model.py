@@ -5,8 +5,10 @@ Nothing here knows Python's annotations, GraphQL's syntax or SQL; `build` makes 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from fraiseql.schema.scalars import Scalar
@@ -23,6 +25,8 @@ __all__ = [
     "Relation",
     "SchemaModel",
     "Source",
+    "SubscriptionField",
+    "SubscriptionKind",
     "TypeReference",
 ]
 
@@ -56,6 +60,10 @@ class Source:
     schema: str | None
     jsonb_column: str | None
 
+    def __str__(self) -> str:
+        """As `sql_source` names it."""
+        return self.name if self.schema is None else f"{self.schema}.{self.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class Relation:
@@ -73,6 +81,7 @@ class Field:
         column: the real column that holds it; None where it is a key of the source's jsonb column.
         key: its key wherever its type is read from jsonb.
         relation: where it leads, for a field served from another source.
+        attribute: its name in Python.
     """
 
     name: str
@@ -81,6 +90,7 @@ class Field:
     column: str | None
     key: str
     relation: Relation | None = None
+    attribute: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +105,15 @@ class ObjectType:
 
 @dataclass(frozen=True, slots=True)
 class EnumType:
-    """An enum: `values` maps its names in GraphQL to the texts that the database holds."""
+    """An enum: `values` maps its names in GraphQL to the texts that the database holds.
+
+    `load` gives the Python member for such a text.
+    """
 
     name: str
     description: str | None
     values: Mapping[str, str]
+    load: Callable[[str], Any] = str
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +151,43 @@ class QueryField:
     arguments: Mapping[str, Argument]
 
 
+class SubscriptionKind(Enum):
+    """Where the results of a subscription come from."""
+
+    RESOLVER = auto()
+    """A generator in Python."""
+    EVENT = auto()
+    """The events of a topic."""
+    LIVE = auto()
+    """A statement that runs again when its sources have changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionField:
+    """A field of the root Subscription.
+
+    Attributes:
+        arguments: without those that every list or every event subscription is given. A resolver is called with each
+            by its `target`; the other kinds compare it with a field.
+        function: what was declared; only a resolver is called.
+        takes_info: whether a resolver has the parameter `info`.
+        is_async: whether a resolver is an asynchronous generator.
+        topic: of the events; None for the other kinds.
+        by: the column that names the row an event is about; None where the payload holds the row.
+    """
+
+    name: str
+    type: TypeReference
+    description: str | None
+    arguments: Mapping[str, Argument]
+    kind: SubscriptionKind
+    function: Callable[..., Any]
+    takes_info: bool = False
+    is_async: bool = False
+    topic: str | None = None
+    by: str | None = None
+
+
 NamedType: TypeAlias = ObjectType | EnumType | InputType | Scalar
 
 
@@ -146,6 +197,7 @@ class SchemaModel:
 
     queries: Mapping[str, QueryField]
     types: Mapping[str, NamedType]
+    subscriptions: Mapping[str, SubscriptionField] = field(default_factory=lambda: MappingProxyType({}))
 
     def object_type(self, name: str) -> ObjectType:
         """The output type of that name; KeyError or TypeError where there is none."""
@@ -153,3 +205,26 @@ class SchemaModel:
         if not isinstance(found, ObjectType):
             raise TypeError(f"{name} is no object type")
         return found
+
+    @property
+    def event_topics(self) -> frozenset[str]:
+        """The topics of all event subscriptions."""
+        return frozenset(each.topic for each in self.subscriptions.values() if each.topic is not None)
+
+    @property
+    def watched_sources(self) -> frozenset[str]:
+        """What live queries can read, as `sql_source` names it: their own sources, and those that relations lead to."""
+        found: set[str] = set()
+        for each in self.subscriptions.values():
+            if each.kind is SubscriptionKind.LIVE:
+                found.update(self._reachable(self.object_type(each.type.named), set()))
+        return frozenset(found)
+
+    def _reachable(self, target: ObjectType, seen: set[str]) -> Iterator[str]:
+        if target.name in seen or target.source is None:
+            return
+        seen.add(target.name)
+        yield str(target.source)
+        for below in target.fields.values():
+            if below.relation is not None:
+                yield from self._reachable(self.object_type(below.type.named), seen)

@@ -2,6 +2,7 @@
 
 `parse` takes what JSON or a GraphQL literal holds and gives the canonical value that may travel to PostgreSQL; it
 raises ValueError with a sentence for the client. Input is never repaired: what is not clearly of the type is refused.
+`serialize` goes the other way, for what Python code gives: JSON holds just what PostgreSQL makes of the same value.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class Scalar:
         name: in GraphQL.
         sql_type: the PostgreSQL type that its values are read as.
         parse: from a request's value to the canonical one; raises ValueError.
+        serialize: from a Python value to the one that JSON shall hold; raises ValueError.
+        load: from the canonical value to the Python object that a resolver is called with.
         ordered: whether gt, gte, lt and lte are offered.
         filtered: whether it can be filtered by value at all.
         as_text: whether JSON shows PostgreSQL's text of it, since a JSON number would lose digits.
@@ -40,6 +43,8 @@ class Scalar:
     name: str
     sql_type: str
     parse: Callable[[Any], Any]
+    serialize: Callable[[Any], Any]
+    load: Callable[[Any], Any]
     description: str | None = None
     specified_by_url: str | None = None
     ordered: bool = True
@@ -148,21 +153,70 @@ def _time(text: str) -> dt.time:
     return read
 
 
-def _parse_json(value: Any) -> Any:
+def _as_it_is(value: Any) -> Any:
     return value
+
+
+def _serialize_id(value: Any) -> str:
+    return str(value) if isinstance(value, uuid.UUID) else _parse_id(value)
+
+
+def _serialize_uuid(value: Any) -> str:
+    return str(value) if isinstance(value, uuid.UUID) else _parse_uuid(value)
+
+
+def _serialize_decimal(value: Any) -> str:
+    if not isinstance(value, Decimal):
+        value = Decimal(_parse_decimal(value))
+    if not value.is_finite() or abs(value.adjusted()) > 1_000:
+        raise ValueError(f"Decimal cannot represent value: {_shown(value)}")
+    return f"{value:f}" if value else f"{abs(value):f}"  # numeric has no -0
+
+
+def _trimmed(text: str) -> str:
+    """ISO 8601 with as few digits of a second's fraction as PostgreSQL writes."""
+    head, point, fraction = text.partition(".")
+    return f"{head}.{fraction.rstrip('0')}" if point else head
+
+
+def _serialize_datetime(value: Any) -> str:
+    read = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
+    if not isinstance(read, dt.datetime):
+        raise ValueError(f"DateTime cannot represent value: {_shown(value)}")
+    try:
+        utc = read.replace(tzinfo=dt.UTC) if read.tzinfo is None else read.astimezone(dt.UTC)
+    except OverflowError:
+        raise ValueError(f"DateTime cannot represent value: {_shown(value)}") from None
+    return f"{_trimmed(utc.replace(tzinfo=None).isoformat())}+00:00"
+
+
+def _serialize_date(value: Any) -> str:
+    read = dt.date.fromisoformat(value) if isinstance(value, str) else value
+    if not isinstance(read, dt.date) or isinstance(read, dt.datetime):
+        raise ValueError(f"Date cannot represent value: {_shown(value)}")
+    return read.isoformat()
+
+
+def _serialize_time(value: Any) -> str:
+    read = dt.time.fromisoformat(value) if isinstance(value, str) else value
+    if not isinstance(read, dt.time) or read.tzinfo is not None:
+        raise ValueError(f"Time cannot represent value: {_shown(value)}")
+    return _trimmed(read.isoformat())
 
 
 def _scalars() -> Mapping[str, Scalar]:
     every = (
-        Scalar("String", "text", _parse_string),
-        Scalar("ID", "text", _parse_id, ordered=False),
-        Scalar("Int", "int4", _parse_int),
-        Scalar("Float", "float8", _parse_float, finite="abs({}) < 'Infinity'"),
-        Scalar("Boolean", "boolean", _parse_boolean, ordered=False),
+        Scalar("String", "text", _parse_string, _parse_string, _as_it_is),
+        Scalar("ID", "text", _parse_id, _serialize_id, _as_it_is, ordered=False),
+        Scalar("Int", "int4", _parse_int, _parse_int, _as_it_is),
+        Scalar("Float", "float8", _parse_float, _parse_float, _as_it_is, finite="abs({}) < 'Infinity'"),
+        Scalar("Boolean", "boolean", _parse_boolean, _parse_boolean, _as_it_is, ordered=False),
         Scalar(
             "UUID",
             "uuid",
             _parse_uuid,
+            _serialize_uuid,
+            uuid.UUID,
             "A UUID as 32 hexadecimal digits in five groups.",
             "https://www.rfc-editor.org/rfc/rfc9562",
             ordered=False,
@@ -171,6 +225,8 @@ def _scalars() -> Mapping[str, Scalar]:
             "DateTime",
             "timestamptz",
             _iso("DateTime", dt.datetime.fromisoformat),
+            _serialize_datetime,
+            dt.datetime.fromisoformat,
             "A point in time in ISO 8601; without an offset it is in UTC.",
             finite="isfinite({})",
         ),
@@ -178,19 +234,30 @@ def _scalars() -> Mapping[str, Scalar]:
             "Date",
             "date",
             _iso("Date", dt.date.fromisoformat),
+            _serialize_date,
+            dt.date.fromisoformat,
             "A calendar day in ISO 8601: `2024-02-29`.",
             finite="isfinite({})",
         ),
-        Scalar("Time", "time", _iso("Time", _time), "A time of day in ISO 8601, without an offset: `13:30:00`."),
+        Scalar(
+            "Time",
+            "time",
+            _iso("Time", _time),
+            _serialize_time,
+            dt.time.fromisoformat,
+            "A time of day in ISO 8601, without an offset: `13:30:00`.",
+        ),
         Scalar(
             "Decimal",
             "numeric",
             _parse_decimal,
+            _serialize_decimal,
+            Decimal,
             "A decimal number of any precision, as a string; a number is accepted on input.",
             as_text=True,
             finite="abs({}) < 'Infinity'",
         ),
-        Scalar("JSON", "jsonb", _parse_json, "Any JSON value.", ordered=False, filtered=False),
+        Scalar("JSON", "jsonb", _as_it_is, _as_it_is, _as_it_is, "Any JSON value.", ordered=False, filtered=False),
     )
     return MappingProxyType({scalar.name: scalar for scalar in every})
 

@@ -11,14 +11,19 @@ from fraiseql.schema.model import (
     ObjectType,
     QueryField,
     SchemaModel,
+    SubscriptionField,
+    SubscriptionKind,
     TypeReference,
 )
 from fraiseql.schema.scalars import Scalar
 
-__all__ = ["PAGE_ARGUMENTS", "check_model", "filtered_field"]
+__all__ = ["AFTER_ARGUMENT", "PAGE_ARGUMENTS", "check_model", "filtered_field"]
 
 PAGE_ARGUMENTS = ("where", "orderBy", "limit", "offset")
 """The arguments that every list of a source is given."""
+
+AFTER_ARGUMENT = "after"
+"""The argument that every event subscription is given: the cursor to resume behind."""
 
 _COMPARABLE = ({"ID", "String"}, {"ID", "Int"}, {"ID", "UUID"})  # an ID is of whatever type its column is
 
@@ -39,11 +44,13 @@ def check_model(model: SchemaModel) -> None:
                 _check_input(model, entry, f"{named.name}.{entry.name}")
             _check_finite(model, named, named, ())
     for query in model.queries.values():
-        _check_query(model, query)
+        _check_rows(model, query, f"Query.{query.name}")
+    for subscription in model.subscriptions.values():
+        _check_subscription(model, subscription)
 
 
 def _check_generated_names(model: SchemaModel) -> None:
-    taken = {"Query": "the root type", "OrderDirection": "the directions of orderBy"}
+    taken = {"Query": "the root type", "Subscription": "the root type", "OrderDirection": "the directions of orderBy"}
     for name, named in model.types.items():
         if isinstance(named, ObjectType):
             taken[f"{name}WhereInput"] = taken[f"{name}OrderByInput"] = f"the arguments of {name}"
@@ -108,8 +115,24 @@ def _check_embedded(model: SchemaModel, target: ObjectType, where: str, seen: tu
             _check_embedded(model, below, where, (*seen, target.name))
 
 
-def _check_query(model: SchemaModel, query: QueryField) -> None:
-    where = f"Query.{query.name}"
+def _check_subscription(model: SchemaModel, subscription: SubscriptionField) -> None:
+    where = f"Subscription.{subscription.name}"
+    if subscription.kind is not SubscriptionKind.RESOLVER:
+        _check_rows(model, subscription, where)
+        if subscription.kind is SubscriptionKind.EVENT and subscription.type.item is not None:
+            raise SchemaError(
+                where, found=f"the return type {subscription.type}", expected="one row: an event is about one"
+            )
+        return
+    target = model.types[subscription.type.named]
+    if isinstance(target, InputType):
+        raise SchemaError(where, found=f"the input type {target.name}", expected="an output type")
+    for argument in subscription.arguments.values():
+        _check_input(model, argument, f"{where}({argument.name})")
+
+
+def _check_rows(model: SchemaModel, query: QueryField | SubscriptionField, where: str) -> None:
+    """A field that SQL serves: of a type with a source, with arguments that fields of it are compared with."""
     target = model.types[query.type.named]
     if not isinstance(target, ObjectType) or target.source is None:
         raise SchemaError(

@@ -1,0 +1,181 @@
+"""Python values as the JSON that a selection asks for, equal to what SQL gives for the same row.
+
+A mapping holds a field under the field's attribute name, any other object has it as that attribute. What does not fit
+its declared type is an error at its path, and rises as a null does (GraphQL §6.4.4); nothing is repaired or guessed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Final
+
+import orjson
+
+from fraiseql.errors import RequestError
+from fraiseql.pipeline.failures import shown
+from fraiseql.pipeline.plan import RootField, SelectedField, Selection
+from fraiseql.schema.model import EnumType, Field, ObjectType, SchemaModel, TypeReference
+from fraiseql.schema.scalars import Scalar
+
+__all__ = ["MISSING", "enum_name", "held", "project"]
+
+MISSING: Final = object()
+"""What `held` gives where a value does not hold a field."""
+
+_NO_OBJECT: Final = (str, bytes, int, float, list, tuple, set, frozenset)
+_Path = tuple[str | int, ...]
+
+
+class _Misfit(Exception):
+    """A value does not fit, or is null where it may not be: on its way up to the next field that may be null."""
+
+    def __init__(self, error: RequestError, cause: BaseException | None = None) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.cause = cause
+
+
+def project(
+    model: SchemaModel, root: RootField, value: Any, hint: Mapping[str, Any]
+) -> tuple[bytes | None, list[RequestError], BaseException | None]:
+    """Project the value of one root field.
+
+    Args:
+        hint: entries for the `extensions` of an error that has a cause.
+
+    Returns:
+        its JSON, None where a null rises to `data`; the errors; the cause of the first that has one.
+    """
+    projection = _Projection(model, hint)
+    assert root.field is not None
+    try:
+        found = projection.nullable(value, root.field.type, root.selection, f"{root.owner}.{root.name}", (root.key,))
+        return orjson.dumps(found), projection.errors, projection.cause
+    except _Misfit as misfit:
+        projection.note(misfit)
+    except (RecursionError, orjson.JSONEncodeError) as error:  # it contains itself
+        projection.note(projection.misfit(f"{root.owner}.{root.name}", (root.key,), error))
+        if root.field.type.nullable:
+            return b"null", projection.errors, projection.cause
+    return None, projection.errors, projection.cause
+
+
+def held(value: Any, name: str) -> Any:
+    """What a mapping or an object holds under a name, or MISSING; raises what a user's property raises."""
+    if isinstance(value, Mapping):
+        return value.get(name, MISSING)
+    return MISSING if isinstance(value, _NO_OBJECT) else getattr(value, name, MISSING)
+
+
+def enum_name(named: EnumType, value: Any) -> str:
+    """The declared name for a member, its value or its name; raises ValueError."""
+    text = value.value if isinstance(value, Enum) else value
+    for name, held_text in named.values.items():
+        if held_text == text:
+            return name
+    if text is value and isinstance(text, str) and text in named.values:
+        return text
+    raise ValueError(f"{named.name} has no value {value!r}")
+
+
+class _Projection:
+    def __init__(self, model: SchemaModel, hint: Mapping[str, Any]) -> None:
+        self._model = model
+        self._hint = hint
+        self.errors: list[RequestError] = []
+        self.cause: BaseException | None = None
+
+    def note(self, misfit: _Misfit) -> None:
+        self.errors.append(misfit.error)
+        self.cause = self.cause or misfit.cause
+
+    def misfit(self, field: str, path: _Path, cause: Exception) -> _Misfit:
+        message = f"The value of {field} does not fit its type."
+        error = RequestError(message, code="INTERNAL_SERVER_ERROR", path=path, extensions=self._hint)
+        return _Misfit(error, cause)
+
+    def nullable(
+        self, value: Any, reference: TypeReference, selection: Selection | None, field: str, path: _Path
+    ) -> Any:
+        try:
+            if value is None:
+                if reference.nullable:
+                    return None
+                message = f"Cannot return null for non-nullable field {field}."
+                raise _Misfit(RequestError(message, code="INTERNAL_SERVER_ERROR", path=path))
+            return self._present(value, reference, selection, field, path)
+        except _Misfit as misfit:
+            if not reference.nullable:
+                raise
+            self.note(misfit)
+            return None
+
+    def _present(
+        self, value: Any, reference: TypeReference, selection: Selection | None, field: str, path: _Path
+    ) -> Any:
+        if reference.item is not None:
+            if not isinstance(value, (list, tuple)):
+                raise self.misfit(field, path, TypeError(f"{field}: {type(value).__name__} is no list"))
+            item = reference.item
+            return [self.nullable(each, item, selection, field, (*path, index)) for index, each in enumerate(value)]
+        if selection is not None:
+            if isinstance(value, _NO_OBJECT):
+                raise self.misfit(field, path, TypeError(f"{field}: {type(value).__name__} is no object"))
+            return {each.key: self._field(value, each, selection.type, (*path, each.key)) for each in selection.fields}
+        try:
+            return self._leaf(value, self._model.types[reference.name])
+        except Exception as error:  # a value may be of any class
+            raise self.misfit(field, path, error) from None
+
+    def _field(self, value: Any, selected: SelectedField, owner: ObjectType, path: _Path) -> Any:
+        field = selected.field
+        if field is None:
+            return owner.name
+        name = f"{owner.name}.{field.name}"
+        try:
+            found = self._held(value, field, selected, name, path)
+        except _Misfit as misfit:
+            if not field.type.nullable:
+                raise
+            self.note(misfit)
+            return None
+        return self.nullable(found, field.type, selected.selection, name, path)
+
+    def _held(self, value: Any, field: Field, selected: SelectedField, name: str, path: _Path) -> Any:
+        try:
+            found = held(value, field.attribute)
+        except Exception as error:  # a property is a user's code
+            raise _Misfit(shown(error, path, self._hint), error) from None
+        if found is MISSING:
+            missing = AttributeError(f"{name}: {type(value).__name__} holds no {field.attribute!r}")
+            raise _Misfit(shown(missing, path, self._hint), missing)
+        if selected.arguments:  # only a relation has any
+            ignored = ValueError(f"{name}: its arguments cannot be applied to Python values")
+            raise _Misfit(shown(ignored, path, self._hint), ignored)
+        return found
+
+    def _leaf(self, value: Any, named: object) -> Any:
+        if isinstance(named, EnumType):
+            return enum_name(named, value)
+        assert isinstance(named, Scalar)
+        if named.name == "JSON":
+            return _json(value)
+        found = named.serialize(value)
+        return orjson.Fragment(_float8(found)) if isinstance(found, float) else found
+
+
+def _json(value: Any) -> orjson.Fragment:
+    """Any JSON value; numbers of any size, but no NaN."""
+    return orjson.Fragment(json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def _float8(value: float) -> str:
+    """As PostgreSQL writes a double precision: the shortest digits, with an exponent below -4 and from 15 on."""
+    number = Decimal(repr(value)).normalize()
+    exponent = number.adjusted() if number else 0
+    if -4 <= exponent < 15:
+        return f"{number:f}"
+    return f"{number.scaleb(-exponent):f}e{exponent:+03d}"

@@ -1,0 +1,57 @@
+"""How streams end before their source does, and how long they wait for a database that is away."""
+
+from __future__ import annotations
+
+from fraiseql.effects import Program, Row, Statement, fetch, sleep
+from fraiseql.errors import DatabaseError, RequestError
+from fraiseql.limits import SubscriptionLimits
+from fraiseql.pipeline.failures import shown
+from fraiseql.pipeline.response import GraphQLResponse, Outcome, refuse
+from fraiseql.pipeline.subscription import PreparedSubscription
+
+__all__ = ["broke_off", "fetch_again", "misfit", "not_started"]
+
+_FIRST_PAUSE = 0.1  # seconds, doubled each time ...
+_LONGEST_PAUSE = 2.0  # ... up to this
+
+
+def not_started(subscription: PreparedSubscription, error: Exception, request_id: str) -> GraphQLResponse:
+    """What is answered where a source cannot be opened, or the first result not be had: one result, then the end."""
+    unavailable = isinstance(error, DatabaseError) and error.unavailable
+    outcome = Outcome.UNAVAILABLE if unavailable else Outcome.FAILED
+    entry = misfit(subscription, error) or shown(error, subscription.path, {"requestId": request_id})
+    return refuse(outcome, [entry], error)
+
+
+def broke_off(
+    subscription: PreparedSubscription, error: Exception, request_id: str, cursor: str | None = None
+) -> GraphQLResponse:
+    """What is answered where a stream fails midway; the client can resume behind `cursor`."""
+    place = None if cursor is None else {"cursor": cursor}
+    entry = shown(error, subscription.path, {"requestId": request_id}, place)
+    return refuse(Outcome.STREAM_FAILED, [entry], error)
+
+
+def misfit(subscription: PreparedSubscription, error: Exception) -> RequestError | None:
+    """The client's mistake, where the database could not read one of its values."""
+    number = error.parameter if isinstance(error, DatabaseError) else None
+    if number is None or number > len(subscription.bindings):
+        return None
+    return subscription.bindings[number - 1].misfit()
+
+
+def fetch_again(statement: Statement, parameters: tuple[bytes | None, ...], limits: SubscriptionLimits) -> Program[Row]:
+    """Run a statement, again and again while the database is away; raises DatabaseError.
+
+    The pauses between the attempts add up to `recovery_timeout` at most; no clock is read here.
+    """
+    pause, slept = _FIRST_PAUSE, 0.0
+    while True:
+        try:
+            return (yield from fetch(statement, parameters))
+        except DatabaseError as error:
+            if not error.unavailable or slept >= limits.recovery_timeout:
+                raise
+        yield from sleep(pause)
+        slept += pause
+        pause = min(pause * 2, _LONGEST_PAUSE)

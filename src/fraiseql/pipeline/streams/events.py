@@ -1,0 +1,115 @@
+"""Event subscriptions: rows that events hold or name, shown by SQL, many in one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+import orjson
+
+from fraiseql.effects import Absent, Event, EventSource, Program, emit, next_item, open_source
+from fraiseql.errors import DatabaseError, RequestError
+from fraiseql.limits import SubscriptionLimits
+from fraiseql.pipeline.response import GraphQLResponse
+from fraiseql.pipeline.streams.ending import broke_off, fetch_again, not_started
+from fraiseql.pipeline.subscription import PreparedSubscription, emission_of
+
+__all__ = ["MAX_EVENTS", "event_stream"]
+
+MAX_EVENTS: Final = 100
+"""Of one statement: what it gives is held in memory, by the database and here."""
+
+
+def event_stream(
+    subscription: PreparedSubscription, limits: SubscriptionLimits, request_id: str
+) -> Program[GraphQLResponse | None]:
+    """Emit the selection for each event of the topic that the arguments let through, in order."""
+    return _EventStream(subscription, limits, request_id).run()
+
+
+class _EventStream:
+    def __init__(self, subscription: PreparedSubscription, limits: SubscriptionLimits, request_id: str) -> None:
+        self._subscription = subscription
+        self._limits = limits
+        self._request_id = request_id
+        self._cursor = subscription.after  # what is before it was served
+
+    def run(self) -> Program[GraphQLResponse | None]:
+        subscription, caller = self._subscription, self._subscription.caller
+        assert subscription.field.topic is not None
+        source = EventSource(
+            frozenset({subscription.field.topic}), caller.tenant_id, caller.user_id, subscription.after
+        )
+        started = False
+        try:
+            handle = yield from open_source(source)
+            if subscription.parameters:
+                # A value that its column cannot be compared with is told at once, not with the first event.
+                yield from self._fetch(b"[]")
+            while True:
+                events = yield from next_item(handle)
+                if events is Absent.ENDED:
+                    return None
+                started = True
+                for first in range(0, len(events), MAX_EVENTS):
+                    yield from self._serve(events[first : first + MAX_EVENTS])
+        except (RequestError, DatabaseError) as error:
+            if started:
+                return broke_off(subscription, error, self._request_id, self._cursor)
+            return not_started(subscription, error, self._request_id)
+
+    def _serve(self, events: Sequence[Event]) -> Program[None]:
+        """Emit for some events; raises DatabaseError where the database stays away."""
+        try:
+            texts = yield from self._texts(events)
+        except DatabaseError as error:
+            if error.unavailable:
+                raise
+            if len(events) > 1:  # only the event at fault shall fail
+                middle = len(events) // 2
+                yield from self._serve(events[:middle])
+                yield from self._serve(events[middle:])
+                return
+            texts = [error]
+        for event, text in zip(events, texts, strict=True):
+            yield from self._emit(event, text)
+
+    def _emit(self, event: Event, text: str | Exception | None) -> Program[None]:
+        if isinstance(text, Exception):
+            response = self._subscription.failure(text, {"requestId": self._request_id}, event.cursor)
+            yield from emit(emission_of(response, event.cursor))
+        elif text is not None:
+            response = self._subscription.result(text.encode(), event.cursor)
+            yield from emit(emission_of(response, event.cursor))
+        self._cursor = event.cursor or self._cursor
+
+    def _texts(self, events: Sequence[Event]) -> Program[list[str | Exception | None]]:
+        """For each event its JSON, None where the arguments leave it out, or what is wrong with its payload."""
+        payloads = [_payload(event) for event in events]
+        rows = [payload for payload in payloads if isinstance(payload, bytes)]
+        shown = iter((yield from self._fetch(b"[" + b",".join(rows) + b"]"))) if rows else iter(())
+        return [next(shown) if isinstance(payload, bytes) else payload for payload in payloads]
+
+    def _fetch(self, rows: bytes) -> Program[list[str | None]]:
+        subscription = self._subscription
+        assert subscription.statement is not None
+        row = yield from fetch_again(subscription.statement, (*subscription.parameters, rows), self._limits)
+        texts: list[str | None] = orjson.loads(row[0] or b"")
+        return texts
+
+
+def _payload(event: Event) -> bytes | Exception:
+    """The row that an event holds."""
+    if not isinstance(event.payload, dict):
+        return TypeError(f"the payload of an event of {event.topic!r} is no object of columns and values")
+    try:
+        return orjson.dumps(event.payload, default=_number)
+    except (orjson.JSONEncodeError, RecursionError) as error:
+        return error
+
+
+def _number(value: Any) -> orjson.Fragment:
+    if isinstance(value, Decimal) and value.is_finite():
+        return orjson.Fragment(f"{value:f}")
+    raise TypeError(f"{type(value).__name__} is not JSON")

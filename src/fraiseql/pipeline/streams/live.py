@@ -1,0 +1,74 @@
+"""Live queries: a statement that runs again when an event names one of its sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fraiseql.effects import (
+    Absent,
+    EventSource,
+    Program,
+    changed_topic,
+    emit,
+    next_item,
+    open_source,
+    sleep,
+)
+from fraiseql.errors import DatabaseError, RequestError
+from fraiseql.limits import SubscriptionLimits
+from fraiseql.pipeline.plan import Selection
+from fraiseql.pipeline.response import GraphQLResponse, Outcome, refuse
+from fraiseql.pipeline.streams.ending import broke_off, fetch_again, misfit, not_started
+from fraiseql.pipeline.subscription import PreparedSubscription, emission_of
+
+__all__ = ["live_stream"]
+
+
+def live_stream(
+    subscription: PreparedSubscription, limits: SubscriptionLimits, request_id: str
+) -> Program[GraphQLResponse | None]:
+    """Run the statement now and after each change, and emit what it gives where the bytes are others than before."""
+    assert subscription.statement is not None
+    assert subscription.root.selection is not None
+    topics = frozenset(changed_topic(source) for source in _sources(subscription.root.selection))
+    body: bytes | None = None
+    try:
+        # Open before the first run, so that no change between the two is missed.
+        handle = yield from open_source(EventSource(topics, subscription.caller.tenant_id))
+    except (RequestError, DatabaseError) as error:
+        return not_started(subscription, error, request_id)
+    while True:
+        try:
+            row = yield from fetch_again(subscription.statement, subscription.parameters, limits)
+        except DatabaseError as error:
+            if body is None and not error.unavailable:
+                return _not_run(subscription, error, request_id)
+            return broke_off(subscription, error, request_id)
+        response = subscription.result(row[0] or b"null")
+        if response.body != body:
+            body = response.body
+            yield from emit(emission_of(response))
+        # What happens in this pause is read right behind it: runs are that far apart, and none comes too late.
+        yield from sleep(limits.live_interval)
+        try:
+            item = yield from next_item(handle, limits.live_poll)
+        except (RequestError, DatabaseError) as error:
+            return broke_off(subscription, error, request_id)
+        if item is Absent.ENDED:
+            return None
+
+
+def _not_run(subscription: PreparedSubscription, error: DatabaseError, request_id: str) -> GraphQLResponse:
+    wrong = misfit(subscription, error)
+    if wrong is not None:
+        return refuse(Outcome.VARIABLES_INVALID, [wrong], error)
+    return subscription.failure(error, {"requestId": request_id})
+
+
+def _sources(selection: Selection) -> Iterator[str]:
+    """The sources that a selection reads, as `sql_source` names them."""
+    if selection.type.source is not None:
+        yield str(selection.type.source)
+    for selected in selection.fields:
+        if selected.selection is not None:
+            yield from _sources(selected.selection)

@@ -1,0 +1,146 @@
+"""One subscription made ready: its field, its arguments, the statement that serves it, and the form of its results."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+from graphql import GraphQLObjectType
+
+from fraiseql.context import Caller
+from fraiseql.effects import Emission, Statement
+from fraiseql.errors import RequestError
+from fraiseql.pipeline.arguments import Tree, given_arguments, value_of
+from fraiseql.pipeline.bind import Binding
+from fraiseql.pipeline.failures import shown
+from fraiseql.pipeline.nulls import complete
+from fraiseql.pipeline.plan import RootField
+from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
+from fraiseql.pipeline.project import project
+from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, respond
+from fraiseql.pipeline.variables import Variables
+from fraiseql.schema.model import EnumType, InputType, SchemaModel, SubscriptionField, TypeReference
+from fraiseql.schema.scalars import Scalar
+from fraiseql.schema.validate import AFTER_ARGUMENT
+
+__all__ = ["PreparedSubscription", "emission_of", "prepare"]
+
+
+class PreparedSubscription:
+    """A validated subscription of one caller.
+
+    Attributes:
+        field: what is subscribed to.
+        root: how: the response key, and what is selected.
+        arguments: the given ones and those with a default, by their Python names, as Python objects: an input object
+            is a dict by its attributes' names, an enum its member.
+        after: the cursor to resume behind; None to begin with what happens next.
+        key: equal for an equal selection, equal arguments and the same tenant.
+        statement: what serves the selection; None where nothing of it comes from the database.
+        parameters: of the statement, without the given rows.
+        bindings: where each parameter comes from.
+    """
+
+    __slots__ = (
+        *("_frame", "after", "arguments", "bindings", "caller", "field", "key", "model", "parameters", "plan"),
+        *("root", "statement"),
+    )
+
+    def __init__(self, planning: Planning, plan: Plan, variables: Variables, caller: Caller) -> None:
+        (self.root,) = plan.roots
+        assert isinstance(self.root.field, SubscriptionField)
+        self.model: SchemaModel = planning.model
+        self.field: SubscriptionField = self.root.field
+        self.plan = plan
+        self.caller = caller
+        self._frame = plan.frame
+        given = _arguments(planning, self.root, variables)
+        self.after: str | None = value_of(given.pop(AFTER_ARGUMENT, None), variables) if self.field.topic else None
+        self.arguments = {
+            argument.target: _python(self.model, argument.type, value_of(given[name], variables))
+            for name, argument in self.field.arguments.items()
+            if name in given
+        }
+        # Coerced variables are JSON values in the order of their declaration: equal ones are spelled alike.
+        self.key: Hashable = (plan, repr(variables), caller.tenant_id)
+        self.statement: Statement | None = None
+        self.parameters: tuple[bytes | None, ...] = ()
+        self.bindings: tuple[Binding, ...] = ()
+        if plan.uses_sql:
+            bound = plan.statement(variables)
+            self.statement, self.bindings = bound.statement, bound.bindings
+            self.parameters = plan.bind(bound, variables)
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Of the field in the response."""
+        return (self.root.key,)
+
+    def project(self, value: Any, cursor: str | None = None, hint: Mapping[str, Any] | None = None) -> GraphQLResponse:
+        """The result for a Python value: a mapping or an object by the names of the type's attributes.
+
+        Args:
+            cursor: the place of the event that the value is of, where it has one.
+            hint: entries for the `extensions` of masked errors.
+        """
+        text, errors, cause = project(self.model, self.root, value, hint or {})
+        return respond(self._data(text), errors, _extensions(cursor), cause)
+
+    def result(self, text: bytes, cursor: str | None = None) -> GraphQLResponse:
+        """The result for the field's JSON, as the database gave it."""
+        errors: list[RequestError] = []
+        data = self._data(complete(self.root, text, errors))
+        return respond(data, errors, _extensions(cursor), Refusal(Outcome.DATA_AND_ERRORS, errors) if errors else None)
+
+    def failure(self, error: Exception, hint: Mapping[str, Any], cursor: str | None = None) -> GraphQLResponse:
+        """The result where there is no value for the field."""
+        data = self._data(b"null") if self.field.type.nullable else None
+        return respond(data, [shown(error, self.path, hint)], _extensions(cursor), error)
+
+    def _data(self, text: bytes | None) -> bytes | None:
+        before, behind = self._frame
+        return None if text is None else before + text + behind
+
+
+def prepare(
+    planning: Planning, prepared: PreparedOperation, given: Mapping[str, Any], caller: Caller
+) -> PreparedSubscription:
+    """Coerce a subscription's variables, plan it and bind its parameters; raises Refusal."""
+    variables = prepared.coerce(given)
+    plan = prepared.plan(variables)
+    if len(plan.roots) != 1 or plan.roots[0].field is None:  # GraphQL §6.2.3.1; validation sees to all but @skip
+        message = "A subscription selects exactly one field, which is not skipped."
+        raise Refusal(Outcome.NOT_VALID, [RequestError(message, code="GRAPHQL_VALIDATION_FAILED")])
+    try:
+        return PreparedSubscription(planning, plan, variables, caller)
+    except RequestError as error:
+        raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
+
+
+def emission_of(response: GraphQLResponse, cursor: str | None = None) -> Emission:
+    """A result as it is emitted."""
+    return Emission(response.body, cursor, response.cause)
+
+
+def _extensions(cursor: str | None) -> dict[str, Any] | None:
+    return None if cursor is None else {"cursor": cursor}
+
+
+def _arguments(planning: Planning, root: RootField, variables: Variables) -> dict[str, Tree]:
+    owner = planning.schema.type_map[root.owner]
+    assert isinstance(owner, GraphQLObjectType)
+    return given_arguments(owner.fields[root.name].args, root.arguments, variables, (root.key,))
+
+
+def _python(model: SchemaModel, reference: TypeReference, value: Any) -> Any:
+    """A coerced value as the Python object that its annotation names."""
+    if value is None:
+        return None
+    if reference.item is not None:
+        return [_python(model, reference.item, each) for each in value]
+    named = model.types[reference.name]
+    if isinstance(named, InputType):
+        fields = named.fields
+        return {fields[name].target: _python(model, fields[name].type, each) for name, each in value.items()}
+    assert isinstance(named, (EnumType, Scalar))
+    return named.load(value)
