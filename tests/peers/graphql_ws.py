@@ -209,7 +209,7 @@ async def connect(
     keep_alive: float = 0,
     retry_attempts: int = 0,
     retry_wait: float = 0.05,
-    timeout: float = 10,
+    timeout: float = 30,
 ) -> AsyncIterator[Client]:
     """A client of the server at `url` (ws://...); it connects at once, and is disposed of at the end.
 

@@ -21,8 +21,9 @@ COUNT = """subscription Count($to: Int!, $after: String, $pause: Int) {
 @asynccontextmanager
 async def reference_server() -> AsyncIterator[str]:
     async with node("reference_server.mjs") as process:
-        with anyio.fail_after(10):
-            yield (await BufferedByteReceiveStream(process.stdout).receive_until(b"\n", 100)).decode()
+        with anyio.fail_after(30):
+            url = await BufferedByteReceiveStream(process.stdout).receive_until(b"\n", 100)
+        yield url.decode()
 
 
 async def test_operations_of_every_kind_at_once():
