@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import ClassVar, Final
 
 from fraiseql.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
@@ -47,7 +48,7 @@ _MAX_BUFFERED: Final = 65_536  # bytes not yet asked for, beyond which reading p
 _KEY_SIZE: Final = 4
 
 
-class Connection:
+class Connection(ABC):
     """One end of a connection after its handshake.
 
     Where a call raises LocalProtocolError, nothing was written and no state has changed.
@@ -108,11 +109,13 @@ class Connection:
         self.our_state = _OPEN
         self.their_state = _OPEN
 
+    @abstractmethod
     def _codecs(self, deflate: Deflate) -> tuple[Inflater, Deflater]:
-        raise NotImplementedError
+        """What inflates the peer's messages and deflates ours."""
 
+    @abstractmethod
     def _frame(self, first: int, payload: bytes) -> bytes:
-        raise NotImplementedError
+        """A frame as this side sends it."""
 
     # Reading
 

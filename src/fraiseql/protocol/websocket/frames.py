@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from struct import Struct
 from typing import Final
 
 from fraiseql.errors import RemoteProtocolError
@@ -46,6 +47,8 @@ _FIN: Final = 0x80
 _MASKED: Final = 0x80
 _TWO_BYTES: Final = 126
 _EIGHT_BYTES: Final = 127
+_pack_two: Final = Struct(">BBH").pack
+_pack_eight: Final = Struct(">BBQ").pack
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +141,10 @@ def frame(first: int, payload: bytes) -> bytes:
     """A frame as a server sends it."""
     length = len(payload)
     if length <= MAX_CONTROL:
-        return b"%c%c%b" % (first, length, payload)
+        return bytes((first, length)) + payload
     if length < 1 << 16:
-        return b"%c\x7e%b%b" % (first, length.to_bytes(2, "big"), payload)
-    return b"%c\x7f%b%b" % (first, length.to_bytes(8, "big"), payload)
+        return _pack_two(first, _TWO_BYTES, length) + payload
+    return _pack_eight(first, _EIGHT_BYTES, length) + payload
 
 
 def masked_frame(first: int, payload: bytes, key: bytes) -> bytes:
@@ -153,9 +156,10 @@ def masked_frame(first: int, payload: bytes, key: bytes) -> bytes:
         key: 4 bytes that nobody can foresee (RFC 6455 §5.3).
     """
     length = len(payload)
-    payload = mask(payload, key)
     if length <= MAX_CONTROL:
-        return b"%c%c%b%b" % (first, length | _MASKED, key, payload)
-    if length < 1 << 16:
-        return b"%c\xfe%b%b%b" % (first, length.to_bytes(2, "big"), key, payload)
-    return b"%c\xff%b%b%b" % (first, length.to_bytes(8, "big"), key, payload)
+        head = bytes((first, length | _MASKED))
+    elif length < 1 << 16:
+        head = _pack_two(first, _TWO_BYTES | _MASKED, length)
+    else:
+        head = _pack_eight(first, _EIGHT_BYTES | _MASKED, length)
+    return head + key + mask(payload, key)

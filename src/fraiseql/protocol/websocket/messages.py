@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codecs import getincrementaldecoder
+from codecs import utf_8_decode
 from io import StringIO
 from typing import Final, Protocol
 
@@ -12,7 +12,9 @@ from fraiseql.protocol.websocket.events import Bytes, Text
 
 __all__ = ["BinaryAssembly", "MessageAssembly", "TextAssembly", "not_utf8"]
 
-_DECODER: Final = getincrementaldecoder("utf-8")
+# The first byte of U+D000 to U+DFFF, and the least second byte of a surrogate, which UTF-8 has not (RFC 3629 §3).
+_BEFORE_SURROGATE: Final = b"\xed"
+_SURROGATE: Final = b"\xa0"
 
 
 def not_utf8() -> RemoteProtocolError:
@@ -33,23 +35,27 @@ class MessageAssembly(Protocol):
 class TextAssembly:
     """A text: it is decoded piece by piece, and kept in one growing buffer however small the pieces are."""
 
-    __slots__ = ("_decode", "_text")
+    __slots__ = ("_rest", "_text")
 
     def __init__(self) -> None:
-        self._decode = _DECODER().decode
+        self._rest = b""  # of a character that is not complete
         self._text = StringIO()
 
     def add(self, data: bytes) -> None:
+        if self._rest:
+            data = self._rest + data
         try:
-            self._text.write(self._decode(data))
+            text, end = utf_8_decode(data, "strict", False)
         except UnicodeDecodeError:
             raise not_utf8() from None
+        self._text.write(text)
+        self._rest = rest = data[end:]
+        if rest[:1] == _BEFORE_SURROGATE and rest[1:2] >= _SURROGATE:  # the decoder waits for the third byte of these
+            raise not_utf8()
 
     def end(self) -> Text:
-        try:
-            self._decode(b"", True)
-        except UnicodeDecodeError:
-            raise not_utf8() from None
+        if self._rest:
+            raise not_utf8()
         return Text(self._text.getvalue())
 
 

@@ -18,8 +18,7 @@ __all__ = ["ServerConnection"]
 
 _OPEN: Final = State.OPEN
 _read_key: Final = Struct("<I").unpack_from
-_SHORT: Final = MAX_CONTROL  # the longest length in one byte
-_HEADERS: Final = tuple([bytes((TEXT, length)) for length in range(_SHORT + 1)])
+_HEADERS: Final = tuple([bytes((TEXT, length)) for length in range(MAX_CONTROL + 1)])
 
 
 class ServerConnection(Connection):
@@ -62,7 +61,7 @@ class ServerConnection(Connection):
 
     def next_event(self) -> Event | Signal:
         if self._kind is None and self.their_state is _OPEN:
-            # Most of what comes is a short text in one frame, all of it at hand. Anything else is left to `_read`.
+            # Most of what comes is a text in one frame, all of it at hand. Anything else is left to `_read`.
             data = self._data
             at = self._at
             left = len(data) - at
@@ -72,16 +71,17 @@ class ServerConnection(Connection):
                     start = at + 6
                     if length == 126 and left > 7:
                         length = data[at + 2] << 8 | data[at + 3]
-                        start = at + 8 if length > _SHORT else len(data)
+                        start = at + 8 if length > MAX_CONTROL else len(data)
                     end = start + length
                     if start <= end <= len(data) and length <= self._quick:
+                        # As `mask`, whose call would cost as much as this
                         words = (length + 3) >> 2
                         number = int.from_bytes(data[start:end], "little")
                         number ^= _read_key(data, start - 4)[0] * REPEATS[words]
                         try:
                             text = str(number.to_bytes(words << 2, "little")[:length], "utf-8")
                         except UnicodeDecodeError:
-                            return super().next_event()  # says so
+                            return super().next_event()  # which says so
                         if end == len(data):
                             self._data = b""
                             self._at = 0
@@ -100,5 +100,5 @@ class ServerConnection(Connection):
                 except UnicodeEncodeError:
                     raise LocalProtocolError("the text holds half of a surrogate pair") from None
             length = len(data)
-            return _HEADERS[length] + data if length <= _SHORT else frame(TEXT, data)
+            return _HEADERS[length] + data if length <= MAX_CONTROL else frame(TEXT, data)
         return super().send_text(data)
