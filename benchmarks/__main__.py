@@ -7,18 +7,20 @@ import platform
 import sys
 from contextlib import ExitStack
 
-from benchmarks import http11, memory, startup, throughput
+from benchmarks import fanout, http11, memory, startup, throughput, websocket
 from benchmarks.figures import Benchmark, Setting
 from fraiseql.cli.demo.database import load
 from fraiseql.testing.embedded import EmbeddedPostgres
 
 BENCHMARKS: dict[str, Benchmark] = {
+    "fanout": fanout.measure,
     "http11": http11.measure,
     "memory": memory.measure,
     "startup": startup.measure,
     "throughput": throughput.measure,
+    "websocket": websocket.measure,
 }
-WITHOUT_DATABASE = {"http11"}
+WITHOUT_DATABASE = {"fanout", "http11", "websocket"}
 
 
 def main() -> int:
