@@ -74,6 +74,7 @@ texts = st.text(max_size=300).map(Text)
 events = st.one_of(
     texts,
     st.text(alphabet="aé€😀", max_size=40).map(lambda text: Text(text * 200)),
+    st.sampled_from([124, 125, 126, 127, 128, 1_000, 2_048, 2_049, 65_535, 65_536]).map(lambda n: Text("x" * n)),
     st.binary(max_size=300).map(Bytes),
     st.binary(max_size=125).map(Ping),
     st.binary(max_size=125).map(Pong),

@@ -68,6 +68,7 @@ ROWS = [
     Row("two texts", OPEN, (F(TEXT, b"a"), F(TEXT, b"b")), [Text("a"), Text("b")]),
     Row("UTF-8", OPEN, (F(TEXT, "aé€😀\0".encode()),), [Text("aé€😀\0")]),
     *[Row(f"{n} bytes", OPEN, (F(TEXT, b"x" * n),), [Text("x" * n)]) for n in (3, 4, 125, 126, 127, 2048, 2049, 5000)],
+    *[Row(f"{n} bytes of text", OPEN, (F(TEXT, b"x" * n),), [Text("x" * n)]) for n in (65_535, 65_536, 70_000)],
     Row("65535 bytes", OPEN, (F(BINARY, b"x" * 65_535),), [Bytes(b"x" * 65_535)]),
     Row("65536 bytes", OPEN, (F(BINARY, b"x" * 65_536),), [Bytes(b"x" * 65_536)]),
     Row("long text", OPEN, (F(TEXT, LONG.encode()),), [Text(LONG)]),
@@ -106,6 +107,8 @@ ROWS = [
     # Lengths, RFC 6455 §5.2
     Row("125 in 16 bits", OPEN, (F(TEXT, b"x" * 125, form=3),), [1002]),
     Row("126 in 64 bits", OPEN, (F(TEXT, b"x" * 126, form=9),), [1002]),
+    Row("5 of text in 16 bits", OPEN, (F(TEXT, b"x" * 5, form=3),), [1002]),
+    Row("5 of text in 64 bits", OPEN, (F(TEXT, b"x" * 5, form=9), F(TEXT, b"x" * 125)), [1002]),
     Row("65535 in 64 bits", OPEN, (F(BINARY, b"x" * 65_535, form=9),), [1002]),
     Row("2^63", OPEN, (F(BINARY, said=1 << 63),), [1002]),
     # UTF-8, RFC 6455 §8.1

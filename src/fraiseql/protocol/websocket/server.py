@@ -69,9 +69,9 @@ class ServerConnection(Connection):
                 if data[at] == TEXT:
                     length = data[at + 1] - 0x80
                     start = at + 6
-                    if length == 126 and left > 7:
-                        length = data[at + 2] << 8 | data[at + 3]
-                        start = at + 8 if length > MAX_CONTROL else len(data)
+                    if length > MAX_CONTROL:
+                        length = data[at + 2] << 8 | data[at + 3] if length == 126 and left > 7 else 0
+                        start = at + 8 if length > MAX_CONTROL else len(data) + 1
                     end = start + length
                     if start <= end <= len(data) and length <= self._quick:
                         # As `mask`, whose call would cost as much as this
