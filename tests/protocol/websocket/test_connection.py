@@ -130,7 +130,7 @@ def test_examples_of_the_rfc():
 
 @pytest.mark.parametrize("deflate", [None, Deflate(min_size=1)], ids=["plain", "deflate"])
 @pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize("text", ["", "a", "é" * 500])
+@pytest.mark.parametrize("text", ["", "a", "a" * 125, "a" * 126, "é" * 500, "a" * 65_535, "a" * 65_536])
 def test_send_text_is_send(role, text, deflate):
     assert connect(role, deflate=deflate).send_text(text) == connect(role, deflate=deflate).send(Text(text))
     raw = text.encode()

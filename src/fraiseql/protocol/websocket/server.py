@@ -18,6 +18,8 @@ __all__ = ["ServerConnection"]
 
 _OPEN: Final = State.OPEN
 _read_key: Final = Struct("<I").unpack_from
+_pack_header: Final = Struct(">HH").pack
+_TEXT_IN_TWO: Final = TEXT << 8 | 126  # its length follows in two bytes
 _HEADERS: Final = tuple([bytes((TEXT, length)) for length in range(MAX_CONTROL + 1)])
 
 
@@ -100,5 +102,7 @@ class ServerConnection(Connection):
                 except UnicodeEncodeError:
                     raise LocalProtocolError("the text holds half of a surrogate pair") from None
             length = len(data)
-            return _HEADERS[length] + data if length <= MAX_CONTROL else frame(TEXT, data)
+            if length <= MAX_CONTROL:
+                return _HEADERS[length] + data
+            return _pack_header(_TEXT_IN_TWO, length) + data if length < 1 << 16 else frame(TEXT, data)
         return super().send_text(data)
