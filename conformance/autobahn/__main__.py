@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -86,9 +85,9 @@ def served(runtime: str) -> Iterator[Server]:
         try:
             yield server
         finally:
-            process.send_signal(signal.SIGINT)
-            code = process.wait(10)
-    server.complaints = log.read_text() + (f"It ended with {code}." if code else "")
+            code = process.poll()  # None, unless it has fallen over
+            process.terminate()
+    server.complaints = log.read_text() + ("" if code is None else f"It ended with {code}.")
 
 
 if __name__ == "__main__":
