@@ -105,9 +105,14 @@ class StreamState:
         self._wake()
 
     def end(self) -> None:
-        """End."""
+        """End, behind what it was given before."""
         self.ended = True
         self._wake()
+
+    def close(self) -> None:
+        """End, and forget what it was given: nobody wants it any more."""
+        self._buffer = []
+        self.end()
 
     def wake(self) -> None:
         """Tell who waits for it."""

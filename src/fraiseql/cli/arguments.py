@@ -31,6 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_demo(subparsers)
     _add_sql(subparsers)
     _add_schema(subparsers)
+    _add_outbox(subparsers)
     return parser
 
 
@@ -60,6 +61,29 @@ def _add_sql(subparsers: Any) -> None:
 def _add_schema(subparsers: Any) -> None:
     command = _add_command(subparsers, "schema", commands.print_schema, "print the schema in GraphQL's own language")
     _add_target(command)
+
+
+def _add_outbox(subparsers: Any) -> None:
+    text = "print the SQL that makes the outbox for subscriptions; needs no database"
+    command = _add_command(subparsers, "outbox", commands.print_outbox, text)
+    command.add_argument(
+        "target",
+        metavar="module:schema",
+        nargs="?",
+        type=_target,
+        help="whose subscriptions the triggers are for: app:schema",
+    )
+    command.add_argument(
+        "--watch",
+        metavar="SOURCE",
+        action="append",
+        default=[],
+        help="a further table or view whose changes are told to live queries; may be repeated",
+    )
+    command.add_argument("--schema", metavar="NAME", help="where the outbox is (default the first of the search path)")
+    for option, what in (("--table", "the outbox's table"), ("--channel", "the channel of its notifications")):
+        default = "fraiseql_outbox"
+        command.add_argument(option, metavar="NAME", default=default, help=f"{what} (default {default})")
 
 
 def _add_command(subparsers: Any, name: str, run: Any, help_text: str) -> argparse.ArgumentParser:

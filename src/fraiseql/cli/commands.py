@@ -12,7 +12,7 @@ from fraiseql.cli.serving import run_async
 from fraiseql.cli.settings import read_config
 from fraiseql.cli.target import load_schema
 
-__all__ = ["demo", "print_schema", "print_sql", "serve"]
+__all__ = ["demo", "print_outbox", "print_schema", "print_sql", "serve"]
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -53,3 +53,10 @@ def print_schema(options: argparse.Namespace) -> int:
 
     write(print_sdl(load_schema(options.target)).rstrip())
     return 0
+
+
+def print_outbox(options: argparse.Namespace) -> int:
+    """Print the SQL that makes the outbox and its triggers; no database is asked."""
+    from fraiseql.cli.outbox import print_outbox
+
+    return print_outbox(options)

@@ -68,7 +68,7 @@ class RunningStream:
     def close(self) -> None:
         """Let go of it."""
         self._fanout.remove(self.state)
-        self.state.end()
+        self.state.close()
 
     async def aclose(self) -> None:
         """Let go of it."""
@@ -111,6 +111,7 @@ class EventSubscription:
 
     async def aclose(self) -> None:
         """Close it."""
+        self._events.clear()
         if self._stream is not None:
             self._stream.close()
 
