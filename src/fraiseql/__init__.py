@@ -9,6 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fraiseql._version import __version__
+from fraiseql.bus import EventBus, invalidate
+from fraiseql.context import Caller, ConnectionRequest, Info
+from fraiseql.effects import Event
 from fraiseql.errors import (
     ConfigurationError,
     DatabaseError,
@@ -21,7 +24,7 @@ from fraiseql.errors import (
     SchemaError,
     StartupError,
 )
-from fraiseql.schema import ID, JSON, Schema, enum, field, input, query, relation, type
+from fraiseql.schema import ID, JSON, Schema, enum, field, input, query, relation, subscription, type
 
 if TYPE_CHECKING:
     from fraiseql.runtimes.anyio import FraiseQLApp, create_fraiseql_app, serve
@@ -30,11 +33,16 @@ if TYPE_CHECKING:
 __all__ = [
     "ID",
     "JSON",
+    "Caller",
     "ConfigurationError",
+    "ConnectionRequest",
     "DatabaseError",
+    "Event",
+    "EventBus",
     "FraiseQLApp",
     "FraiseQLConfig",
     "FraiseQLError",
+    "Info",
     "LimitExceeded",
     "LocalProtocolError",
     "ProtocolError",
@@ -48,9 +56,11 @@ __all__ = [
     "enum",
     "field",
     "input",
+    "invalidate",
     "query",
     "relation",
     "serve",
+    "subscription",
     "type",
 ]
 

@@ -21,6 +21,7 @@ from fraiseql.session import (
     DataReceived,
     DeadlineReached,
     DrainRequested,
+    Endpoint,
     EofReceived,
     HttpSession,
     OperationEnded,
@@ -51,7 +52,8 @@ class Played:
 
     def __init__(self, http: HttpLimits, query: QueryLimits) -> None:
         self.observations: list[Observation] = []
-        self.session = HttpSession(Pipeline(SCHEMA, query), http, "c1", self.observations.append)
+        endpoint = Endpoint(pipeline=Pipeline(SCHEMA, query), observe=self.observations.append, http=http)
+        self.session = HttpSession(endpoint, "c1")
         self.now = 100.0
         self.programs: dict[int, Any] = {}
         self.handle(ConnectionMade())

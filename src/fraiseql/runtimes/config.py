@@ -1,8 +1,8 @@
 """Every setting, in one place: as an argument, as a `FRAISEQL_*` variable and as an option of the command line.
 
 A setting has one name: `pool_max_size` is the argument `pool_max_size=20`, the variable `FRAISEQL_POOL_MAX_SIZE` and
-the option `--pool-max-size`. Those that begin with `http_`, `query_` and `pool_` are the limits of HttpLimits,
-QueryLimits and PoolLimits, with their defaults.
+the option `--pool-max-size`. Those that begin with `http_`, `query_`, `websocket_`, `subscription_` and `pool_` are the
+limits of HttpLimits, QueryLimits, WebSocketLimits, SubscriptionLimits and PoolLimits, with their defaults.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from fraiseql.errors import ConfigurationError
-from fraiseql.limits import HttpLimits, PoolLimits, QueryLimits
+from fraiseql.limits import HttpLimits, PoolLimits, QueryLimits, SubscriptionLimits, WebSocketLimits
 
 __all__ = ["FraiseQLConfig", "Setting"]
 
@@ -24,7 +24,7 @@ _WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false":
 _KINDS = {"str": str, "int": int, "float": float, "bool": bool}
 _WANTED = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 
-_Limits = TypeVar("_Limits", HttpLimits, QueryLimits, PoolLimits)
+_Limits = TypeVar("_Limits", HttpLimits, QueryLimits, WebSocketLimits, SubscriptionLimits, PoolLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +107,13 @@ def _setting(
     return field(default=default, metadata={"help": help, "range": (minimum, maximum), "choices": choices})
 
 
-def _limit(limits: type[_Limits], name: str, help: str, *, minimum: float | None = None) -> Any:
+def _limit(
+    limits: type[_Limits], name: str, help: str, *, minimum: float | None = None, maximum: float = 86_400.0
+) -> Any:
     """A field of one of the limits; times and sizes of zero would let nothing through, so they begin above it."""
     default = next(item.default for item in dataclasses.fields(limits) if item.name == name)
     least = minimum if minimum is not None else (0.001 if isinstance(default, float) else 1)
-    most = 86_400.0 if isinstance(default, float) else None
+    most = maximum if isinstance(default, float) else None
     metadata = {"help": help, "range": (least, most), "choices": (), "limit": (limits, name)}
     return field(default=default, metadata=metadata)
 
@@ -130,6 +132,11 @@ class FraiseQLConfig:
     max_connections: int = _setting(1_000, "clients connected at once; further ones wait to be accepted", minimum=1)
     wait_for_database: bool = _setting(False, "start although the database cannot be reached")
     shutdown_grace: float = _setting(10.0, "for requests to finish when the server stops", minimum=0, maximum=86_400)
+    allowed_origins: str = _setting(
+        "same", "web pages that may open a WebSocket: origins with commas between, 'same' for the server's own, or '*'"
+    )
+    websocket_compression: bool = _setting(False, "compress WebSocket messages for clients that offer it")
+    event_bus: str = _setting("postgresql", "what carries events to subscriptions", choices=("postgresql", "memory"))
     log_level: str = _setting("info", "how much is logged", choices=_LEVELS)
 
     http_max_head: int = _limit(HttpLimits, "max_head", "a request's line and header fields")
@@ -162,6 +169,32 @@ class FraiseQLConfig:
     query_max_cached_documents: int = _limit(QueryLimits, "max_cached_documents", "documents kept parsed and planned")
     query_max_cached_statements: int = _limit(
         QueryLimits, "max_cached_statements", "statements kept, one for each shape of filter"
+    )
+
+    websocket_max_message: int = _limit(WebSocketLimits, "max_message", "a WebSocket message, inflated")
+    websocket_max_fragments: int = _limit(WebSocketLimits, "max_fragments", "frames of one WebSocket message")
+    websocket_ping_interval: float = _limit(WebSocketLimits, "ping_interval", "of silence before a ping")
+    websocket_ping_timeout: float = _limit(WebSocketLimits, "ping_timeout", "for the answer to a ping")
+    websocket_close_timeout: float = _limit(WebSocketLimits, "close_timeout", "for a client to close after us")
+
+    subscription_init_timeout: float = _limit(SubscriptionLimits, "init_timeout", "for a client's connection_init")
+    subscription_max_operations: int = _limit(SubscriptionLimits, "max_operations", "at once on one WebSocket")
+    subscription_max_queued: int = _limit(SubscriptionLimits, "max_queued", "results kept for a client that is slow")
+    subscription_max_buffered: int = _limit(SubscriptionLimits, "max_buffered", "events kept for a stream that is busy")
+    subscription_recovery_timeout: float = _limit(
+        SubscriptionLimits, "recovery_timeout", "without the database before subscriptions end"
+    )
+    subscription_live_interval: float = _limit(
+        SubscriptionLimits, "live_interval", "at least between two runs of a live query", minimum=0
+    )
+    subscription_live_poll: float = _limit(SubscriptionLimits, "live_poll", "after which a live query runs anyway")
+    subscription_outbox_poll: float = _limit(SubscriptionLimits, "outbox_poll", "after which the outbox is read anyway")
+    subscription_outbox_retention: float = _limit(
+        SubscriptionLimits, "outbox_retention", "for which events are kept", maximum=31_536_000
+    )
+    subscription_keep_alive: float = _limit(SubscriptionLimits, "keep_alive", "between comments on an event stream")
+    subscription_close_spread: float = _limit(
+        SubscriptionLimits, "close_spread", "over which a stopping server closes WebSockets", minimum=0
     )
 
     pool_max_size: int = _limit(PoolLimits, "max_size", "connections to the database")
@@ -230,6 +263,16 @@ class FraiseQLConfig:
     def query_limits(self) -> QueryLimits:
         """The settings that begin with `query_`."""
         return self._limits(QueryLimits)
+
+    @property
+    def websocket_limits(self) -> WebSocketLimits:
+        """The settings that begin with `websocket_`."""
+        return self._limits(WebSocketLimits)
+
+    @property
+    def subscription_limits(self) -> SubscriptionLimits:
+        """The settings that begin with `subscription_`."""
+        return self._limits(SubscriptionLimits)
 
     @property
     def pool_limits(self) -> PoolLimits:

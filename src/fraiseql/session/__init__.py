@@ -1,5 +1,7 @@
 """Sessions join the protocol machines with the pipeline: events in, commands out, and the next deadline."""
 
+from fraiseql.session.client import ClientSession
+from fraiseql.session.endpoint import Endpoint
 from fraiseql.session.events import (
     CancelOperation,
     CloseConnection,
@@ -21,15 +23,18 @@ from fraiseql.session.events import (
     StartOperation,
 )
 from fraiseql.session.http import HttpSession
+from fraiseql.session.websocket import WebSocketSession
 
 __all__ = [
     "CancelOperation",
+    "ClientSession",
     "CloseConnection",
     "Command",
     "ConnectionMade",
     "DataReceived",
     "DeadlineReached",
     "DrainRequested",
+    "Endpoint",
     "EofReceived",
     "HttpSession",
     "OperationEmitted",
@@ -42,4 +47,5 @@ __all__ = [
     "SendingResumed",
     "SessionEvent",
     "StartOperation",
+    "WebSocketSession",
 ]

@@ -18,8 +18,9 @@ from fraiseql.limits import QueryLimits
 from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Outcome, decode_json, decode_query_string
 from fraiseql.protocol.http11 import Request
 
-__all__ = ["Answer", "HttpRefusal", "answer", "error_answer", "negotiate", "read_request"]
+__all__ = ["EVENT_STREAM", "Answer", "HttpRefusal", "answer", "error_answer", "negotiate", "read_request"]
 
+EVENT_STREAM: Final = b"text/event-stream"
 _JSON: Final = b"application/json"
 _GRAPHQL_RESPONSE: Final = b"application/graphql-response+json"
 _CONTENT_TYPES: Final = {kind: ((b"content-type", kind + b"; charset=utf-8"),) for kind in (_JSON, _GRAPHQL_RESPONSE)}
@@ -68,13 +69,15 @@ def error_answer(status: int, message: str, code: str, headers: tuple[tuple[byte
 def negotiate(request: Request) -> bytes:
     """The media type to answer in: the supported one that Accept ranks highest, application/json where it does not say.
 
+    text/event-stream is chosen only where it is asked for by name.
+
     Raises:
         HttpRefusal: 406, no supported type is acceptable.
     """
     accept = request.get(b"accept")
     chosen = _JSON if not accept or accept == b"*/*" else _choose(accept)
     if chosen is None:
-        message = f"Answers come as {_JSON.decode()} or {_GRAPHQL_RESPONSE.decode()}."
+        message = f"Answers come as {_JSON.decode()}, {_GRAPHQL_RESPONSE.decode()} or {EVENT_STREAM.decode()}."
         raise HttpRefusal(error_answer(406, message, "NOT_ACCEPTABLE"))
     return chosen
 
@@ -84,8 +87,9 @@ def _choose(accept: bytes) -> bytes | None:
     """RFC 9110 §12.5.1: the most specific range that matches a type gives its weight; then the earlier wins."""
     ranges = list(_media_ranges(accept))
     best, best_rank = None, (0.0, 0, 0)
-    for kind in (_JSON, _GRAPHQL_RESPONSE):
-        for specificity, pattern in ((2, kind), (1, b"application/*"), (0, b"*/*")):
+    for kind in (_JSON, _GRAPHQL_RESPONSE, EVENT_STREAM):
+        patterns = ((2, kind),) if kind == EVENT_STREAM else ((2, kind), (1, b"application/*"), (0, b"*/*"))
+        for specificity, pattern in patterns:
             matching = [(quality, -index) for index, (name, quality) in enumerate(ranges) if name == pattern]
             if matching:
                 quality, position = max(matching)
@@ -127,7 +131,7 @@ def read_request(request: Request, body: bytes, limits: QueryLimits) -> GraphQLR
     try:
         if request.method == b"POST":
             return _read_post(content_type, body, limits)
-        if content_type is None and not any(request.get(name) for name in _PREFLIGHT):
+        if content_type is None and not any(request.get(name) for name in _PREFLIGHT) and not _from_own_page(request):
             raise RequestError(
                 "A GET request needs a header that makes browsers ask first: 'graphql-require-preflight: 1', "
                 "or 'content-type: application/json'.",
@@ -136,6 +140,11 @@ def read_request(request: Request, body: bytes, limits: QueryLimits) -> GraphQLR
         return decode_query_string(request.query, limits.max_input_depth)
     except RequestError as error:
         raise HttpRefusal(error_answer(400, error.message, error.code)) from None
+
+
+def _from_own_page(request: Request) -> bool:
+    """Whether a browser says that no foreign page made it ask: its EventSource cannot send headers of ours."""
+    return request.get(b"accept") == EVENT_STREAM and request.get(b"sec-fetch-site") in (b"same-origin", b"none")
 
 
 def _read_post(content_type: bytes | None, body: bytes, limits: QueryLimits) -> GraphQLRequest:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
+from fraiseql.context import ANONYMOUS, Caller, ConnectionRequest
+from fraiseql.effects import Emission
 from fraiseql.errors import RemoteProtocolError, RequestError
-from fraiseql.limits import HttpLimits
-from fraiseql.observations import InternalErrorMasked, Observer, RequestCompleted, RequestRefused
-from fraiseql.pipeline import GraphQLResponse, Outcome, Pipeline, refuse
+from fraiseql.observations import InternalErrorMasked, RequestCompleted, RequestRefused
+from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Outcome, refuse
+from fraiseql.protocol.graphql_transport_ws import SUBPROTOCOL
 from fraiseql.protocol.http11 import (
     ConnectionClosed,
     Data,
@@ -18,6 +20,9 @@ from fraiseql.protocol.http11 import (
     ServerConnection,
     State,
 )
+from fraiseql.protocol.websocket import HandshakeRefused, accept
+from fraiseql.session.endpoint import Endpoint
+from fraiseql.session.event_stream import EventStream
 from fraiseql.session.events import (
     CancelOperation,
     CloseConnection,
@@ -26,17 +31,31 @@ from fraiseql.session.events import (
     DeadlineReached,
     DrainRequested,
     EofReceived,
+    OperationEmitted,
     OperationEnded,
     OperationFailed,
+    PauseOperation,
+    ResumeOperation,
     SendData,
+    SendingPaused,
+    SendingResumed,
     SessionEvent,
     StartOperation,
 )
-from fraiseql.session.graphql_http import Answer, HttpRefusal, answer, error_answer, negotiate, read_request
+from fraiseql.session.graphql_http import (
+    EVENT_STREAM,
+    Answer,
+    HttpRefusal,
+    answer,
+    error_answer,
+    negotiate,
+    read_request,
+)
+from fraiseql.session.websocket import WebSocketSession
 
 __all__ = ["HttpSession"]
 
-_GRAPHQL: Final = b"/graphql"
+_GRAPHQL: Final = (b"/graphql", b"/graphql/subscriptions")
 _HEALTH: Final = b"/health"
 _HEALTHY: Final = Answer(200, ((b"content-type", b"application/json; charset=utf-8"),), b'{"status":"ok"}')
 _TIMED_OUT: Final = (Outcome.TIMED_OUT, "The request took longer than the server allows.", "REQUEST_TIMEOUT")
@@ -50,40 +69,45 @@ class HttpSession:
     order of the requests. A client that closes its side while its operation runs has left: the operation is cancelled.
 
     Args:
-        pipeline: answers GraphQL requests.
-        limits: of the connection.
+        endpoint: what all connections share.
         connection_id: unique in the process; request ids begin with it.
-        observe: is told what happened.
 
     Attributes:
         deadline: when to deliver DeadlineReached, in the seconds of `now`; None where nothing is waited for.
+        successor: the session that goes on after an upgrade, and the bytes that it gets first.
     """
 
-    def __init__(self, pipeline: Pipeline, limits: HttpLimits, connection_id: str, observe: Observer) -> None:
-        self._pipeline = pipeline
+    def __init__(self, endpoint: Endpoint, connection_id: str) -> None:
+        self._endpoint = endpoint
+        self._pipeline = endpoint.pipeline
+        self._observe = endpoint.observe
         self._connection_id = connection_id
-        self._observe = observe
-        self._machine = ServerConnection(limits)
+        self._machine = ServerConnection(endpoint.http)
         self._timeouts = {
-            DeadlineKind.HEAD: limits.head_timeout,
-            DeadlineKind.BODY: limits.body_timeout,
-            DeadlineKind.IDLE: limits.idle_timeout,
+            DeadlineKind.HEAD: endpoint.http.head_timeout,
+            DeadlineKind.BODY: endpoint.http.body_timeout,
+            DeadlineKind.IDLE: endpoint.http.idle_timeout,
         }
         self._request: Request | None = None
+        self._graphql: GraphQLRequest | None = None
         self._body: list[bytes] = []
         self._media_type = b""
         self._began = 0.0
         self._requests = 0
+        self._operations = 0
         self._running = False
+        self._stream: EventStream | None = None
+        self._sending_paused = False
         self._draining = False
         self._closed = False
-        self._waiting: tuple[DeadlineKind | None, int] | None = None
+        self._waiting: tuple[DeadlineKind | None, int, bool] | None = None
         self.deadline: float | None = None
+        self.successor: tuple[WebSocketSession, bytes] | None = None
 
     @property
     def wants_data(self) -> bool:
         """Whether to read from the client now."""
-        return not self._closed and self._machine.wants_data
+        return not self._closed and not self._sending_paused and self._machine.wants_data
 
     def handle(self, event: SessionEvent, now: float, date: bytes) -> list[Command]:
         """Take an event and say what to do, in this order.
@@ -98,11 +122,17 @@ class HttpSession:
         match event:
             case DataReceived(data):
                 self._machine.receive_data(data)
+            case OperationEmitted(operation_id, emission, is_state):
+                self._emitted(operation_id, emission, is_state, now, commands)
             case OperationEnded(operation_id, result):
                 self._operation_ended(operation_id, result, now, date, commands)
             case OperationFailed(operation_id, error):
-                result = self._refuse(*_BROKEN, error)
-                self._operation_ended(operation_id, result, now, date, commands)
+                self._operation_failed(operation_id, error, now, date, commands)
+            case SendingPaused():
+                self._sending_paused = True
+            case SendingResumed():
+                self._sending_paused = False
+                self._send_kept(now, commands)
             case EofReceived():
                 self._machine.receive_eof()
                 if self._running:
@@ -111,13 +141,15 @@ class HttpSession:
                 self._deadline_reached(now, date, commands)
             case DrainRequested():
                 self._draining = True
+                if self._stream is not None and self._stream.times_out is None:
+                    self._cut_stream(commands)
         self._advance(now, date, commands)
         self._set_deadline(now)
         return commands
 
     def _advance(self, now: float, date: bytes, commands: list[Command]) -> None:
         """Read what can be read, until an operation runs or more bytes are needed."""
-        while not self._running and not self._closed:
+        while not self._running and not self._closed and not self._sending_paused and self.successor is None:
             try:
                 event = self._machine.next_event()
             except RemoteProtocolError as error:
@@ -145,7 +177,7 @@ class HttpSession:
         """Ask for a body that the client holds back, if it can be of use; refuse it otherwise (RFC 9110 §10.1.1)."""
         if not self._machine.client_is_waiting_for_100_continue:
             return
-        if request.path == _GRAPHQL and request.method == b"POST":
+        if request.path in _GRAPHQL and request.method == b"POST":
             commands.append(SendData(self._machine.send(InformationalResponse(100))))
         else:
             self._dispatch(self._began, date, commands)
@@ -156,38 +188,147 @@ class HttpSession:
         assert request is not None
         body = b"".join(self._body)
         self._body.clear()
-        if request.path == _GRAPHQL:
-            try:
-                self._media_type = negotiate(request)
-                graphql = read_request(request, body, self._pipeline.limits)
-            except HttpRefusal as refusal:
-                self._answer(refusal.answer, now, date, commands)
-                return
-            self._running = True
-            commands.append(StartOperation(self._requests, self._pipeline.execute(graphql, self._request_id)))
-        else:
+        if request.path not in _GRAPHQL:
             self._answer(_other_path(request), now, date, commands)
+        elif b"websocket" in (request.get(b"upgrade") or b"").lower():
+            self._upgrade(request, body, now, date, commands)
+        else:
+            self._start(request, body, now, date, commands)
+
+    def _upgrade(self, request: Request, body: bytes, now: float, date: bytes, commands: list[Command]) -> None:
+        """Open a WebSocket (RFC 6455 §4.2), or say why not."""
+        try:
+            if body:
+                raise HandshakeRefused("a WebSocket handshake has no body", status=400)
+            if self._draining:
+                raise HandshakeRefused("the server is stopping", status=503)
+            handshake = accept(
+                request, subprotocols=[SUBPROTOCOL], origins=self._endpoint.origins, deflate=self._endpoint.deflate
+            )
+        except HandshakeRefused as refusal:
+            refused = error_answer(refusal.status, str(refusal), "BAD_REQUEST", refusal.headers)
+            self._answer(refused, now, date, commands)
+            return
+        commands.append(SendData(self._machine.send(handshake.response, date)))
+        session = WebSocketSession(self._endpoint, self._connection_id, handshake, request.headers, now)
+        self.successor = session, self._machine.trailing_data
+
+    def _start(self, request: Request, body: bytes, now: float, date: bytes, commands: list[Command]) -> None:
+        """Start the operation that a request asks for, or answer what is wrong with it."""
+        try:
+            self._media_type = negotiate(request)
+            graphql = read_request(request, body, self._pipeline.limits)
+        except HttpRefusal as refusal:
+            self._answer(refusal.answer, now, date, commands)
+            return
+        self._running = True
+        self._operations += 1
+        if self._media_type != EVENT_STREAM:
+            program = self._pipeline.execute(graphql, self._request_id)
+            commands.append(StartOperation(self._operations, program))
+            return
+        self._graphql = graphql
+        if self._endpoint.on_connect is None:
+            self._begin_stream(ANONYMOUS, now, date, commands)
+        else:
+            authorise = self._endpoint.authorise(ConnectionRequest("sse", request.headers))
+            commands.append(StartOperation(self._operations, authorise))
+
+    def _begin_stream(self, caller: Caller, now: float, date: bytes, commands: list[Command]) -> None:
+        """Answer with events from now on."""
+        assert self._graphql is not None
+        lasts = self._pipeline.is_subscription(self._graphql)
+        timeout = None if lasts else self._pipeline.limits.request_timeout
+        self._stream = EventStream(self._machine, self._endpoint.subscriptions, timeout, now)
+        commands.append(SendData(self._stream.begin(date, close=self._draining)))
+        program = self._pipeline.operate(self._graphql, self._request_id, caller)
+        commands.append(StartOperation(self._operations, program))
+
+    def _emitted(
+        self, operation_id: int, emission: Emission, is_state: bool, now: float, commands: list[Command]
+    ) -> None:
+        stream = self._stream
+        if stream is None or operation_id != self._operations:
+            return
+        if not self._sending_paused:
+            commands.append(SendData(stream.emit(emission, now)))
+        elif not stream.keep(emission, is_state):
+            commands.append(CancelOperation(operation_id))
+            self._finish_stream(stream, stream.too_slow(), now, commands)
+        elif not stream.waits and not is_state:
+            stream.waits = True
+            commands.append(PauseOperation(operation_id))
+
+    def _send_kept(self, now: float, commands: list[Command]) -> None:
+        """The client reads again."""
+        stream = self._stream
+        if stream is not None and (kept := stream.kept(now)):
+            commands.append(SendData(kept))
+        if stream is not None and stream.waits:
+            stream.waits = False
+            commands.append(ResumeOperation(self._operations))
 
     def _operation_ended(
-        self, operation_id: int, response: GraphQLResponse, now: float, date: bytes, commands: list[Command]
+        self, operation_id: int, result: Any, now: float, date: bytes, commands: list[Command]
     ) -> None:
-        if not self._running or operation_id != self._requests:
+        if not self._running or operation_id != self._operations:
             return
-        self._running = False
-        if response.cause is not None:
+        if isinstance(result, Caller):
+            self._operations += 1
+            self._begin_stream(result, now, date, commands)
+            return
+        response: GraphQLResponse | None = result
+        if response is not None and response.cause is not None:
             self._observe(InternalErrorMasked(self._request_id, response.cause))
+        if self._stream is not None:
+            self._finish_stream(self._stream, response, now, commands)
+            return
+        assert response is not None, "only a stream ends without a response"
+        self._running = False
         self._answer(answer(response, self._media_type), now, date, commands)
+
+    def _operation_failed(
+        self, operation_id: int, error: BaseException, now: float, date: bytes, commands: list[Command]
+    ) -> None:
+        if self._media_type == EVENT_STREAM and self._stream is None and self._running:  # nobody was let in
+            self._running = False
+            if isinstance(error, RequestError):
+                refused = error_answer(403, error.message, error.code)
+            else:
+                self._observe(InternalErrorMasked(self._request_id, error))
+                refused = error_answer(500, "Internal server error.", "INTERNAL_SERVER_ERROR")
+            self._answer(refused, now, date, commands)
+        else:
+            self._operation_ended(operation_id, self._refuse(*_BROKEN, error), now, date, commands)
+
+    def _finish_stream(
+        self, stream: EventStream, response: GraphQLResponse | None, now: float, commands: list[Command]
+    ) -> None:
+        self._running, self._stream = False, None
+        commands.append(SendData(stream.finish(response, now)))
+        self._answered(200, now, commands)
+
+    def _cut_stream(self, commands: list[Command]) -> None:
+        """End the answer of a server that stops, so that the client comes back."""
+        assert self._stream is not None
+        commands.append(CancelOperation(self._operations))
+        commands.append(SendData(self._stream.cut()))
+        self._running, self._stream = False, None
+        self._close(commands)
 
     def _answer(self, given: Answer, now: float, date: bytes, commands: list[Command]) -> None:
         """Send an answer and go on to the next request, or close."""
+        headers = (*given.headers, (b"connection", b"close")) if self._draining else given.headers
+        commands.append(SendData(self._machine.send_response(given.status, headers, given.body, date)))
+        self._answered(given.status, now, commands)
+
+    def _answered(self, status: int, now: float, commands: list[Command]) -> None:
         request, machine = self._request, self._machine
         assert request is not None
         self._request = None
-        headers = (*given.headers, (b"connection", b"close")) if self._draining else given.headers
-        commands.append(SendData(machine.send_response(given.status, headers, given.body, date)))
         path = request.path.decode("ascii", "replace")
         method = request.method.decode("ascii", "replace")
-        self._observe(RequestCompleted(self._request_id, method, path, given.status, now - self._began))
+        self._observe(RequestCompleted(self._request_id, method, path, status, now - self._began))
         if machine.our_state is State.DONE and machine.their_state is State.DONE:
             machine.start_next_cycle()
         elif not machine.keep_alive:
@@ -196,9 +337,12 @@ class HttpSession:
     def _deadline_reached(self, now: float, date: bytes, commands: list[Command]) -> None:
         if self.deadline is None or now < self.deadline:
             return
-        if self._running:
-            commands.append(CancelOperation(self._requests))
-            self._operation_ended(self._requests, self._refuse(*_TIMED_OUT), now, date, commands)
+        if self._stream is not None and (self._stream.times_out is None or now < self._stream.times_out):
+            if not self._sending_paused:
+                commands.append(SendData(self._stream.comment(now)))
+        elif self._running:
+            commands.append(CancelOperation(self._operations))
+            self._operation_ended(self._operations, self._refuse(*_TIMED_OUT), now, date, commands)
         elif self._machine.deadline_kind is DeadlineKind.IDLE:
             self._close(commands)
         else:
@@ -219,8 +363,8 @@ class HttpSession:
         return refuse(outcome, [error], cause)
 
     def _leave(self, commands: list[Command]) -> None:
-        commands.append(CancelOperation(self._requests))
-        self._running = False
+        commands.append(CancelOperation(self._operations))
+        self._running, self._stream = False, None
         self._close(commands)
 
     def _close(self, commands: list[Command]) -> None:
@@ -233,11 +377,15 @@ class HttpSession:
 
     def _set_deadline(self, now: float) -> None:
         """A deadline is set when what is waited for changes, and not moved by bytes that trickle in."""
+        if self._closed or self._sending_paused:
+            self.deadline, self._waiting = None, None
+            return
+        if self._stream is not None:
+            self.deadline, self._waiting = self._stream.deadline, None
+            return
         kind = None if self._running else self._machine.deadline_kind
-        waiting = (kind, self._requests)
-        if self._closed:
-            self.deadline = None
-        elif waiting != self._waiting:
+        waiting = (kind, self._requests, self._running)
+        if waiting != self._waiting:
             self._waiting = waiting
             if self._running:
                 self.deadline = now + self._pipeline.limits.request_timeout

@@ -6,22 +6,31 @@ import contextlib
 import itertools
 import secrets
 import socket
+from collections.abc import Callable
 from types import TracebackType
+from typing import Any
 
 import anyio
 
+from fraiseql.bus import Bus, EventBus
+from fraiseql.context import ConnectionRequest
 from fraiseql.errors import ConfigurationError, DatabaseError, StartupError
 from fraiseql.observations import InternalErrorMasked, Observer
 from fraiseql.pipeline import Pipeline
+from fraiseql.protocol.websocket import Deflate, Origins
 from fraiseql.runtimes.anyio.background import Background
+from fraiseql.runtimes.anyio.bus import connect_bus
 from fraiseql.runtimes.anyio.connection import ClientConnection
 from fraiseql.runtimes.anyio.database import Database
+from fraiseql.runtimes.anyio.performing import Performer
+from fraiseql.runtimes.anyio.streams import Streams
 from fraiseql.runtimes.anyio.transport import ClientSocket, accept, listen
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.dates import HttpDate
 from fraiseql.runtimes.logs import log_observation
 from fraiseql.schema import Schema
-from fraiseql.session import HttpSession
+from fraiseql.schema.model import SubscriptionKind
+from fraiseql.session import ClientSession, Endpoint
 
 __all__ = ["FraiseQLApp"]
 
@@ -36,6 +45,9 @@ class FraiseQLApp:
         schema: what to serve.
         database_url: goes before that of the settings.
         config: the settings; their defaults without.
+        bus: what carries events to subscriptions; by default what the setting `event_bus` says.
+        on_connect: called with the ConnectionRequest of each WebSocket and each event stream, asynchronous or not;
+            gives the Caller, or None (or raises RequestError) where nobody is let in. Without one all are anonymous.
         observe: is told what happens; by default, it is logged under the logger `fraiseql`.
 
     Raises:
@@ -48,6 +60,8 @@ class FraiseQLApp:
         database_url: str | None = None,
         config: FraiseQLConfig | None = None,
         *,
+        bus: EventBus | None = None,
+        on_connect: Callable[[ConnectionRequest], Any] | None = None,
         observe: Observer = log_observation,
     ) -> None:
         self._config = config or FraiseQLConfig()
@@ -56,14 +70,30 @@ class FraiseQLApp:
             raise ConfigurationError(
                 "database_url is not set: give it as an argument, or in the environment as FRAISEQL_DATABASE_URL"
             )
+        limits = self._config.subscription_limits
         self._observe = observe
-        self._pipeline = Pipeline(schema, self._config.query_limits)
+        self._endpoint = Endpoint(
+            pipeline=Pipeline(schema, self._config.query_limits, limits),
+            observe=observe,
+            http=self._config.http_limits,
+            websocket=self._config.websocket_limits,
+            subscriptions=limits,
+            origins=_origins(self._config.allowed_origins),
+            deflate=Deflate() if self._config.websocket_compression else None,
+            on_connect=on_connect,
+        )
+        self._needs_bus = any(
+            field.kind is not SubscriptionKind.RESOLVER for field in schema.model.subscriptions.values()
+        )
         self._database = Database(url, self._config.pool_limits, observe)
-        self._http_limits = self._config.http_limits
+        if bus is None:
+            bus = EventBus.memory() if self._config.event_bus == "memory" else EventBus.postgresql()
+        self._bus = connect_bus(bus, self._database, limits, observe)
         self._date = HttpDate()
         self._ids = itertools.count(1)
         self._prefix = secrets.token_hex(4)  # so that the ids of two processes differ
         self._background = Background()
+        self._perform = Performer(self._database, self._bus, Streams(self._background))
         self._listeners: list[socket.socket] = []
         self._connections: set[ClientConnection] = set()
         self._fewer = anyio.Event()  # set, and replaced, when a client leaves
@@ -102,11 +132,17 @@ class FraiseQLApp:
         """The connections to the database."""
         return self._database
 
+    @property
+    def bus(self) -> Bus:
+        """The event bus: `publish` and `subscribe`."""
+        return self._bus
+
     async def start(self) -> None:
         """Listen, connect to the database, and serve; returns once requests are answered.
 
         Raises:
-            StartupError: the port cannot be used, or the database cannot be reached (see `wait_for_database`).
+            StartupError: the port cannot be used, or the database cannot be reached (see `wait_for_database`), or has
+                no outbox, though the schema's subscriptions need one.
         """
         if self._started:
             raise StartupError("this app was started already; make another one")
@@ -116,6 +152,7 @@ class FraiseQLApp:
             self._listeners = listeners
             self._addresses = [listener.getsockname()[:2] for listener in listeners]
             await self._database.start()
+            await self._bus.start()
             if not self._config.wait_for_database:
                 await self._check_database()
             await self._background.start()
@@ -148,6 +185,7 @@ class FraiseQLApp:
             try:
                 with anyio.CancelScope(shield=True):  # each step is bounded
                     await self._background.stop()
+                    await self._bus.aclose()
                     with anyio.move_on_after(self._config.pool_recovery_timeout):
                         await self._database.aclose()
             finally:
@@ -165,6 +203,8 @@ class FraiseQLApp:
     async def _check_database(self) -> None:
         try:
             await self._database.check()
+            if self._needs_bus:
+                await self._bus.check()
         except DatabaseError as error:
             place = self._database.description
             reason = str(error).removeprefix(f"{place}: ")
@@ -185,11 +225,11 @@ class FraiseQLApp:
         connection_id = f"{self._prefix}-{next(self._ids)}"
         return ClientConnection(
             client,
-            HttpSession(self._pipeline, self._http_limits, connection_id, self._observe),
-            perform=self._database.perform,
+            ClientSession(self._endpoint, connection_id),
+            perform=self._perform,
             date=self._date,
             connection_id=connection_id,
-            write_timeout=self._http_limits.write_timeout,
+            write_timeout=self._endpoint.http.write_timeout,
             observe=self._observe,
         )
 
@@ -205,10 +245,16 @@ class FraiseQLApp:
             self._fewer = anyio.Event()
 
     async def _drain(self) -> None:
+        """Ask all clients to go: those that wait for nothing at once, WebSockets one after the other."""
         if not self._background.is_running:
             return
-        for connection in list(self._connections):
-            self._background.start_soon(connection.drain, name="fraiseql drain")
+        lasting = [connection for connection in self._connections if connection.lasts]
+        for connection in self._connections.difference(lasting):
+            connection.drain()
+        pause = self._endpoint.subscriptions.close_spread / max(1, len(lasting))
+        for connection in lasting:
+            connection.drain()
+            await anyio.sleep(pause)
         while self._connections:
             await self._fewer.wait()
 
@@ -218,3 +264,11 @@ class FraiseQLApp:
                 anyio.notify_closing(listener)
                 listener.close()
         self._listeners = []
+
+
+def _origins(text: str) -> Origins:
+    """Read the setting `allowed_origins`."""
+    names = [name.strip() for name in text.split(",")]
+    if "*" in names:
+        return Origins.any()
+    return Origins([name for name in names if name not in ("", "same")], same_host="same" in names)

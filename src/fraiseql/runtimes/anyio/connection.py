@@ -1,22 +1,23 @@
 """Drives one client's session: reads, keeps its deadline, carries out its commands, runs its operations.
 
-All that a session orders is carried out before it is told of anything else, under one lock: an answer is written before
-the next operation starts, and a client that does not read stops its own operations only. Reading goes on while an
-operation runs, so that a client that leaves is noticed.
+Telling the session of something and doing what it says never waits: what the client does not take at once is kept and
+written by a task of its own, and the session is told, so that it holds back what it can. Whatever happens on the event
+loop may therefore be told at any time, and the session's commands are carried out in its order.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import anyio
 from anyio.abc import TaskGroup
 
-from fraiseql.effects import Fetch, Program, Row
-from fraiseql.errors import DatabaseError
-from fraiseql.observations import Observer, RequestRefused
+from fraiseql.effects import Emission, Program
+from fraiseql.observations import InternalErrorMasked, Observer, RequestRefused
+from fraiseql.runtimes.anyio.programs import Participant, Perform, Run, run_program
 from fraiseql.runtimes.anyio.transport import ClientSocket
 from fraiseql.session import (
     CancelOperation,
@@ -27,14 +28,19 @@ from fraiseql.session import (
     DeadlineReached,
     DrainRequested,
     EofReceived,
+    OperationEmitted,
     OperationEnded,
     OperationFailed,
+    PauseOperation,
+    ResumeOperation,
     SendData,
+    SendingPaused,
+    SendingResumed,
     SessionEvent,
     StartOperation,
 )
 
-__all__ = ["ClientConnection", "Session", "run_program"]
+__all__ = ["ClientConnection", "Session"]
 
 _LINGER = 2.0  # seconds for a client to close after our last answer
 
@@ -42,31 +48,35 @@ _LINGER = 2.0  # seconds for a client to close after our last answer
 class Session(Protocol):
     """What the driver needs of a session."""
 
-    deadline: float | None
+    @property
+    def deadline(self) -> float | None:
+        """When to deliver DeadlineReached."""
 
     @property
     def wants_data(self) -> bool:
         """Whether to read from the client now."""
 
+    @property
+    def lasts(self) -> bool:
+        """Whether the client means to stay."""
+
     def handle(self, event: SessionEvent, now: float, date: bytes) -> list[Command]:
         """Take an event and say what to do, in this order."""
 
 
-async def run_program(program: Program[Any], perform: Callable[[Any], Awaitable[Any]]) -> Any:
-    """Carry out a program's effects and return its result; cancelled, it is closed where it stands."""
-    try:
-        effect = next(program)
-        while True:
-            try:
-                row = await perform(effect)
-            except DatabaseError as error:
-                effect = program.throw(error)
-            else:
-                effect = program.send(row)
-    except StopIteration as stop:
-        return stop.value
-    finally:
-        program.close()
+class _Operation(Participant):
+    """A running operation: what its program's streams emit is told to the session."""
+
+    __slots__ = ("_connection", "_id", "scope")
+
+    def __init__(self, connection: ClientConnection, operation_id: int) -> None:
+        super().__init__()
+        self._connection = connection
+        self._id = operation_id
+        self.scope = anyio.CancelScope()
+
+    def deliver(self, emission: Emission, is_state: bool) -> None:
+        self._connection.emitted(self._id, emission, is_state)
 
 
 class ClientConnection:
@@ -87,7 +97,7 @@ class ClientConnection:
         client: ClientSocket,
         session: Session,
         *,
-        perform: Callable[[Fetch], Awaitable[Row]],
+        perform: Perform,
         date: Callable[[], bytes],
         connection_id: str,
         write_timeout: float,
@@ -100,36 +110,54 @@ class ClientConnection:
         self.connection_id = connection_id
         self._write_timeout = write_timeout
         self._observe = observe
-        self._lock = anyio.Lock(fast_acquire=True)
-        self._operations: dict[int, anyio.CancelScope] = {}
+        self._operations: dict[int, _Operation] = {}
+        self._unsent: deque[bytes | memoryview] = deque()
+        self._written: anyio.Event | None = None  # while something is unsent
         self._group: TaskGroup | None = None
         self._pause: anyio.CancelScope | None = None  # around what the reader waits for
         self._eof = False
         self._draining = False
         self._closing = False
+        self._gone = False
         self._answered = False  # the last commands sent something before they closed
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the client means to stay: it has a WebSocket."""
+        return self._session.lasts
 
     async def run(self) -> None:
         """Serve the client until its connection is closed; cancelled, its operations and their SQL are cancelled."""
         try:
             async with anyio.create_task_group() as self._group:
-                await self._tell(ConnectionMade())
+                self._tell(ConnectionMade())
                 if self._draining:
-                    await self._tell(DrainRequested())
+                    self._tell(DrainRequested())
                 while not self._closing:
                     await self._read()
+                if self._written is not None and not self._gone:
+                    await self._written.wait()
                 self._group.cancel_scope.cancel()
-            if self._answered and not self._eof:
+            if self._answered and not self._eof and not self._gone:
                 await self._client.linger(_LINGER)
         finally:
             self._closing = True
             self._client.close()
 
-    async def drain(self) -> None:
+    def drain(self) -> None:
         """Tell the session that the server is stopping."""
         self._draining = True
         if self._group is not None:
-            await self._tell(DrainRequested())
+            self._tell(DrainRequested())
+
+    def emitted(self, operation_id: int, emission: Emission, is_state: bool) -> None:
+        """A stream emitted for an operation; a defect met on the way is no concern of the stream."""
+        if operation_id in self._operations:
+            try:
+                self._tell(OperationEmitted(operation_id, emission, is_state))
+            except Exception as error:
+                self._observe(InternalErrorMasked(self.connection_id, error))
+                self._leave()
 
     async def _read(self) -> None:
         """Wait for the client, or for the deadline, and tell the session."""
@@ -144,62 +172,99 @@ class ClientConnection:
         if self._closing:
             return
         if data:
-            await self._tell(DataReceived(data))
+            self._tell(DataReceived(data))
         elif data is not None:
             self._eof = True
-            await self._tell(EofReceived())
+            self._tell(EofReceived())
         elif self._session.deadline is not None and anyio.current_time() >= self._session.deadline:
-            await self._tell(DeadlineReached())
+            self._tell(DeadlineReached())
 
     def _move_deadline(self) -> None:
         if self._pause is not None:
-            self._pause.deadline = math.inf if self._session.deadline is None else self._session.deadline
+            deadline = self._session.deadline
+            self._pause.deadline = math.inf if deadline is None else deadline
 
-    async def _tell(self, event: SessionEvent, operation_id: int | None = None) -> None:
-        """Give the session an event and do what it says; that of a cancelled operation is dropped."""
-        async with self._lock:
-            if self._closing or (operation_id is not None and self._operations.pop(operation_id, None) is None):
-                return
-            wanted_data = self._session.wants_data
-            await self._carry_out(self._session.handle(event, anyio.current_time(), self._date()))
-            if self._closing or self._session.wants_data is not wanted_data:
-                if self._pause is not None:
-                    self._pause.cancel()
-            else:
-                self._move_deadline()
+    def _tell(self, event: SessionEvent) -> None:
+        """Give the session an event and do what it says."""
+        if self._closing:
+            return
+        wanted_data = self._session.wants_data
+        was_written = self._written is None
+        self._carry_out(self._session.handle(event, anyio.current_time(), self._date()))
+        if was_written and self._written is not None and not self._closing:
+            self._carry_out(self._session.handle(SendingPaused(), anyio.current_time(), self._date()))
+        if self._closing or self._session.wants_data is not wanted_data:
+            if self._pause is not None:
+                self._pause.cancel()
+        else:
+            self._move_deadline()
 
-    async def _carry_out(self, commands: list[Command]) -> None:
+    def _carry_out(self, commands: list[Command]) -> None:
         assert self._group is not None
         self._answered = False
         for command in commands:
             match command:
                 case SendData(data):
                     self._answered = True
-                    if not await self._client.send(data, patience=self._write_timeout):
-                        self._give_up()
-                        return
+                    self._send(data)
                 case StartOperation(operation_id, program):
-                    scope = self._operations[operation_id] = anyio.CancelScope()
-                    self._group.start_soon(self._operate, operation_id, program, scope)
+                    operation = self._operations[operation_id] = _Operation(self, operation_id)
+                    self._group.start_soon(self._operate, operation_id, program, operation)
                 case CancelOperation(operation_id):
                     if (running := self._operations.pop(operation_id, None)) is not None:
-                        running.cancel()
+                        running.scope.cancel()
+                case PauseOperation(operation_id):
+                    if operation_id in self._operations:
+                        self._operations[operation_id].pause()
+                case ResumeOperation(operation_id):
+                    if operation_id in self._operations:
+                        self._operations[operation_id].resume()
                 case CloseConnection():
                     self._closing = True
 
+    def _send(self, data: bytes) -> None:
+        if self._gone:
+            return
+        if self._written is not None:
+            self._unsent.append(data)
+            return
+        sent = self._client.send_nowait(data)
+        if sent < 0:
+            self._give_up()
+        elif sent < len(data):
+            assert self._group is not None
+            self._unsent.append(memoryview(data)[sent:])
+            self._written = anyio.Event()
+            self._group.start_soon(self._write)
+
+    async def _write(self) -> None:
+        """Write what the client did not take at once, and tell the session when it has taken all."""
+        while self._unsent:
+            if not await self._client.send(self._unsent.popleft(), patience=self._write_timeout):
+                self._give_up()
+                return
+        assert self._written is not None
+        self._written.set()
+        self._written = None
+        self._tell(SendingResumed())
+
     def _give_up(self) -> None:
         """The client has left or does not read: nothing more can be said to it."""
-        assert self._group is not None
         self._observe(RequestRefused(self.connection_id, 408, "the client left or did not read its answer"))
-        self._closing, self._answered = True, False
-        self._group.cancel_scope.cancel()
+        self._leave()
 
-    async def _operate(self, operation_id: int, program: Program[Any], scope: anyio.CancelScope) -> None:
+    def _leave(self) -> None:
+        self._closing = self._gone = True
+        self._unsent.clear()
+        if self._group is not None:
+            self._group.cancel_scope.cancel()
+
+    async def _operate(self, operation_id: int, program: Program[Any], operation: _Operation) -> None:
         event: SessionEvent | None = None
-        with scope:
+        with operation.scope:
             try:
-                event = OperationEnded(operation_id, await run_program(program, self._perform))
+                event = OperationEnded(operation_id, await run_program(program, self._perform, Run(operation)))
             except Exception as error:  # a program answers all errors it knows of: this is a defect
                 event = OperationFailed(operation_id, error)
-        if event is not None:
-            await self._tell(event, operation_id)
+        if event is not None and self._operations.pop(operation_id, None) is not None:
+            self._tell(event)

@@ -12,6 +12,8 @@ from typing import Any
 import anyio
 from anyio.abc import TaskStatus
 
+from fraiseql.bus import EventBus
+from fraiseql.context import ConnectionRequest
 from fraiseql.runtimes.anyio.app import FraiseQLApp
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.logs import configure_logging, logger
@@ -24,6 +26,8 @@ async def serve(
     schema: Schema,
     *,
     config: FraiseQLConfig | None = None,
+    bus: EventBus | None = None,
+    on_connect: Callable[[ConnectionRequest], Any] | None = None,
     task_status: TaskStatus[FraiseQLApp] = anyio.TASK_STATUS_IGNORED,
     **settings: Any,
 ) -> None:
@@ -36,6 +40,8 @@ async def serve(
     Args:
         schema: what to serve.
         config: the settings; by default those of the environment.
+        bus: what carries events to subscriptions; see FraiseQLApp.
+        on_connect: says who connects, and who is let in; see FraiseQLApp.
         task_status: for `TaskGroup.start`.
         settings: single settings by name, which go before the environment.
 
@@ -46,7 +52,7 @@ async def serve(
     if config is None or settings:
         config = _configure(config, settings)
     configure_logging(config.log_level)
-    app = FraiseQLApp(schema, config=config)
+    app = FraiseQLApp(schema, config=config, bus=bus, on_connect=on_connect)
     with _receive_signals() as signals:
         try:
             if not await _unless_signalled(signals, app.start):
@@ -62,7 +68,13 @@ async def serve(
 
 
 def create_fraiseql_app(
-    *, schema: Schema, database_url: str | None = None, config: FraiseQLConfig | None = None, **settings: Any
+    *,
+    schema: Schema,
+    database_url: str | None = None,
+    config: FraiseQLConfig | None = None,
+    bus: EventBus | None = None,
+    on_connect: Callable[[ConnectionRequest], Any] | None = None,
+    **settings: Any,
 ) -> FraiseQLApp:
     """Make a server to be started and stopped by a program of one's own.
 
@@ -70,12 +82,14 @@ def create_fraiseql_app(
         schema: what to serve.
         database_url: goes before that of the settings.
         config: the settings; by default those of the environment.
+        bus: what carries events to subscriptions; see FraiseQLApp.
+        on_connect: says who connects, and who is let in; see FraiseQLApp.
         settings: single settings by name, which go before both.
 
     Raises:
         ConfigurationError: a setting is unknown, wrong or missing.
     """
-    return FraiseQLApp(schema, database_url, _configure(config, settings))
+    return FraiseQLApp(schema, database_url, _configure(config, settings), bus=bus, on_connect=on_connect)
 
 
 def _configure(config: FraiseQLConfig | None, settings: dict[str, Any]) -> FraiseQLConfig:

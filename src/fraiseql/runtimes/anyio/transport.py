@@ -47,7 +47,16 @@ class ClientSocket:
             except (anyio.ClosedResourceError, OSError):
                 return b""
 
-    async def send(self, data: bytes, *, patience: float) -> bool:
+    def send_nowait(self, data: bytes) -> int:
+        """Give the kernel what it takes at once; gives how many bytes that were, -1 where the client has left."""
+        try:
+            return self._socket.send(data)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError:
+            return -1
+
+    async def send(self, data: bytes | memoryview, *, patience: float) -> bool:
         """Give all bytes to the kernel.
 
         Args:

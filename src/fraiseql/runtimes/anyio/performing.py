@@ -1,0 +1,62 @@
+"""Carries out the effects of programs: statements, calls of users' functions, sources and streams."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import anyio
+
+from fraiseql.effects import Call, Effect, Emit, EventSource, Fetch, Join, Next, Open, Sleep
+from fraiseql.runtimes.anyio.bus import Bus
+from fraiseql.runtimes.anyio.database import Database
+from fraiseql.runtimes.anyio.generators import open_generator
+from fraiseql.runtimes.anyio.programs import Handle, Run
+from fraiseql.runtimes.anyio.streams import Streams
+
+__all__ = ["Performer"]
+
+
+class Performer:
+    """Carries out effects, called with each of them and its run.
+
+    Args:
+        database: for statements.
+        bus: for events.
+        streams: for what operations share.
+    """
+
+    def __init__(self, database: Database, bus: Bus, streams: Streams) -> None:
+        self._database = database
+        self._bus = bus
+        self._streams = streams
+
+    async def __call__(self, effect: Effect, run: Run) -> Any:
+        """Carry out one effect; raises what it raises."""
+        match effect:
+            case Fetch():
+                return await self._database.perform(effect)
+            case Emit(emission):
+                assert run.audience is not None, "only the program of a stream emits"
+                return await run.audience.emit(emission)
+            case Next(handle, timeout):
+                return await handle.next(timeout)
+            case Join(stream):
+                assert run.participant is not None, "only an operation takes part in a stream"
+                return await self._streams.join(stream, run.participant, self)
+            case Open(source):
+                return await self._open(source, run)
+            case Call(function, arguments):
+                result = function(*arguments)
+                return await result if inspect.isawaitable(result) else result
+            case Sleep(seconds):
+                return await anyio.sleep(seconds)
+
+    async def _open(self, source: Any, run: Run) -> Handle:
+        handle: Handle
+        if isinstance(source, EventSource):
+            handle = await self._bus.open(source)
+        else:
+            handle = open_generator(source, self._bus)
+        run.opened.append(handle)
+        return handle

@@ -1,0 +1,112 @@
+"""Runs programs: takes each effect, has it carried out, and gives the program its result or its error."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeAlias
+
+import anyio
+
+from fraiseql.effects import Effect, Emission, Program
+
+__all__ = ["Audience", "Handle", "Participant", "Perform", "Run", "run_program"]
+
+_CLOSING = 10.0  # seconds for the finalisers of a user's generator
+
+
+class Handle(Protocol):
+    """What a program has opened."""
+
+    async def next(self, timeout: float | None) -> Any:
+        """Wait for an item, or give an Absent."""
+
+    async def aclose(self) -> None:
+        """Let go of it; runs the finalisers of a generator."""
+
+
+class Audience(Protocol):
+    """Whom a program's emissions reach."""
+
+    async def emit(self, emission: Emission) -> None:
+        """Deliver to everybody."""
+
+
+class Participant(ABC):
+    """An operation that takes part in a stream."""
+
+    __slots__ = ("_room",)
+
+    def __init__(self) -> None:
+        self._room: anyio.Event | None = None  # while it is paused
+
+    @abstractmethod
+    def deliver(self, emission: Emission, is_state: bool) -> None:
+        """Take an emission; never waits, and raises nothing."""
+
+    def pause(self) -> None:
+        """Let `room` wait."""
+        if self._room is None:
+            self._room = anyio.Event()
+
+    def resume(self) -> None:
+        """Let it go on."""
+        if self._room is not None:
+            self._room.set()
+            self._room = None
+
+    async def room(self) -> None:
+        """Wait while paused."""
+        while self._room is not None:
+            await self._room.wait()
+
+
+class Run:
+    """One run of a program.
+
+    Attributes:
+        participant: the operation, where this is one's own program.
+        audience: whom it emits to, where this is a stream's program.
+        opened: what it has opened, closed when it ends.
+    """
+
+    __slots__ = ("audience", "opened", "participant")
+
+    def __init__(self, participant: Participant | None = None, audience: Audience | None = None) -> None:
+        self.participant = participant
+        self.audience = audience
+        self.opened: list[Handle] = []
+
+
+Perform: TypeAlias = Callable[[Effect, Run], Awaitable[Any]]
+"""Carries out one effect of a run and gives its result."""
+
+
+async def run_program(program: Program[Any], perform: Perform, run: Run) -> Any:
+    """Carry out a program's effects and return its result; cancelled, it is closed where it stands.
+
+    Raises:
+        Exception: what the program raises; errors of effects are thrown into it first.
+    """
+    try:
+        effect = next(program)
+        while True:
+            try:
+                result = await perform(effect, run)
+            except Exception as error:
+                effect = program.throw(error)
+            else:
+                effect = program.send(result)
+    except StopIteration as stop:
+        return stop.value
+    finally:
+        program.close()
+        if run.opened:
+            await _close(run.opened)
+
+
+async def _close(opened: list[Handle]) -> None:
+    with anyio.CancelScope(shield=True):
+        for handle in opened:
+            with anyio.move_on_after(_CLOSING):
+                await handle.aclose()

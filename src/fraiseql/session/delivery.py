@@ -1,0 +1,61 @@
+"""The results of one stream on their way to a client that may not read them as fast as they come."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from fraiseql.effects import Emission
+from fraiseql.errors import RequestError
+from fraiseql.pipeline import GraphQLResponse, Outcome, refuse
+
+__all__ = ["Delivery"]
+
+
+class Delivery:
+    """Keeps results while the client does not read.
+
+    A state (the result of a live query) replaces the one before. Of anything else nothing is dropped: when there is no
+    more room, the stream ends with an error that says where to resume.
+
+    Attributes:
+        cursor: the place behind the last result that was sent.
+    """
+
+    __slots__ = ("_kept", "_limit", "cursor")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._kept: deque[Emission] = deque()
+        self.cursor: str | None = None
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def keep(self, emission: Emission, is_state: bool) -> bool:
+        """Keep a result for later; False where there is no room for it."""
+        if is_state:
+            self._kept.clear()
+        elif len(self._kept) >= self._limit:
+            return False
+        self._kept.append(emission)
+        return True
+
+    def sent(self, emission: Emission) -> bytes:
+        """Note that a result is being sent, and give its body."""
+        if emission.cursor is not None:
+            self.cursor = emission.cursor
+        return emission.body
+
+    def take(self) -> Emission | None:
+        """The next result to send, if one is kept."""
+        return self._kept.popleft() if self._kept else None
+
+    def too_slow(self) -> GraphQLResponse:
+        """Forget what is kept, and say so."""
+        self._kept.clear()
+        hint = {} if self.cursor is None else {"cursor": self.cursor}
+        message = "The client did not read its results in time; what came after the cursor was not sent."
+        if self.cursor is None:
+            message = "The client did not read its results in time; some of them were not sent."
+        error = RequestError(message, code="SLOW_CONSUMER", extensions=hint)
+        return refuse(Outcome.STREAM_FAILED, [error])

@@ -1,0 +1,56 @@
+"""What all connections of a server share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from fraiseql.context import ANONYMOUS, Caller, ConnectionRequest
+from fraiseql.effects import Program, call
+from fraiseql.errors import RequestError
+from fraiseql.limits import HttpLimits, SubscriptionLimits, WebSocketLimits
+from fraiseql.observations import Observer
+from fraiseql.pipeline import Pipeline
+from fraiseql.protocol.websocket import Deflate, Origins
+
+__all__ = ["Endpoint"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A GraphQL endpoint.
+
+    Attributes:
+        pipeline: answers GraphQL requests.
+        observe: is told what happened.
+        origins: the web pages that may open a WebSocket.
+        deflate: whether WebSocket messages may be compressed, and how; None for not.
+        on_connect: called with the ConnectionRequest of each WebSocket and each event stream, asynchronous or not;
+            gives the Caller, or None (or raises RequestError) where nobody is let in. Without one all are anonymous.
+    """
+
+    pipeline: Pipeline
+    observe: Observer
+    http: HttpLimits = field(default_factory=HttpLimits)
+    websocket: WebSocketLimits = field(default_factory=WebSocketLimits)
+    subscriptions: SubscriptionLimits = field(default_factory=SubscriptionLimits)
+    origins: Origins = field(default_factory=Origins)
+    deflate: Deflate | None = None
+    on_connect: Callable[[ConnectionRequest], Any] | None = None
+
+    def authorise(self, request: ConnectionRequest) -> Program[Caller]:
+        """Find out who connects.
+
+        Raises:
+            RequestError: code FORBIDDEN: nobody who is let in.
+            Exception: what `on_connect` raises; TypeError for a result of another kind.
+        """
+        if self.on_connect is None:
+            return ANONYMOUS
+        found = yield from call(self.on_connect, request)
+        if found is None or found is False:
+            raise RequestError("Forbidden", code="FORBIDDEN")
+        if not isinstance(found, Caller):
+            raise TypeError(f"on_connect gave {found!r}; expected a fraiseql.Caller, or None to refuse")
+        return found

@@ -1,0 +1,274 @@
+"""Streams: one run for all who take part, and what their programs may do."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import pytest
+
+from fraiseql.context import Caller, Info
+from fraiseql.effects import (
+    Absent,
+    Effect,
+    Emission,
+    Emit,
+    Join,
+    Next,
+    Open,
+    Program,
+    ResolverSource,
+    Sleep,
+    Stream,
+    emit,
+    join,
+    next_item,
+    open_source,
+    sleep,
+)
+from fraiseql.runtimes.anyio.background import Background
+from fraiseql.runtimes.anyio.generators import open_generator
+from fraiseql.runtimes.anyio.programs import Participant, Run, run_program
+from fraiseql.runtimes.anyio.streams import Streams
+
+pytestmark = pytest.mark.anyio
+
+
+class Listener(Participant):
+    """Keeps what it is given."""
+
+    __slots__ = ("heard",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[tuple[bytes, bool]] = []
+
+    def deliver(self, emission: Emission, is_state: bool) -> None:
+        self.heard.append((emission.body, is_state))
+
+    async def has_heard(self, count: int) -> list[bytes]:
+        with anyio.fail_after(5):
+            while len(self.heard) < count:
+                await anyio.sleep(0.001)
+        return [body for body, _ in self.heard]
+
+
+class Bench:
+    """Streams, and how effects are carried out where there is neither a database nor a bus."""
+
+    def __init__(self, background: Background) -> None:
+        self.streams = Streams(background)
+
+    async def perform(self, effect: Effect, run: Run) -> Any:
+        match effect:
+            case Emit(emission):
+                assert run.audience is not None
+                return await run.audience.emit(emission)
+            case Join(stream):
+                assert run.participant is not None
+                return await self.streams.join(stream, run.participant, self.perform)
+            case Open(ResolverSource() as source):
+                handle = open_generator(source, "the bus")
+                run.opened.append(handle)
+                return handle
+            case Next(handle, timeout):
+                return await handle.next(timeout)
+            case Sleep(seconds):
+                return await anyio.sleep(seconds)
+        raise AssertionError(effect)
+
+    async def take_part(self, stream: Stream, listener: Listener) -> Any:
+        return await run_program(join(stream), self.perform, Run(listener))
+
+
+@asynccontextmanager
+async def benched() -> AsyncIterator[Bench]:
+    background = Background()
+    await background.start()
+    try:
+        yield Bench(background)
+    finally:
+        await background.stop()
+
+
+class Script:
+    """A stream's program that emits what it is told to, and counts its runs."""
+
+    def __init__(self) -> None:
+        self.begun = self.finished = 0
+        self.say: list[bytes] = []
+        self.error: Exception | None = None
+        self.result: Any = None
+        self.end = False
+
+    def program(self) -> Program[Any]:
+        self.begun += 1
+        try:
+            while not self.end:
+                while self.say:
+                    yield from emit(Emission(self.say.pop(0)))
+                if self.error is not None:
+                    raise self.error
+                yield from sleep(0.001)
+            return self.result
+        finally:
+            self.finished += 1
+
+
+async def test_operations_with_equal_keys_share_one_run() -> None:
+    script, first, second = Script(), Listener(), Listener()
+    async with benched() as bench:
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as group:
+                group.start_soon(bench.take_part, Stream("key", script.program), first)
+                group.start_soon(bench.take_part, Stream("key", script.program), second)
+                await anyio.sleep(0.01)
+                script.say += [b"1", b"2"]
+                assert await first.has_heard(2) == [b"1", b"2"]
+                assert await second.has_heard(2) == [b"1", b"2"]
+                assert bench.streams.shared == 1
+                group.cancel_scope.cancel()
+        while not script.finished:
+            await anyio.sleep(0.001)
+        assert (script.begun, bench.streams.shared) == (1, 0)
+
+
+async def test_the_run_ends_with_the_last_participant_and_begins_anew_with_the_next() -> None:
+    script, first, second = Script(), Listener(), Listener()
+    async with benched() as bench:
+        for listener in (first, second):
+            script.say = [b"x"]
+            async with anyio.create_task_group() as group:
+                group.start_soon(bench.take_part, Stream("key", script.program), listener)
+                await listener.has_heard(1)
+                group.cancel_scope.cancel()
+        while script.finished < 2:
+            await anyio.sleep(0.001)
+        assert script.begun == 2
+
+
+@pytest.mark.parametrize("key", ["key", None])
+async def test_what_the_program_returns_each_participant_gets(key: str | None) -> None:
+    script, results = Script(), []
+
+    async def take_part(bench: Bench) -> None:
+        results.append(await bench.take_part(Stream(key, script.program), Listener()))
+
+    async with benched() as bench, anyio.create_task_group() as group:
+        group.start_soon(take_part, bench)
+        group.start_soon(take_part, bench)
+        await anyio.sleep(0.01)
+        script.result, script.end = "done", True
+    assert results == ["done", "done"]
+    assert script.begun == (1 if key else 2)
+
+
+@pytest.mark.parametrize("key", ["key", None])
+async def test_what_the_program_raises_each_participant_gets_and_the_next_run_is_a_new_one(key: str | None) -> None:
+    script = Script()
+    script.error = ValueError("broken")
+    async with benched() as bench:
+        for _ in range(2):
+            with pytest.raises(ValueError, match="broken"):
+                await bench.take_part(Stream(key, script.program), Listener())
+        assert script.begun == 2
+
+
+@pytest.mark.parametrize("is_state", [True, False])
+async def test_a_newcomer_is_given_the_last_state(is_state: bool) -> None:
+    script, first, second = Script(), Listener(), Listener()
+    stream = Stream("key", script.program, is_state)
+    async with benched() as bench, anyio.create_task_group() as group:
+        group.start_soon(bench.take_part, stream, first)
+        script.say += [b"1", b"2"]
+        await first.has_heard(2)
+        group.start_soon(bench.take_part, stream, second)
+        await anyio.sleep(0.01)
+        script.say += [b"3"]
+        await first.has_heard(3)
+        expected = [b"2", b"3"] if is_state else [b"3"]
+        assert await second.has_heard(len(expected)) == expected
+        group.cancel_scope.cancel()
+
+
+async def test_a_stream_of_ones_own_waits_for_a_slow_participant_and_a_shared_one_does_not() -> None:
+    for key, expected in ((None, []), ("key", [b"1", b"2", b"3"])):
+        script, listener = Script(), Listener()
+        script.say = [b"1", b"2", b"3"]
+        listener.pause()
+        async with benched() as bench, anyio.create_task_group() as group:
+            group.start_soon(bench.take_part, Stream(key, script.program), listener)
+            await anyio.sleep(0.02)
+            assert [body for body, _ in listener.heard] == expected
+            listener.resume()
+            assert await listener.has_heard(3) == [b"1", b"2", b"3"]
+            group.cancel_scope.cancel()
+
+
+def items(function: Callable[..., Any], *, takes_info: bool = False, **arguments: Any) -> Stream:
+    """A stream of what a generator yields, as text."""
+
+    def program() -> Program[Any]:
+        source = ResolverSource(function, arguments, takes_info, "count", Caller("me"))
+        handle = yield from open_source(source)
+        while (item := (yield from next_item(handle))) is not Absent.ENDED:
+            yield from emit(Emission(str(item).encode()))
+        return "ended"
+
+    return Stream(None, program)
+
+
+async def test_an_asynchronous_generator_is_told_who_asks() -> None:
+    async def count(info: Info, to: int) -> AsyncIterator[str]:
+        for number in range(to):
+            yield f"{number} {info.caller.user_id} {info.field_name} {info.bus}"
+
+    listener = Listener()
+    async with benched() as bench:
+        assert await bench.take_part(items(count, takes_info=True, to=2), listener) == "ended"
+    assert [body for body, _ in listener.heard] == [b"0 me count the bus", b"1 me count the bus"]
+
+
+async def test_a_plain_generator_runs_in_a_thread() -> None:
+    def count() -> Iterator[bool]:
+        yield threading.current_thread() is threading.main_thread()
+
+    listener = Listener()
+    async with benched() as bench:
+        assert await bench.take_part(items(count), listener) == "ended"
+    assert [body for body, _ in listener.heard] == [b"False"]
+
+
+async def test_the_finalisers_of_a_generator_run_when_its_operation_is_cancelled() -> None:
+    seen: list[str] = []
+
+    async def forever() -> AsyncIterator[int]:
+        try:
+            yield 1
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(0.01)
+            seen.append("finished")
+
+    async def suspended() -> AsyncIterator[int]:
+        try:
+            while True:
+                yield 1
+        finally:
+            await anyio.sleep(0)
+            seen.append("finished")
+
+    async with benched() as bench:
+        for number, function in enumerate((forever, suspended), 1):
+            listener = Listener()
+            async with anyio.create_task_group() as group:
+                group.start_soon(bench.take_part, items(function), listener)
+                await listener.has_heard(1)
+                listener.pause()
+                await anyio.sleep(0.01)
+                group.cancel_scope.cancel()
+            assert len(seen) == number
