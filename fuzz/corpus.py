@@ -15,7 +15,7 @@ from pathlib import Path
 __all__ = ["TARGETS", "cases", "keep", "load"]
 
 ROOT = Path(__file__).parents[1]
-TARGETS = ("http11_server", "http11_client", "graphql_transport_ws")
+TARGETS = ("http11_server", "http11_client", "graphql_transport_ws", "websocket_server", "websocket_client")
 MAX_CASE = 1_000  # bytes: longer ones are about limits, which the small limits reach sooner
 
 
@@ -46,6 +46,9 @@ def cases(target: str) -> list[bytes]:
             raws = [text.encode("utf-8", "surrogatepass") for text in dict.fromkeys(texts)]
             steps = (b"!next", b"!complete", b"!error", b"!accept", b"!refuse", b"!deadline", b"!close", b"\xff{}")
             raws += [raw + b"\xfe" + step + b"\xfe" + raw for raw in raws[: len(set(cells))] for step in steps]
+        elif target.startswith("websocket"):
+            tests = import_module("protocol.websocket.test_verdicts")
+            raws = list(tests.fuzz_inputs(target.removeprefix("websocket_")))
         else:
             tests = import_module("protocol.http11.test_client")
             raws = [row[2] for row in tests.READ] + [row[1] for row in tests.REFUSED]

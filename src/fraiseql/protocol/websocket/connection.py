@@ -281,13 +281,12 @@ class Connection(ABC):
         inflater = self._inflater
         assert inflater is not None
         room = self._limits.max_message - self._size
-        found = inflater.inflate(piece, room) if piece else b""
-        if is_end and len(found) <= room:
-            found += inflater.end(room - len(found))
-        assembly.add(found[:room])  # what was wrong before the limit is found however the message was cut
-        if len(found) > room:
-            raise LimitExceeded("the message is too long", status=TOO_BIG)
-        self._size += len(found)
+        for found in inflater.inflate(piece, room, is_end=is_end):
+            room = self._limits.max_message - self._size
+            assembly.add(found[:room])  # what was wrong before the limit is found however the message was cut
+            if len(found) > room:
+                raise LimitExceeded("the message is too long", status=TOO_BIG)
+            self._size += len(found)
 
     # Writing
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -102,44 +103,44 @@ class Inflater:
         self._zlib: _Decompress | None = None
         self._window = b""
 
-    def inflate(self, data: bytes, room: int) -> bytes:
-        """What a piece of a message holds.
+    def inflate(self, data: bytes, room: int, *, is_end: bool) -> Iterator[bytes]:
+        """What a piece of a message holds, in some pieces.
 
         Args:
             data: the piece.
-            room: bytes that there may be. One more says that there are too many; the rest stays packed.
+            room: bytes that there may be. One more is given where there are too many; then ask for no more.
+            is_end: whether this ends the message.
 
         Raises:
             RemoteProtocolError: this is not deflated data (1007).
             LimitExceeded: it is cut into too many blocks (1009).
         """
+        rest = data + _TAIL if is_end else data  # RFC 7692 §7.2.2
+        while rest:
+            codec = self._codec()
+            try:
+                found = codec.decompress(rest, room + 1)
+            except zlib.error:
+                raise RemoteProtocolError("the message cannot be inflated", status=INVALID_DATA) from None
+            rest = codec.unused_data if codec.eof else b""
+            if rest or not (is_end and self._forgets):
+                self._window = (self._window + found)[-(1 << self._bits) :]
+            yield found
+            room -= len(found)
+        if is_end:
+            self._blocks = 0
+            if self._forgets:
+                self._zlib = None
+                self._window = b""
+
+    def _codec(self) -> _Decompress:
         codec = self._zlib
         if codec is None:
             codec = self._zlib = zlib.decompressobj(-self._bits)
-        found = self._inflate(codec, data, room + 1)
-        while codec.eof and codec.unused_data and len(found) <= room:
-            # RFC 7692 §7.2.3.4: a peer may end a block with BFINAL, which ends the stream for zlib
+        elif codec.eof:
+            # RFC 7692 §7.2.3.4: a peer may end a block with BFINAL, which ends the stream for zlib, but not the window
             self._blocks += 1
             if self._blocks > self._max_blocks:
-                raise LimitExceeded("too many blocks in a message", status=TOO_BIG)
-            rest = codec.unused_data
+                raise LimitExceeded("the message has too many blocks", status=TOO_BIG)
             codec = self._zlib = zlib.decompressobj(-self._bits, zdict=self._window)
-            found += self._inflate(codec, rest, room + 1 - len(found))
-        return found
-
-    def _inflate(self, codec: _Decompress, data: bytes, most: int) -> bytes:
-        try:
-            found = codec.decompress(data, most)
-        except zlib.error:
-            raise RemoteProtocolError("the message cannot be inflated", status=INVALID_DATA) from None
-        self._window = (self._window + found)[-(1 << self._bits) :]
-        return found
-
-    def end(self, room: int) -> bytes:
-        """What the end of a message adds; as `inflate`."""
-        found = self.inflate(_TAIL, room)  # RFC 7692 §7.2.2
-        self._blocks = 0
-        if self._forgets:
-            self._zlib = None
-            self._window = b""
-        return found
+        return codec

@@ -1,0 +1,11 @@
+"""What a server may send to `ClientConnection` of `fraiseql.protocol.websocket`: anything."""
+
+from __future__ import annotations
+
+from fuzz import websocket_watch
+
+__all__ = ["check"]
+
+
+def check(data: bytes) -> None:
+    websocket_watch.check(data, "client")
