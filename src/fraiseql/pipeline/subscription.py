@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from graphql import GraphQLObjectType
@@ -17,6 +18,7 @@ from fraiseql.pipeline.nulls import complete
 from fraiseql.pipeline.plan import RootField
 from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
 from fraiseql.pipeline.project import project
+from fraiseql.pipeline.records import without_relations
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, respond
 from fraiseql.pipeline.variables import Variables
 from fraiseql.schema.model import EnumType, InputType, SchemaModel, SubscriptionField, TypeReference
@@ -94,8 +96,20 @@ class PreparedSubscription:
 
     def failure(self, error: Exception, hint: Mapping[str, Any], cursor: str | None = None) -> GraphQLResponse:
         """The result where there is no value for the field."""
+        return self._without_value([shown(error, self.path, hint)], cursor, error)
+
+    def own_failure(self, value: Any, hint: Mapping[str, Any]) -> GraphQLResponse | None:
+        """The result for a Python value of which the fields beside relations cannot be shown; None where they can."""
+        assert self.root.selection is not None
+        root = replace(self.root, selection=without_relations(self.root.selection))
+        _, errors, cause = project(self.model, root, value, hint)
+        return self._without_value(errors, None, cause) if errors else None
+
+    def _without_value(
+        self, errors: list[RequestError], cursor: str | None, cause: BaseException | None
+    ) -> GraphQLResponse:
         data = self._data(b"null") if self.field.type.nullable else None
-        return respond(data, [shown(error, self.path, hint)], _extensions(cursor), error)
+        return respond(data, errors, _extensions(cursor), cause)
 
     def _data(self, text: bytes | None) -> bytes | None:
         before, behind = self._frame

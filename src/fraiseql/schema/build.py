@@ -21,7 +21,7 @@ from fraiseql.schema.declarations import (
     TypeDeclaration,
     declaration_of,
 )
-from fraiseql.schema.functions import has_no_body, is_asynchronous, takes_info, yielded
+from fraiseql.schema.functions import has_no_body, is_asynchronous, refuse_iterator, takes_info, yielded
 from fraiseql.schema.model import (
     EnumType,
     Field,
@@ -251,6 +251,8 @@ class _Builder:
         parameters, returned = parameter_annotations(function, self._names, takes_info=info)
         if kind is SubscriptionKind.RESOLVER:
             returned = yielded(returned, asynchronous=asynchronous, where=f"{where} -> ...")
+        else:
+            refuse_iterator(returned, f"{where} -> ...")
         arguments = self._parameters(where, parameters)
         _check_targets(where, kind, arguments, parameters)
         name = _name(declaration.name or camel_case(where), where)

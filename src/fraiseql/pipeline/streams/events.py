@@ -41,12 +41,15 @@ class _EventStream:
         source = EventSource(
             frozenset({subscription.field.topic}), caller.tenant_id, caller.user_id, subscription.after
         )
-        started = False
         try:
             handle = yield from open_source(source)
             if subscription.parameters:
                 # A value that its column cannot be compared with is told at once, not with the first event.
                 yield from self._fetch(b"[]")
+        except (RequestError, DatabaseError) as error:
+            return not_started(subscription, error, self._request_id)
+        started = False
+        try:
             while True:
                 events = yield from next_item(handle)
                 if events is Absent.ENDED:
@@ -55,9 +58,9 @@ class _EventStream:
                 for first in range(0, len(events), MAX_EVENTS):
                     yield from self._serve(events[first : first + MAX_EVENTS])
         except (RequestError, DatabaseError) as error:
-            if started:
-                return broke_off(subscription, error, self._request_id, self._cursor)
-            return not_started(subscription, error, self._request_id)
+            if isinstance(error, RequestError) and not started:  # a source may look at the cursor as late as now
+                return not_started(subscription, error, self._request_id)
+            return broke_off(subscription, error, self._request_id, self._cursor)
 
     def _serve(self, events: Sequence[Event]) -> Program[None]:
         """Emit for some events; raises DatabaseError where the database stays away."""

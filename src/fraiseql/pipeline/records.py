@@ -1,0 +1,97 @@
+"""Python values as rows of their type's source, from which SQL serves what they do not hold: their relations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from fraiseql.pipeline.plan import SelectedField, Selection
+from fraiseql.pipeline.project import MISSING, enum_name, held
+from fraiseql.schema.model import EnumType, Field, ObjectType, SchemaModel, TypeReference
+from fraiseql.schema.scalars import Scalar
+
+__all__ = ["lacks_relations", "record_of", "without_relations"]
+
+
+def lacks_relations(selection: Selection, value: Any) -> bool:
+    """Whether a relation is selected that a value does not hold, or not as its arguments ask for."""
+    return any(
+        selected.arguments or held(value, selected.field.attribute) is MISSING
+        for selected in selection.fields
+        if selected.field is not None and selected.field.relation is not None
+    )
+
+
+def without_relations(selection: Selection) -> Selection:
+    """What of a selection a row holds itself."""
+    kept = tuple(each for each in selection.fields if each.field is None or each.field.relation is None)
+    return Selection(selection.type, kept)
+
+
+def record_of(model: SchemaModel, selection: Selection, value: Any) -> bytes:
+    """The row that a selection is served from, as a JSON object of columns.
+
+    Args:
+        value: holds what `without_relations` leaves of the selection.
+
+    Raises:
+        LookupError: it does not hold a column that a relation begins at.
+        ValueError, TypeError: what it holds there is no JSON.
+    """
+    source = selection.type.source
+    assert source is not None
+    record: dict[str, Any] = {}
+    document: dict[str, Any] = {}
+    for selected in selection.fields:
+        field = selected.field
+        if field is None or field.relation is not None:
+            continue
+        stored = _stored(model, field.type, held(value, field.attribute))
+        if field.column is not None:
+            record[field.column] = stored
+        else:
+            document[field.key] = stored
+    if source.jsonb_column is not None:
+        record[source.jsonb_column] = document
+    for column in _begins_at(selection.fields):
+        record[column] = _column(model, selection.type, column, value)
+    return json.dumps(record, allow_nan=False, default=str).encode()
+
+
+def _begins_at(fields: tuple[SelectedField, ...]) -> Iterator[str]:
+    for selected in fields:
+        if selected.field is not None and selected.field.relation is not None:
+            yield from (ours for _, ours in selected.field.relation.on)
+
+
+def _column(model: SchemaModel, target: ObjectType, column: str, value: Any) -> Any:
+    """A column, by the attribute of the field that is it, or by its own name."""
+    fields: list[Field] = [each for each in target.fields.values() if each.column == column and each.relation is None]
+    for field in fields:
+        found = held(value, field.attribute)
+        if found is not MISSING:
+            return _stored(model, field.type, found)
+    found = held(value, column)
+    if found is MISSING:
+        raise LookupError(f"{type(value).__name__} holds no {column!r}, at which a relation of {target.name} begins")
+    return found
+
+
+def _stored(model: SchemaModel, reference: TypeReference, value: Any) -> Any:
+    """A value as the database holds it, in JSON."""
+    if value is None:
+        return None
+    if reference.item is not None:
+        return [_stored(model, reference.item, each) for each in value]
+    named = model.types[reference.name]
+    if isinstance(named, EnumType):
+        return named.values[enum_name(named, value)]
+    if isinstance(named, Scalar):
+        return named.serialize(value)
+    assert isinstance(named, ObjectType)
+    return {
+        each.key: _stored(model, each.type, found)
+        for each in named.fields.values()
+        if (found := held(value, each.attribute)) is not MISSING
+    }
