@@ -73,6 +73,7 @@ class Author:
     id: ID = fraiseql.field(column="id")
     name: str
     mood: Mood | None
+    home: Address | None
     books: list[Book] = fraiseql.relation(on={"author_id": "id"})
 
 
@@ -493,6 +494,45 @@ def test_relations_that_a_value_holds_need_no_sql(subscribe: Subscribe) -> None:
     seen = subscribe("subscription { book { title author { name } } }", value)
     assert seen.emitted == [{"data": {"book": {"title": "t", "author": {"name": "Own"}}}}]
     assert not seen.fetches
+
+
+def test_arguments_below_a_relation_that_a_value_holds(subscribe: Subscribe) -> None:
+    value = {"title": "t", "author": {"name": "Own", "books": [{"id": 1}, {"id": 2}]}}
+    seen = subscribe("subscription { book { author { name books(limit: 1) { id } } } }", value)
+    (error,) = seen.emitted[0]["errors"]
+    assert error["path"] == ["book", "author", "books"]
+    assert seen.emitted[0]["data"] == {"book": {"author": None}}
+
+
+def test_objects_and_own_columns_of_a_yielded_value(subscribe: Subscribe) -> None:
+    home = {"city": "x", "since": dt.date(2024, 2, 29), "rent": Decimal("12.50")}
+    value = {"id": 1, "home": home}
+    seen = subscribe("subscription { authors { home { city since rent } books(limit: 1) { id } } }", [value])
+    assert seen.emitted[0]["data"]["authors"] == [
+        {"home": {"city": "x", "since": "2024-02-29", "rent": "12.50"}, "books": [{"id": "1"}]}
+    ]
+    seen = subscribe("subscription { book { writtenBy author { name } } }", {"written_by": "2"})
+    assert seen.emitted[0]["data"]["book"] == {"writtenBy": "2", "author": {"name": "Bob"}}
+
+
+def test_what_a_property_of_a_yielded_value_raises(subscribe: Subscribe) -> None:
+    class Broken:
+        title = "t"
+
+        @property
+        def author(self) -> Any:
+            raise ZeroDivisionError("secret")
+
+        @property
+        def author_id(self) -> Any:
+            raise ZeroDivisionError("secret")
+
+    for query, path in (
+        ("subscription { book { author { name } } }", ["book", "author"]),
+        ("subscription { book { author { books(limit: 1) { id } } } }", ["book", "author"]),
+    ):
+        (error,) = subscribe(query, Broken()).emitted[0]["errors"]
+        assert (error["path"], error["message"]) == (path, "Internal server error.")
 
 
 @pytest.mark.parametrize(

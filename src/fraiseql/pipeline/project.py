@@ -56,10 +56,6 @@ def project(
         return orjson.dumps(found), projection.errors, projection.cause
     except _Misfit as misfit:
         projection.note(misfit)
-    except (RecursionError, orjson.JSONEncodeError) as error:  # it contains itself
-        projection.note(projection.misfit(f"{root.owner}.{root.name}", (root.key,), error))
-        if root.field.type.nullable:
-            return b"null", projection.errors, projection.cause
     return None, projection.errors, projection.cause
 
 
