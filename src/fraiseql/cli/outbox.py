@@ -46,7 +46,7 @@ def _row_triggers(bus: PostgresqlBus, model: SchemaModel) -> Iterator[str]:
     prefix = "" if bus.schema is None else f"{quote_identifier(bus.schema)}."
     if model.event_topics:
         yield "\n-- Publish rows to event subscriptions: put your table, and which of insert, update and delete count."
-        yield "-- A second argument names the column that holds the tenant, a third that of the only user who may see it."
+        yield "-- A second argument names the column that holds the tenant, a third that of the only user to see it."
     for topic in sorted(model.event_topics):
         yield f"-- create trigger {quote_identifier(f'publish {topic}')} after insert on your_table"
         yield f"--     for each row execute function {prefix}fraiseql_publish_row({quote_literal(topic)});"
