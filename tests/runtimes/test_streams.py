@@ -72,7 +72,7 @@ class Bench:
                 return await self.streams.join(stream, run.participant, self.perform)
             case Open(ResolverSource() as source):
                 handle = open_generator(source, "the bus")
-                run.opened.append(handle)
+                run.finalisers.append(handle.aclose)
                 return handle
             case Next(handle, timeout):
                 return await handle.next(timeout)

@@ -89,11 +89,12 @@ class FraiseQLApp:
         if bus is None:
             bus = EventBus.memory() if self._config.event_bus == "memory" else EventBus.postgresql()
         self._bus = connect_bus(bus, self._database, limits, observe)
+        self._background = Background()
+        self._streams = Streams(self._background)
+        self._perform = Performer(self._database, self._bus, self._streams)
         self._date = HttpDate()
         self._ids = itertools.count(1)
         self._prefix = secrets.token_hex(4)  # so that the ids of two processes differ
-        self._background = Background()
-        self._perform = Performer(self._database, self._bus, Streams(self._background))
         self._listeners: list[socket.socket] = []
         self._connections: set[ClientConnection] = set()
         self._fewer = anyio.Event()  # set, and replaced, when a client leaves
@@ -136,6 +137,11 @@ class FraiseQLApp:
     def bus(self) -> Bus:
         """The event bus: `publish` and `subscribe`."""
         return self._bus
+
+    @property
+    def streams(self) -> Streams:
+        """The streams that subscriptions take part in, to be read only: `shared`, `listening`."""
+        return self._streams
 
     async def start(self) -> None:
         """Listen, connect to the database, and serve; returns once requests are answered.

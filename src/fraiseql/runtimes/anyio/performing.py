@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from typing import Any
 
 import anyio
@@ -58,5 +59,10 @@ class Performer:
             handle = await self._bus.open(source)
         else:
             handle = open_generator(source, self._bus)
-        run.opened.append(handle)
+        self._streams.listening += 1
+        run.finalisers.append(partial(self._close, handle))
         return handle
+
+    async def _close(self, handle: Handle) -> None:
+        self._streams.listening -= 1
+        await handle.aclose()

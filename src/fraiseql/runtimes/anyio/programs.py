@@ -12,7 +12,7 @@ from fraiseql.effects import Effect, Emission, Program
 
 __all__ = ["Audience", "Handle", "Participant", "Perform", "Run", "run_program"]
 
-_CLOSING = 10.0  # seconds for the finalisers of a user's generator
+_FINALISING = 10.0  # seconds for the finalisers of a user's generator
 
 
 class Handle(Protocol):
@@ -67,15 +67,15 @@ class Run:
     Attributes:
         participant: the operation, where this is one's own program.
         audience: whom it emits to, where this is a stream's program.
-        opened: what it has opened, closed when it ends.
+        finalisers: what to do when it ends, however that comes about.
     """
 
-    __slots__ = ("audience", "opened", "participant")
+    __slots__ = ("audience", "finalisers", "participant")
 
     def __init__(self, participant: Participant | None = None, audience: Audience | None = None) -> None:
         self.participant = participant
         self.audience = audience
-        self.opened: list[Handle] = []
+        self.finalisers: list[Callable[[], Awaitable[None]]] = []
 
 
 Perform: TypeAlias = Callable[[Effect, Run], Awaitable[Any]]
@@ -101,12 +101,7 @@ async def run_program(program: Program[Any], perform: Perform, run: Run) -> Any:
         return stop.value
     finally:
         program.close()
-        if run.opened:
-            await _close(run.opened)
-
-
-async def _close(opened: list[Handle]) -> None:
-    with anyio.CancelScope(shield=True):
-        for handle in opened:
-            with anyio.move_on_after(_CLOSING):
-                await handle.aclose()
+        with anyio.CancelScope(shield=True):
+            for finalise in run.finalisers:
+                with anyio.move_on_after(_FINALISING):
+                    await finalise()

@@ -27,6 +27,7 @@ class _Alone:
         self._is_state = is_state
 
     async def emit(self, emission: Emission) -> None:
+        await anyio.lowlevel.checkpoint()  # a generator that never waits must not stop everybody else
         await self._participant.room()
         self._participant.deliver(emission, self._is_state)
 
@@ -65,11 +66,15 @@ class Streams:
 
     Args:
         background: where shared streams run: they outlive whoever came first.
+
+    Attributes:
+        listening: how many sources are open.
     """
 
     def __init__(self, background: Background) -> None:
         self._background = background
         self._running: dict[Hashable, _Shared] = {}
+        self.listening = 0
 
     @property
     def shared(self) -> int:
