@@ -108,6 +108,21 @@ def test_every_stream_gets_each_event_once_and_in_order(actions: list[tuple[str,
         assert not client.state.behind
 
 
+def test_a_stream_that_has_read_further_than_the_others_is_given_nothing_twice() -> None:
+    world = World()
+    ahead = Client(world, frozenset("a"), 9, Cursor(0, 0))
+    world.write("a")
+    world.write("a")
+    ahead.act()
+    ahead.act()  # it has read both, the others none
+    assert not ahead.state.behind
+    world.read()
+    world.write("a")
+    world.read()
+    ahead.act()
+    ahead.check()
+
+
 def test_a_stream_that_is_removed_gets_nothing_more() -> None:
     world = World()
     one, two = (Client(world, frozenset("ab"), 9, None) for _ in range(2))
