@@ -15,13 +15,12 @@ from fraiseql.pipeline.arguments import Tree, given_arguments, value_of
 from fraiseql.pipeline.bind import Binding
 from fraiseql.pipeline.failures import shown
 from fraiseql.pipeline.nulls import complete
-from fraiseql.pipeline.plan import RootField
 from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
 from fraiseql.pipeline.project import project
 from fraiseql.pipeline.records import without_relations
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, respond
 from fraiseql.pipeline.variables import Variables
-from fraiseql.schema.model import EnumType, InputType, SchemaModel, SubscriptionField, TypeReference
+from fraiseql.schema.model import EnumType, InputType, SchemaModel, SubscriptionField, SubscriptionKind, TypeReference
 from fraiseql.schema.scalars import Scalar
 from fraiseql.schema.validate import AFTER_ARGUMENT
 
@@ -34,8 +33,6 @@ class PreparedSubscription:
     Attributes:
         field: what is subscribed to.
         root: how: the response key, and what is selected.
-        arguments: the given ones and those with a default, by their Python names, as Python objects: an input object
-            is a dict by its attributes' names, an enum its member.
         after: the cursor to resume behind; None to begin with what happens next.
         key: equal for an equal selection, equal arguments and the same tenant.
         statement: what serves the selection; None where nothing of it comes from the database.
@@ -44,25 +41,24 @@ class PreparedSubscription:
     """
 
     __slots__ = (
-        *("_frame", "after", "arguments", "bindings", "caller", "field", "key", "model", "parameters", "plan"),
+        *("_arguments", "_planning", "_variables", "after", "bindings", "caller", "field", "key", "parameters", "plan"),
         *("root", "statement"),
     )
 
     def __init__(self, planning: Planning, plan: Plan, variables: Variables, caller: Caller) -> None:
         (self.root,) = plan.roots
         assert isinstance(self.root.field, SubscriptionField)
-        self.model: SchemaModel = planning.model
         self.field: SubscriptionField = self.root.field
         self.plan = plan
         self.caller = caller
-        self._frame = plan.frame
-        given = _arguments(planning, self.root, variables)
-        self.after: str | None = value_of(given.pop(AFTER_ARGUMENT, None), variables) if self.field.topic else None
-        self.arguments = {
-            argument.target: _python(self.model, argument.type, value_of(given[name], variables))
-            for name, argument in self.field.arguments.items()
-            if name in given
-        }
+        self._planning = planning
+        self._variables = variables
+        # Those of the other kinds are read, and found right, where the statement is made.
+        is_resolver = self.field.kind is SubscriptionKind.RESOLVER
+        self._arguments: Mapping[str, Any] | None = self._read_arguments() if is_resolver else None
+        self.after: str | None = None
+        if self.field.topic is not None and AFTER_ARGUMENT in self.root.arguments:
+            self.after = value_of(self._given().get(AFTER_ARGUMENT), variables)
         # Coerced variables are JSON values in the order of their declaration: equal ones are spelled alike.
         self.key: Hashable = (plan, repr(variables), caller.tenant_id)
         self.statement: Statement | None = None
@@ -72,6 +68,21 @@ class PreparedSubscription:
             bound = plan.statement(variables)
             self.statement, self.bindings = bound.statement, bound.bindings
             self.parameters = plan.bind(bound, variables)
+
+    @property
+    def model(self) -> SchemaModel:
+        """What is served."""
+        return self._planning.model
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """The arguments that were given, and those with a default, by their Python names, as Python objects.
+
+        An input object is a dict by its attributes' names, an enum its member.
+        """
+        if self._arguments is None:
+            self._arguments = self._read_arguments()
+        return self._arguments
 
     @property
     def path(self) -> tuple[str, ...]:
@@ -111,8 +122,22 @@ class PreparedSubscription:
         data = self._data(b"null") if self.field.type.nullable else None
         return respond(data, errors, _extensions(cursor), cause)
 
+    def _read_arguments(self) -> Mapping[str, Any]:
+        given = self._given()
+        return {
+            argument.target: _python(self.model, argument.type, value_of(given[name], self._variables))
+            for name, argument in self.field.arguments.items()
+            if name in given
+        }
+
+    def _given(self) -> dict[str, Tree]:
+        owner = self._planning.schema.type_map[self.root.owner]
+        assert isinstance(owner, GraphQLObjectType)
+        declared = owner.fields[self.root.name].args
+        return given_arguments(declared, self.root.arguments, self._variables, self.path)
+
     def _data(self, text: bytes | None) -> bytes | None:
-        before, behind = self._frame
+        before, behind = self.plan.frame
         return None if text is None else before + text + behind
 
 
@@ -122,7 +147,7 @@ def prepare(
     """Coerce a subscription's variables, plan it and bind its parameters; raises Refusal."""
     variables = prepared.coerce(given)
     plan = prepared.plan(variables)
-    if len(plan.roots) != 1 or plan.roots[0].field is None:  # GraphQL §6.2.3.1; validation sees to all but @skip
+    if len(plan.roots) != 1 or plan.roots[0].field is None:  # GraphQL §6.2.3.1; validation sees to it already
         message = "A subscription selects exactly one field, which is not skipped."
         raise Refusal(Outcome.NOT_VALID, [RequestError(message, code="GRAPHQL_VALIDATION_FAILED")])
     try:
@@ -138,12 +163,6 @@ def emission_of(response: GraphQLResponse, cursor: str | None = None) -> Emissio
 
 def _extensions(cursor: str | None) -> dict[str, Any] | None:
     return None if cursor is None else {"cursor": cursor}
-
-
-def _arguments(planning: Planning, root: RootField, variables: Variables) -> dict[str, Tree]:
-    owner = planning.schema.type_map[root.owner]
-    assert isinstance(owner, GraphQLObjectType)
-    return given_arguments(owner.fields[root.name].args, root.arguments, variables, (root.key,))
 
 
 def _python(model: SchemaModel, reference: TypeReference, value: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType, ModuleType
 from typing import Any, Final, TypeVar
@@ -21,9 +20,16 @@ from fraiseql.schema.declarations import (
     TypeDeclaration,
     declaration_of,
 )
-from fraiseql.schema.functions import has_no_body, is_asynchronous, refuse_iterator, takes_info, yielded
+from fraiseql.schema.functions import (
+    check_targets,
+    has_no_body,
+    is_asynchronous,
+    kind_of,
+    refuse_iterator,
+    takes_info,
+    yielded,
+)
 from fraiseql.schema.model import (
-    EnumType,
     Field,
     InputField,
     InputType,
@@ -37,19 +43,19 @@ from fraiseql.schema.model import (
     SubscriptionKind,
     TypeReference,
 )
+from fraiseql.schema.names import camel_case, database_text, graphql_name, identifier
+from fraiseql.schema.parts import column_pairs, default_of, enum_of, source_of
 from fraiseql.schema.scalars import SCALARS
-from fraiseql.schema.validate import AFTER_ARGUMENT, check_model
+from fraiseql.schema.validate import check_model
 
 __all__ = ["Schema"]
 
-_NAME: Final = re.compile(r"(?!__)[_A-Za-z][_0-9A-Za-z]*")  # GraphQL §2.1.9; names with `__` belong to introspection
 _TYPES: Final = (TypeDeclaration, InputDeclaration, EnumDeclaration)
 _WANTED: Final = {
     "types": "classes under @fraiseql.type, .input or .enum",
     "queries": "functions under @fraiseql.query",
     "subscriptions": "functions under @fraiseql.subscription",
 }
-_RESERVED: Final = "fraiseql."
 _Root = TypeVar("_Root", QueryField, SubscriptionField)
 
 
@@ -122,7 +128,7 @@ class _Builder:
 
     def _add(self, declaration: Declaration | None) -> None:
         assert isinstance(declaration, _TYPES)
-        name, cls = _name(declaration.name, declaration.cls.__name__), declaration.cls
+        name, cls = graphql_name(declaration.name, declaration.cls.__name__), declaration.cls
         if name in SCALARS:
             raise SchemaError(name, found="a type of that name", expected="another: the name is a scalar's")
         if name in self._types:
@@ -133,7 +139,7 @@ class _Builder:
             return
         self._classes[name] = cls
         if isinstance(declaration, EnumDeclaration):
-            self._types[name] = _enum(declaration)
+            self._types[name] = enum_of(declaration)
             return
         # Reserves the name, since the fields may lead back here.
         self._types[name] = ObjectType(name, None, None, {})
@@ -151,7 +157,7 @@ class _Builder:
         return annotation.type
 
     def _object(self, declaration: TypeDeclaration) -> ObjectType:
-        source = _source(declaration)
+        source = source_of(declaration)
         fields: dict[str, Field] = {}
         for attribute, resolved, default in attribute_annotations(declaration.cls, self._names):
             where = f"{declaration.name}.{attribute}"
@@ -177,22 +183,24 @@ class _Builder:
         options: FieldOptions | RelationOptions | None,
         source: Source | None,
     ) -> Field:
-        name = _name(camel_case(attribute) if options is None or options.name is None else options.name, where)
+        name = graphql_name(camel_case(attribute) if options is None or options.name is None else options.name, where)
         description = annotation.description if options is None or options.description is None else options.description
         reference = self._note(annotation)
         if isinstance(options, RelationOptions):
-            relation = Relation(_pairs(options.on, where))
+            relation = Relation(column_pairs(options.on, where))
             return Field(
                 name, reference, description, column=None, key=attribute, relation=relation, attribute=attribute
             )
         column = None if options is None else options.column
-        key = attribute if options is None or options.key is None else _text(options.key, where, "a key of jsonb")
+        key = (
+            attribute if options is None or options.key is None else database_text(options.key, where, "a key of jsonb")
+        )
         if source is not None and source.jsonb_column is None:
             if options is not None and options.key is not None:
                 raise SchemaError(where, found=f"key={key!r} in a type whose fields are columns", expected="column=...")
             column = attribute if column is None else column
         if column is not None:
-            _identifier(column, where)
+            identifier(column, where)
         return Field(name, reference, description, column, key, attribute=attribute)
 
     def _input(self, declaration: InputDeclaration) -> InputType:
@@ -219,12 +227,12 @@ class _Builder:
             raise SchemaError(where, found=f"the default None of the type {reference}", expected="`| None`")
         has_default = default is not inspect.Parameter.empty and default is not options and default is not None
         return InputField(
-            _name(options.name or camel_case(attribute), where),
+            graphql_name(options.name or camel_case(attribute), where),
             reference,
             options.description or annotation.description,
             target=options.column or attribute,
             has_default=has_default,
-            default=_default(default, reference, self._types, where) if has_default else None,
+            default=default_of(default, reference, self._types, where) if has_default else None,
         )
 
     def _query(self, declaration: Declaration) -> QueryField:
@@ -237,7 +245,7 @@ class _Builder:
             )
         parameters, returned = parameter_annotations(function, self._names)
         arguments = self._parameters(where, parameters)
-        name = _name(declaration.name or camel_case(where), where)
+        name = graphql_name(declaration.name or camel_case(where), where)
         reference = self._note(read_annotation(returned, f"{where} -> ..."))
         return QueryField(name, reference, declaration.description, arguments)
 
@@ -245,7 +253,7 @@ class _Builder:
         assert isinstance(declaration, SubscriptionDeclaration)
         function, topic, by = declaration.function, declaration.topic, declaration.by
         where = function.__name__
-        kind = _kind(declaration)
+        kind = kind_of(declaration)
         info = kind is SubscriptionKind.RESOLVER and takes_info(function)
         asynchronous = kind is SubscriptionKind.RESOLVER and is_asynchronous(function)
         parameters, returned = parameter_annotations(function, self._names, takes_info=info)
@@ -254,8 +262,8 @@ class _Builder:
         else:
             refuse_iterator(returned, f"{where} -> ...")
         arguments = self._parameters(where, parameters)
-        _check_targets(where, kind, arguments, parameters)
-        name = _name(declaration.name or camel_case(where), where)
+        check_targets(where, kind, arguments, parameters)
+        name = graphql_name(declaration.name or camel_case(where), where)
         reference = self._note(read_annotation(returned, f"{where} -> ..."))
         return SubscriptionField(
             name, reference, declaration.description, arguments, kind, function, info, asynchronous, topic, by
@@ -270,13 +278,6 @@ class _Builder:
                 raise SchemaError(place, found=f"a second argument named {argument.name}", expected="one of each name")
             arguments[argument.name] = argument
         return MappingProxyType(arguments)
-
-
-def camel_case(name: str) -> str:
-    """`created_at` -> `createdAt`; leading underscores stay."""
-    bare = name.lstrip("_")
-    first, *rest = bare.split("_")
-    return name[: len(name) - len(bare)] + first + "".join(part[:1].upper() + part[1:] for part in rest)
 
 
 def _listed(given: Any, argument: str) -> Iterable[Any]:
@@ -299,111 +300,3 @@ def _by_name(root: str, what: str, fields: Iterable[_Root]) -> Mapping[str, _Roo
             raise SchemaError(f"{root}.{field.name}", found=f"two {what} of that name", expected="one")
         found[field.name] = field
     return MappingProxyType(found)
-
-
-def _kind(declaration: SubscriptionDeclaration) -> SubscriptionKind:
-    where, topic, by = declaration.function.__name__, declaration.topic, declaration.by
-    if by is not None:
-        _identifier(by, f"{where} (by)")
-        if topic is None:
-            raise SchemaError(where, found=f"by={by!r} without topic=...", expected="topic=..., or neither")
-    if topic is not None and _text(topic, f"{where} (topic)", "a topic").startswith(_RESERVED):
-        raise SchemaError(where, found=f"topic={topic!r}", expected=f"another: {_RESERVED}* are our own")
-    if has_no_body(declaration.function):
-        return SubscriptionKind.LIVE if topic is None else SubscriptionKind.EVENT
-    if topic is not None:
-        raise SchemaError(
-            where, found="a function body and topic=...", expected="one of them: SQL serves the events of a topic"
-        )
-    return SubscriptionKind.RESOLVER
-
-
-def _check_targets(
-    where: str, kind: SubscriptionKind, arguments: Mapping[str, InputField], parameters: list[tuple[str, Any, Any]]
-) -> None:
-    """A resolver is called by its parameters' names; an event subscription has one argument of its own."""
-    for argument, (parameter, *_) in zip(arguments.values(), parameters, strict=True):
-        place = f"{where}({parameter})"
-        if kind is SubscriptionKind.RESOLVER and argument.target != parameter:
-            raise SchemaError(place, found=f"column={argument.target!r}", expected="name=... only: Python serves it")
-        if kind is SubscriptionKind.EVENT and argument.name == AFTER_ARGUMENT:
-            raise SchemaError(
-                place, found=f"the argument {AFTER_ARGUMENT}", expected="another name: every topic has this one"
-            )
-
-
-def _name(name: Any, where: str) -> str:
-    if not isinstance(name, str) or _NAME.fullmatch(name) is None:
-        raise SchemaError(
-            where, found=f"the name {name!r}", expected="a GraphQL name: letters, digits, _, no leading __"
-        )
-    return name
-
-
-def _text(value: Any, where: str, expected: str) -> str:
-    """A text that PostgreSQL can hold, and not an empty one."""
-    try:
-        if isinstance(value, str) and value.encode() and "\0" not in value:
-            return value
-    except UnicodeEncodeError:
-        pass
-    raise SchemaError(where, found=repr(value), expected=expected)
-
-
-def _identifier(name: Any, where: str) -> str:
-    expected = "a PostgreSQL identifier of 1 to 63 bytes"
-    # PostgreSQL cuts an identifier after 63 bytes and goes on with another name.
-    if len(_text(name, where, expected).encode()) > 63:
-        raise SchemaError(where, found=repr(name), expected=expected)
-    return str(name)
-
-
-def _source(declaration: TypeDeclaration) -> Source | None:
-    if declaration.sql_source is None:
-        return None
-    where = f"{declaration.name} (sql_source)"
-    *schemas, name = _text(declaration.sql_source, where, "'name' or 'schema.name'").split(".")
-    if len(schemas) > 1:
-        raise SchemaError(where, found=repr(declaration.sql_source), expected="'name' or 'schema.name'")
-    if declaration.jsonb_column is not None:
-        _identifier(declaration.jsonb_column, f"{declaration.name} (jsonb_column)")
-    schema = _identifier(schemas[0], where) if schemas else None
-    return Source(_identifier(name, where), schema, declaration.jsonb_column)
-
-
-def _pairs(on: Any, where: str) -> tuple[tuple[str, str], ...]:
-    if not isinstance(on, Mapping) or not on:
-        raise SchemaError(where, found=f"on={on!r}", expected='on={"their_column": "our_column"}')
-    return tuple((_identifier(theirs, where), _identifier(ours, where)) for theirs, ours in on.items())
-
-
-def _enum(declaration: EnumDeclaration) -> EnumType:
-    values: dict[str, str] = {}
-    members: Mapping[str, Any] = getattr(declaration.cls, "__members__", {})
-    for name, member in members.items():
-        where = f"{declaration.name}.{name}"
-        _text(member.value, where, "the text that the database holds")
-        if member.value in values.values():
-            raise SchemaError(where, found=f"{member.value!r} again", expected="a value of its own")
-        if name in ("true", "false", "null"):
-            raise SchemaError(where, found=f"the name {name}", expected="another: GraphQL §2.9.6 reserves it")
-        values[_name(name, where)] = member.value
-    if not values:
-        raise SchemaError(declaration.name, found="no member", expected="at least one")
-    return EnumType(declaration.name, declaration.description, MappingProxyType(values), declaration.cls)
-
-
-def _default(default: Any, reference: TypeReference, types: Mapping[str, NamedType], where: str) -> Any:
-    """A Python default as the value that the pipeline binds."""
-    if reference.item is not None and isinstance(default, (list, tuple)):
-        return [_default(element, reference.item, types, where) for element in default]
-    named = types.get(reference.name)
-    if isinstance(named, EnumType) and getattr(default, "value", None) in named.values.values():
-        return default.value
-    scalar = SCALARS.get(reference.name)
-    if scalar is not None:
-        try:
-            return scalar.parse(default if isinstance(default, (bool, int, float, str)) else str(default))
-        except ValueError:
-            pass
-    raise SchemaError(where, found=f"the default {default!r}", expected=f"a value of {reference}")

@@ -5,13 +5,27 @@ from __future__ import annotations
 import collections.abc as abc
 import dis
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import NoneType
 from typing import Any, Final, get_args, get_origin
 
 from fraiseql.errors import SchemaError
+from fraiseql.schema.declarations import SubscriptionDeclaration
+from fraiseql.schema.model import InputField, SubscriptionKind
+from fraiseql.schema.names import database_text, identifier
+from fraiseql.schema.validate import AFTER_ARGUMENT
 
-__all__ = ["has_no_body", "is_asynchronous", "refuse_iterator", "takes_info", "yielded"]
+__all__ = [
+    "check_targets",
+    "has_no_body",
+    "is_asynchronous",
+    "kind_of",
+    "refuse_iterator",
+    "takes_info",
+    "yielded",
+]
+
+_RESERVED: Final = "fraiseql."
 
 _ASYNCHRONOUS: Final = (abc.AsyncIterator, abc.AsyncGenerator, abc.AsyncIterable)
 _SYNCHRONOUS: Final = (abc.Iterator, abc.Generator, abc.Iterable)
@@ -73,3 +87,35 @@ def yielded(returned: Any, *, asynchronous: bool, where: str) -> Any:
         return arguments[0]
     expected = "AsyncIterator[T] or AsyncGenerator[T, None]" if asynchronous else "Iterator[T] or Generator[T]"
     raise SchemaError(where, found=_shown(returned), expected=expected)
+
+
+def kind_of(declaration: SubscriptionDeclaration) -> SubscriptionKind:
+    """Which kind a declaration is of, by its body and its topic."""
+    where, topic, by = declaration.function.__name__, declaration.topic, declaration.by
+    if by is not None:
+        identifier(by, f"{where} (by)")
+        if topic is None:
+            raise SchemaError(where, found=f"by={by!r} without topic=...", expected="topic=..., or neither")
+    if topic is not None and database_text(topic, f"{where} (topic)", "a topic").startswith(_RESERVED):
+        raise SchemaError(where, found=f"topic={topic!r}", expected=f"another: {_RESERVED}* are our own")
+    if has_no_body(declaration.function):
+        return SubscriptionKind.LIVE if topic is None else SubscriptionKind.EVENT
+    if topic is not None:
+        raise SchemaError(
+            where, found="a function body and topic=...", expected="one of them: SQL serves the events of a topic"
+        )
+    return SubscriptionKind.RESOLVER
+
+
+def check_targets(
+    where: str, kind: SubscriptionKind, arguments: Mapping[str, InputField], parameters: list[tuple[str, Any, Any]]
+) -> None:
+    """A resolver is called by its parameters' names; an event subscription has one argument of its own."""
+    for argument, (parameter, *_) in zip(arguments.values(), parameters, strict=True):
+        place = f"{where}({parameter})"
+        if kind is SubscriptionKind.RESOLVER and argument.target != parameter:
+            raise SchemaError(place, found=f"column={argument.target!r}", expected="name=... only: Python serves it")
+        if kind is SubscriptionKind.EVENT and argument.name == AFTER_ARGUMENT:
+            raise SchemaError(
+                place, found=f"the argument {AFTER_ARGUMENT}", expected="another name: every topic has this one"
+            )
