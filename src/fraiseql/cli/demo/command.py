@@ -28,6 +28,8 @@ from fraiseql.testing.embedded import EmbeddedPostgres, drop_libpq_variables
 __all__ = ["demo"]
 
 _QUERY = "{ users(limit: 3, orderBy: [{karma: DESC}]) { name posts(limit: 2) { title comments(limit: 1) { body } } } }"
+_SUBSCRIPTION = "subscription { commentAdded { id body post { title } } }"
+_INSERT = "insert into comments (post_id, body) values (1, 'Hello')"
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -68,7 +70,7 @@ def _fill(conninfo: str) -> None:
 def _serve(config: FraiseQLConfig, options: argparse.Namespace, stop: _StopSignals) -> None:
     async def run() -> None:
         try:
-            await serve(schema, config=config, task_status=_Announcement(stop))
+            await serve(schema, config=config, task_status=_Announcement(stop, config.database_url or ""))
         finally:
             stop.watch()  # the server has put other handlers in place, and reset them
 
@@ -110,20 +112,27 @@ class _StopSignals:
 class _Announcement:
     """Told by the server that it serves; tells the user."""
 
-    def __init__(self, stop: _StopSignals) -> None:
+    def __init__(self, stop: _StopSignals, conninfo: str) -> None:
         self._stop = stop
+        self._conninfo = conninfo
 
     def started(self, value: FraiseQLApp | None = None) -> None:
         if self._stop.requested or value is None:
             signal.raise_signal(signal.SIGTERM)  # came too early for the server to see
             return
         body = json.dumps({"query": _QUERY}, separators=(",", ":"))
+        stream = json.dumps({"query": _SUBSCRIPTION}, separators=(",", ":"))
         text = f"""
             Serving {value.url}
 
             Ask it something, in another terminal:
 
               curl -s {value.url} -H 'Content-Type: application/json' -d '{body}'
+
+            Subscribe to new comments, and add one from a third terminal:
+
+              curl -sN {value.url} -H 'Accept: text/event-stream' -H 'Content-Type: application/json' -d '{stream}'
+              psql "{self._conninfo}" -c "{_INSERT}"
 
             Ctrl-C stops the server and removes its database."""
         write(textwrap.dedent(text).lstrip("\n"))

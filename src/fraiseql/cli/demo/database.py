@@ -10,13 +10,26 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
+from fraiseql.bus import EventBus, outbox_sql, watch_sql
 from fraiseql.cli.demo.data import Blog, CommentRow, PostRow, UserRow, generate
 
 __all__ = ["load"]
 
+# What `fraiseql outbox` prints for the schema, and the trigger that it asks for.
+_BUS = EventBus.postgresql()
+_EVENTS = "".join(
+    [
+        outbox_sql(_BUS),
+        *(watch_sql(_BUS, source) for source in ("v_user", "posts", "comments")),
+        "create trigger comment_added after insert on comments for each row",
+        " execute function fraiseql_publish_row('comment_added');",
+        "select setval(pg_get_serial_sequence('comments', 'id'), coalesce(max(id), 0) + 1, false) from comments;",
+    ]
+)
+
 
 def load(conninfo: str, blog: Blog | None = None) -> None:
-    """Create the blog's tables and view in an empty database and fill them, in one transaction.
+    """Create the blog's tables, view and outbox in an empty database and fill them, in one transaction.
 
     Args:
         conninfo: a libpq connection string or URL.
@@ -33,6 +46,7 @@ def load(conninfo: str, blog: Blog | None = None) -> None:
         _copy(connection, "users", UserRow, blog.users)
         _copy(connection, "posts", PostRow, blog.posts)
         _copy(connection, "comments", CommentRow, blog.comments)
+        connection.execute(_EVENTS.encode())
         connection.execute("analyze users, posts, comments")
 
 

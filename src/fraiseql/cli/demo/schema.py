@@ -110,6 +110,7 @@ class Comment:
     body: str
     likes: int
     created_at: dt.datetime
+    post_id: ID
     post: Post = fraiseql.relation(on={"id": "post_id"})
     author: User | None = fraiseql.relation(on={"id": "author_id"})
 
@@ -154,7 +155,23 @@ def comments() -> list[Comment]:
     """All comments."""
 
 
+@fraiseql.subscription(topic="comment_added")
+def comment_added(post_id: ID | None) -> Comment:
+    """Each new comment, or each of one post."""
+
+
+@fraiseql.subscription(name="post")
+def live_post(id: ID) -> Post | None:
+    """One post, and again whenever it or what is selected below it has changed."""
+
+
+@fraiseql.subscription(name="posts")
+def live_posts() -> list[Post]:
+    """All posts, and again whenever they have changed."""
+
+
 schema = fraiseql.Schema(
     types=[User, Post, Comment],
     queries=[users, user, user_by_key, users_by_role, posts, post, posts_by_status, comments],
+    subscriptions=[comment_added, live_post, live_posts],
 )
