@@ -25,6 +25,7 @@ from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Outcome, Pipeline
 from fraiseql.postgres import Connection, connect, run
 from fraiseql.postgres.conninfo import ConnectionString
 from fraiseql.schema import subscription
+from golden.files import without_layout
 
 _DDL = """
 create schema shop;
@@ -553,3 +554,75 @@ def test_a_value_that_relations_cannot_be_served_for(subscribe: Subscribe, value
     assert error["path"] == path
     assert seen.emitted[0]["data"] is None
     assert seen.emitted[1]["data"]["book"]["author"] == {"name": "Ada"}
+
+
+@pytest.mark.parametrize(
+    ("query", "sql"),
+    [
+        (
+            "subscription { bookSold(writtenBy: 1) { id author { name } } }",
+            """
+select array_to_json(array(
+    select to_json((
+        select r$3
+        from (
+          select t$0."id"::text as "id", (
+              select r$2
+              from (
+                select (t$1."data"->>'name') as "name"
+                from "v_author" t$1
+                where t$1."id" = t$0."author_id"
+                order by t$1."id"
+                limit 1
+              ) r$2
+            ) as "author"
+          from jsonb_populate_record(null::"shop"."book", given$.value) t$0
+          where t$0."author_id" = $1
+          order by t$0."id"
+          limit 1
+        ) r$3
+      ))::text
+    from jsonb_array_elements($2::jsonb) with ordinality given$(value, place)
+    order by given$.place
+  ))::text""",
+        ),
+        (
+            "subscription { authorChanged(id: 1) { name } }",
+            """
+select array_to_json(array(
+    select case when exists (
+        select
+        from "v_author" t$0
+        where t$0."id" = t$1."id"
+      ) then to_json((
+        select r$2
+        from (
+          select (t$0."data"->>'name') as "name"
+          from "v_author" t$0
+          where t$0."id" = t$1."id" and t$0."id" = $1
+          order by t$0."id"
+          limit 1
+        ) r$2
+      ))::text when t$1."id" = $2 then 'null' end
+    from jsonb_array_elements($3::jsonb) with ordinality given$(value, place),
+      lateral jsonb_populate_record(null::"v_author", given$.value) t$1
+    order by given$.place
+  ))::text""",
+        ),
+        (
+            "subscription { liveBooks(limit: 2) { title } }",
+            """
+select array_to_json(array(
+    select r$1
+    from (
+      select t$0."title"::text as "title"
+      from "shop"."book" t$0
+      order by t$0."id"
+      limit $1
+    ) r$1
+  ))::text""",
+        ),
+    ],
+)
+def test_statements(query: str, sql: str) -> None:
+    assert without_layout(_PIPELINE.explain(query).sql) == without_layout(sql.strip())
