@@ -142,6 +142,7 @@ ORIGINS = [
     (Origins(["https://app.example"]), b"http://app.example", False),
     (Origins(["https://app.example"]), b"https://app.example.evil", False),
     (Origins(["null"]), b"null", True),
+    (Origins(["*"]), b"https://evil.example", True),
     (Origins.any(), b"null", True),
     (Origins.any(), None, True),
 ]
@@ -156,6 +157,11 @@ def test_origins(origins, origin, is_allowed):
         with pytest.raises(HandshakeRefused) as caught:
             accept(asked, origins=origins)
         assert caught.value.status == 403
+
+
+def test_one_string_is_no_collection_of_origins():
+    with pytest.raises(LocalProtocolError):
+        Origins("https://app.example")
 
 
 @pytest.mark.parametrize(

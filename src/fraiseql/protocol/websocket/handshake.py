@@ -5,8 +5,8 @@ from __future__ import annotations
 import binascii
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from fraiseql.errors import LocalProtocolError, RemoteProtocolError
@@ -22,6 +22,7 @@ _VERSION: Final = b"13"
 _KEY: Final = re.compile(rb"[A-Za-z0-9+/]{22}==")  # 16 bytes in base64
 _NONCE_SIZE: Final = 16
 _BAD_GATEWAY: Final = 502
+_EVERY_PAGE: Final = "*"
 
 _KEY_FIELD: Final = b"sec-websocket-key"
 _VERSION_FIELD: Final = b"sec-websocket-version"
@@ -45,30 +46,32 @@ class HandshakeRefused(RemoteProtocolError):
         self.headers = headers
 
 
+@dataclass(frozen=True, slots=True)
 class Origins:
     """From which pages a browser may connect (RFC 6455 §10.2). CORS does not cover WebSockets.
 
     Args:
-        allowed: origins as browsers send them: `https://example.org`, `http://localhost:3000`.
+        allowed: origins as browsers send them: `https://example.org`, `http://localhost:3000`; `*` is every page.
         same_host: whether the pages of the very host and port that is asked may, too. The scheme is not compared: it
             is not known behind a proxy that ends TLS.
         absent: whether a request without Origin may: browsers always send one, other clients hardly ever.
+
+    Raises:
+        LocalProtocolError: one string where several are expected.
     """
 
-    __slots__ = ("_absent", "_allowed", "_any", "_same_host")
+    allowed: Collection[str] = ()
+    same_host: bool = field(default=True, kw_only=True)
+    absent: bool = field(default=True, kw_only=True)
 
-    def __init__(self, allowed: Iterable[str] = (), *, same_host: bool = True, absent: bool = True) -> None:
-        self._allowed = frozenset([origin.lower().encode("utf-8") for origin in allowed])
-        self._same_host = same_host
-        self._absent = absent
-        self._any = False
+    def __post_init__(self) -> None:
+        if isinstance(self.allowed, str):
+            raise LocalProtocolError("allowed is a collection of origins, not one")
 
     @classmethod
     def any(cls) -> Origins:
         """Every page: only where nothing is said to a browser because of its cookies or its network."""
-        origins = cls()
-        origins._any = True
-        return origins
+        return cls((_EVERY_PAGE,))
 
     def allow(self, origin: bytes | None, authority: bytes | None) -> bool:
         """Whether a request may go on.
@@ -77,15 +80,15 @@ class Origins:
             origin: its Origin, None where it has none.
             authority: the host and port that it asks.
         """
-        if self._any:
+        if _EVERY_PAGE in self.allowed:
             return True
         if origin is None:
-            return self._absent
+            return self.absent
         origin = origin.lower()
-        if origin in self._allowed:
+        if origin in [allowed.lower().encode("utf-8", "surrogatepass") for allowed in self.allowed]:
             return True
         host = origin.partition(b"://")[2]
-        return self._same_host and bool(host) and authority is not None and host == authority.lower()
+        return self.same_host and bool(host) and authority is not None and host == authority.lower()
 
 
 _SAME_HOST: Final = Origins()
