@@ -19,8 +19,8 @@ from fraiseql.bus.ddl import outbox_sql
 from fraiseql.effects import Absent, Event, EventSource
 from fraiseql.errors import DatabaseError, RequestError, StartupError
 from fraiseql.limits import PoolLimits, SubscriptionLimits
-from fraiseql.observations import ConnectionLost, Observation, OutboxPurged, ReconnectFailed
-from fraiseql.runtimes.anyio.bus import connect_bus
+from fraiseql.observations import ConnectionLost, Observation, OutboxPurged, OutboxPurgeFailed, ReconnectFailed
+from fraiseql.runtimes.anyio.bus import connect_bus, outbox, reading
 from fraiseql.runtimes.anyio.bus.outbox import RunningPostgresqlBus
 from fraiseql.runtimes.anyio.database import Database
 from fraiseql.testing.embedded import EmbeddedPostgres
@@ -356,6 +356,79 @@ async def test_an_outage_that_lasts_ends_the_streams_and_a_later_one_can_be_open
     assert {ConnectionLost, ReconnectFailed} <= {type(observation) for observation in seen}
 
 
+async def test_a_slow_stream_catches_up_over_a_restart(postgres: EmbeddedPostgres, outbox_url: str) -> None:
+    received: list[Event] = []
+
+    async def receive() -> None:
+        received.extend(await take(slow, 5_000))
+
+    async with running(outbox_url, max_buffered=10) as bus:
+        slow, fast = await bus.open(source("a")), await bus.open(source("b"))
+        await bus.publish([Event("a", n) for n in range(5_000)])
+        await bus.publish("b")
+        await take(fast, 1)
+        async with anyio.create_task_group() as group:
+            group.start_soon(in_thread, postgres.restart)
+            while postgres.is_running:
+                await anyio.sleep(0.001)
+            group.start_soon(receive)
+    assert payloads(received) == list(range(5_000))
+
+
+async def test_a_stream_waits_for_the_database_only_so_long(
+    postgres: EmbeddedPostgres, outbox_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "_OPENING", 0.3)
+    await in_thread(postgres._halt)
+    try:
+        async with running(outbox_url) as bus:
+            with pytest.raises(DatabaseError, match="could not be reached in time: ") as caught:
+                await bus.open(source("a"))
+            assert caught.value.unavailable
+    finally:
+        postgres.restart()
+
+
+async def test_a_connection_that_answers_no_more_is_replaced(
+    postgres: EmbeddedPostgres, outbox_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_ANSWER_TIMEOUT", 0.3)
+    async with running(outbox_url, outbox_poll=0.1) as bus:
+        stream = await bus.open(source("a"))
+        await bus.publish("a", 1)
+        assert payloads(await take(stream, 1)) == [1]
+        frozen = listening_backend(postgres, outbox_url)
+        os.kill(frozen, signal.SIGSTOP)
+        try:
+            await bus.publish("a", 2)
+            assert payloads(await take(stream, 1)) == [2]
+        finally:
+            os.kill(frozen, signal.SIGCONT)
+
+
+async def test_a_defect_is_told_to_the_streams_and_reading_goes_on(
+    outbox_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(outbox_url) as bus:
+        stream = await bus.open(source("a"))
+        monkeypatch.setattr(reading, "read_page", None)
+        await bus.publish("a", 1)
+        with pytest.raises(DatabaseError) as caught:
+            await stream.next()
+        assert caught.value.sqlstate == "XX000"
+        monkeypatch.undo()
+        again = await bus.open(source("a"))
+        await bus.publish("a", 2)
+        assert payloads(await take(again, 1)) == [2]
+
+
+async def test_a_bus_that_does_not_run_takes_no_streams(outbox_url: str) -> None:
+    async with running(outbox_url) as bus:
+        await bus.aclose()
+        with pytest.raises(DatabaseError, match="not running"):
+            await bus.open(source("a"))
+
+
 async def test_a_bus_starts_without_a_database_and_finds_it_later(postgres: EmbeddedPostgres, outbox_url: str) -> None:
     stopped = anyio.Event()
 
@@ -426,6 +499,16 @@ async def test_purging_happens_by_itself(outbox_url: str) -> None:
         with psycopg.connect(outbox_url, autocommit=True) as connection:
             while connection.execute("SELECT FROM fraiseql_outbox").fetchall():
                 await anyio.sleep(0.05)
+
+
+async def test_a_purge_that_fails_is_told_and_nothing_more(outbox_url: str) -> None:
+    seen: list[Observation] = []
+    with psycopg.connect(outbox_url) as connection:
+        connection.execute("ALTER TABLE fraiseql_outbox_floor ADD CHECK (id < 0) NOT VALID")
+    async with running(outbox_url, seen, outbox_retention=0.0) as bus:
+        await bus.publish("a")
+        assert await bus.purge() == 0
+    assert any(isinstance(observation, OutboxPurgeFailed) for observation in seen)
 
 
 async def test_a_slow_stream_whose_events_are_gone_is_told(outbox_url: str) -> None:

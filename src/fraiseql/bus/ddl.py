@@ -188,11 +188,10 @@ begin
                 select inhrelid from pg_inherits where inhparent = beneath.oid  -- partitions
             ) below
         )
-        select class.oid::regclass as name, class.relkind as kind,
-            class.relnamespace in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) as is_catalog
+        select class.oid::regclass as name, class.relkind as kind
         from beneath join pg_class class using (oid) where class.relkind in ('r', 'p', 'm', 'f') order by 1
     loop
-        if relation.kind in ('m', 'f') or relation.is_catalog then
+        if relation.kind in ('m', 'f') then
             raise warning 'changes of % cannot be watched; after each, call fraiseql_invalidate(%)',
                 relation.name, quote_literal(source);
             continue;
