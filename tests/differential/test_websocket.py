@@ -258,6 +258,16 @@ DISAGREEMENTS = [
         is_deflated=True,
     ),
     Disagreement(
+        "a control frame within a deflated message, refused",
+        "wsproto",
+        1007,
+        None,
+        _packed_with_control,
+        "As above, where the rest of the message cannot be inflated.",
+        [F(0x41), F(0x89), F(0x00, b"x" * 126)],
+        is_deflated=True,
+    ),
+    Disagreement(
         "a control frame within a deflated message, closed",
         "wsproto",
         "closed",
