@@ -50,7 +50,7 @@ def test_the_version_is_printed(run: Run) -> None:
 def test_help_lists_every_command(run: Run) -> None:
     outcome = run("--help")
     assert outcome.code == 0
-    assert all(f"\n    {command} " in outcome.out for command in ("serve", "demo", "sql", "schema"))
+    assert all(f"\n    {command} " in outcome.out for command in ("serve", "demo", "sql", "schema", "outbox"))
 
 
 @pytest.mark.parametrize(
