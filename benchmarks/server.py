@@ -50,11 +50,21 @@ def request_bytes(body: str = QUERY) -> bytes:
 
 
 @contextmanager
-def running_server(runtime: str, database_url: str) -> Iterator[ServerProcess]:
+def running_server(runtime: str, database_url: str, *options: str) -> Iterator[ServerProcess]:
     """Start a server in a process of its own, wait for its first GraphQL answer, and stop it at the end."""
     port = _free_port()
     command = [sys.executable, "-m", "fraiseql", "serve", "fraiseql.cli.demo.schema:schema"]
-    command += ["--runtime", runtime, "--port", str(port), "--database-url", database_url, "--log-level", "warning"]
+    command += [
+        "--runtime",
+        runtime,
+        "--port",
+        str(port),
+        "--database-url",
+        database_url,
+        "--log-level",
+        "warning",
+        *options,
+    ]
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:

@@ -17,6 +17,7 @@ from anyio.abc import TaskGroup
 
 from fraiseql.effects import Emission, Program
 from fraiseql.observations import InternalErrorMasked, Observer, RequestRefused
+from fraiseql.runtimes.anyio.background import running_clock
 from fraiseql.runtimes.anyio.programs import Participant, Perform, Run, run_program
 from fraiseql.runtimes.anyio.transport import ClientSocket
 from fraiseql.session import (
@@ -113,6 +114,7 @@ class ClientConnection:
         self._operations: dict[int, _Operation] = {}
         self._unsent: deque[bytes | memoryview] = deque()
         self._written: anyio.Event | None = None  # while something is unsent
+        self._clock: Callable[[], float] = anyio.current_time
         self._group: TaskGroup | None = None
         self._pause: anyio.CancelScope | None = None  # around what the reader waits for
         self._eof = False
@@ -128,6 +130,7 @@ class ClientConnection:
 
     async def run(self) -> None:
         """Serve the client until its connection is closed; cancelled, its operations and their SQL are cancelled."""
+        self._clock = running_clock()
         try:
             async with anyio.create_task_group() as self._group:
                 self._tell(ConnectionMade())
@@ -152,9 +155,9 @@ class ClientConnection:
 
     def emitted(self, operation_id: int, emission: Emission, is_state: bool) -> None:
         """A stream emitted for an operation; a defect met on the way is no concern of the stream."""
-        if operation_id in self._operations:
+        if operation_id in self._operations and not self._closing:
             try:
-                self._tell(OperationEmitted(operation_id, emission, is_state))
+                self._apply(OperationEmitted(operation_id, emission, is_state))
             except Exception as error:
                 self._observe(InternalErrorMasked(self.connection_id, error))
                 self._leave()
@@ -176,28 +179,37 @@ class ClientConnection:
         elif data is not None:
             self._eof = True
             self._tell(EofReceived())
-        elif self._session.deadline is not None and anyio.current_time() >= self._session.deadline:
+        elif self._session.deadline is not None and self._clock() >= self._session.deadline:
             self._tell(DeadlineReached())
 
     def _move_deadline(self) -> None:
         if self._pause is not None:
             deadline = self._session.deadline
-            self._pause.deadline = math.inf if deadline is None else deadline
+            if deadline is None:
+                deadline = math.inf
+            if deadline != self._pause.deadline:  # to set it anew costs a timer
+                self._pause.deadline = deadline
 
     def _tell(self, event: SessionEvent) -> None:
         """Give the session an event and do what it says."""
         if self._closing:
             return
         wanted_data = self._session.wants_data
-        was_written = self._written is None
-        self._carry_out(self._session.handle(event, anyio.current_time(), self._date()))
-        if was_written and self._written is not None and not self._closing:
-            self._carry_out(self._session.handle(SendingPaused(), anyio.current_time(), self._date()))
+        self._apply(event)
         if self._closing or self._session.wants_data is not wanted_data:
             if self._pause is not None:
                 self._pause.cancel()
         else:
             self._move_deadline()
+
+    def _apply(self, event: SessionEvent) -> None:
+        """Give it an event that changes nothing of what it waits for, or not before its deadline."""
+        all_written = self._written is None
+        self._carry_out(self._session.handle(event, self._clock(), self._date()))
+        if all_written and self._written is not None and not self._closing:
+            self._carry_out(self._session.handle(SendingPaused(), self._clock(), self._date()))
+            if self._pause is not None:  # a session that is paused may want no data
+                self._pause.cancel()
 
     def _carry_out(self, commands: list[Command]) -> None:
         assert self._group is not None
