@@ -102,6 +102,7 @@ class EventSource:
         topics: those of all of them.
         tenant: events of this tenant come, and those of none.
         user: events for this user alone come too.
+        every_user: events for single users come, whoever they are for.
         after: resume behind this cursor; None to begin with what happens next.
     """
 
@@ -109,6 +110,7 @@ class EventSource:
     tenant: str | None = None
     user: str | None = None
     after: str | None = None
+    every_user: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,11 +168,15 @@ class Emission:
     Attributes:
         body: an execution result: JSON in UTF-8.
         cursor: the place behind it, from which the stream can be resumed.
+        user: the only one whom it is for; None for everybody.
+        request_id: by which the clients are told of `cause`: that of the first of them.
         cause: the error in it that the clients are not shown.
     """
 
     body: bytes
     cursor: str | None = None
+    user: str | None = None
+    request_id: str = ""
     cause: BaseException | None = None
 
 
@@ -200,14 +206,19 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Take part in a stream: what it emits is delivered to this operation; gives what the stream's program returns."""
+    """Take part in a stream: what it emits is delivered to this operation; gives what the stream's program returns.
+
+    Attributes:
+        user: who takes part: what is emitted for another user is not delivered.
+    """
 
     stream: Stream
+    user: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """Do nothing for some seconds."""
+    """Do nothing for some seconds; gives the time after it, in seconds on a clock that never goes back."""
 
     seconds: float
 
@@ -248,15 +259,16 @@ def emit(emission: Emission) -> Program[None]:
     yield Emit(emission)
 
 
-def join(stream: Stream) -> Program[Any]:
-    """Take part in a stream and return what its program returns."""
-    result: Any = yield Join(stream)
+def join(stream: Stream, user: str | None = None) -> Program[Any]:
+    """Take part in a stream as a user and return what its program returns."""
+    result: Any = yield Join(stream, user)
     return result
 
 
-def sleep(seconds: float) -> Program[None]:
-    """Do nothing for some seconds."""
-    yield Sleep(seconds)
+def sleep(seconds: float) -> Program[float]:
+    """Do nothing for some seconds and return the time, in seconds on a clock that never goes back."""
+    now: float = yield Sleep(seconds)
+    return now
 
 
 def changed_topic(source: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import fraiseql
 from fraiseql import ID
 from fraiseql.context import ANONYMOUS, Caller
-from fraiseql.effects import Effect, Emit, Fetch, Join, Open, Program, Stream
+from fraiseql.effects import Effect, Emit, Fetch, Join, Open, Program, Sleep, Stream
 from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Pipeline
 from fraiseql.schema import subscription
 
@@ -82,6 +82,7 @@ class Run:
         self.program = program
         self.effect: Effect | None = None
         self.result: Any = None
+        self.now = 1_000.0
         self._step(lambda: next(program))
 
     def _step(self, step: Any) -> Effect | None:
@@ -92,6 +93,8 @@ class Run:
         return self.effect
 
     def send(self, value: Any = None) -> Effect | None:
+        if isinstance(self.effect, Sleep):
+            self.now = value = self.now + self.effect.seconds
         return self._step(lambda: self.program.send(value))
 
     def throw(self, error: BaseException) -> Effect | None:

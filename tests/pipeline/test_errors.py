@@ -59,7 +59,6 @@ _INPUT = "BAD_USER_INPUT"
         ("{ users { id @nonsense } }", "Unknown directive '@nonsense'.", ["users", "id"]),
         ("query ($v: Nonsense) { users { id } }", "Unknown type 'Nonsense'.", None),
         ("mutation { nonsense }", "The mutation operation is not supported", None),
-        ("mutation { nonsense }", "The mutation operation is not supported", None),
         ("query A { users { id } } mutation B { nonsense }", "The mutation operation is not supported", None),
         ("query ($v: Int) { users { id } }", "Variable '$v' is never used.", None),
         ("{ users(limit: $v) { id } }", "Variable '$v' is not defined", ["users"]),

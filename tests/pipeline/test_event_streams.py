@@ -31,7 +31,7 @@ def rows(effect: Any) -> Any:
 
 def test_the_source_of_a_caller() -> None:
     run = Run(stream(_PLAIN, None, Caller("u", "t")).begin())
-    assert run.effect == Open(EventSource(frozenset({"post.changed"}), "t", "u"))
+    assert run.effect == Open(EventSource(frozenset({"post.changed"}), "t", every_user=True))
     run = Run(stream(_PLAIN, {"after": "c5"}, Caller("u", "t")).begin())
     assert run.effect == Open(EventSource(frozenset({"post.changed"}), "t", "u", "c5"))
 

@@ -108,7 +108,8 @@ _EVENT = "subscription ($id: ID, $after: String) { postCreated(authorId: $id, af
         (_LIVE, ({"id": "1"}, Caller("a", "t")), ({"id": "2"}, Caller("a", "t")), False),
         (_LIVE, ({"id": "1"}, Caller("a", "t")), ({"id": "1"}, Caller("a", "u")), False),
         (_EVENT, ({"id": "1"}, Caller("a", "t")), ({"id": "1"}, Caller("a", "t")), True),
-        (_EVENT, ({"id": "1"}, Caller("a", "t")), ({"id": "1"}, Caller("b", "t")), False),
+        (_EVENT, ({"id": "1"}, Caller("a", "t")), ({"id": "1"}, Caller("b", "t")), True),
+        (_EVENT, ({"id": "1"}, Caller("a", "t")), ({"id": "1"}, Caller("a", "u")), False),
         (_EVENT, ({"id": "1"}, Caller("a", "t")), ({}, Caller("a", "t")), False),
     ],
 )

@@ -67,9 +67,9 @@ class Bench:
             case Emit(emission):
                 assert run.audience is not None
                 return await run.audience.emit(emission)
-            case Join(stream):
+            case Join(stream, user):
                 assert run.participant is not None
-                return await self.streams.join(stream, run.participant, self.perform)
+                return await self.streams.join(stream, run.participant, user, self.perform)
             case Open(ResolverSource() as source):
                 handle = open_generator(source, "the bus")
                 run.finalisers.append(handle.aclose)
@@ -77,11 +77,12 @@ class Bench:
             case Next(handle, timeout):
                 return await handle.next(timeout)
             case Sleep(seconds):
-                return await anyio.sleep(seconds)
+                await anyio.sleep(seconds)
+                return anyio.current_time()
         raise AssertionError(effect)
 
-    async def take_part(self, stream: Stream, listener: Listener) -> Any:
-        return await run_program(join(stream), self.perform, Run(listener))
+    async def take_part(self, stream: Stream, listener: Listener, user: str | None = None) -> Any:
+        return await run_program(join(stream, user), self.perform, Run(listener))
 
 
 @asynccontextmanager
@@ -206,6 +207,20 @@ async def test_a_stream_of_ones_own_waits_for_a_slow_participant_and_a_shared_on
             listener.resume()
             assert await listener.has_heard(3) == [b"1", b"2", b"3"]
             group.cancel_scope.cancel()
+
+
+async def test_what_is_for_one_user_reaches_no_other() -> None:
+    def program() -> Program[Any]:
+        yield from sleep(0.02)
+        yield from emit(Emission(b"1", user="a"))
+        yield from emit(Emission(b"2"))
+
+    async with benched() as bench, anyio.create_task_group() as group:
+        listeners = {"a": Listener(), "b": Listener(), None: Listener()}
+        for user, listener in listeners.items():
+            group.start_soon(bench.take_part, Stream("key", program), listener, user)
+    heard = {user: [body for body, _ in listener.heard] for user, listener in listeners.items()}
+    assert heard == {"a": [b"1", b"2"], "b": [b"2"], None: [b"2"]}
 
 
 def items(function: Callable[..., Any], *, takes_info: bool = False, **arguments: Any) -> Stream:

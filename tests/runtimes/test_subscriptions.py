@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from typing import Any
 
 import anyio
@@ -88,6 +89,18 @@ def note_added(author: str | None) -> Note:
     """Each new note."""
 
 
+@fraiseql.type(sql_source="notes", jsonb_column=None)
+class Priced:
+    """What a note costs."""
+
+    price: Decimal | None
+
+
+@fraiseql.subscription(topic="price_added")
+def price_added() -> Priced:
+    """Each new price."""
+
+
 @fraiseql.subscription
 def live_notes(author: str | None) -> list[Note]:
     """All notes, always."""
@@ -96,7 +109,7 @@ def live_notes(author: str | None) -> list[Note]:
 SCHEMA = fraiseql.Schema(
     types=[Note, Tag],
     queries=[notes],
-    subscriptions=[ticks, plain_ticks, failing, shouts, note_added, live_notes],
+    subscriptions=[ticks, plain_ticks, failing, shouts, note_added, price_added, live_notes],
 )
 
 TABLES = """
@@ -266,6 +279,40 @@ async def test_events_of_one_tenant_never_reach_another(url: str) -> None:
             await app.bus.publish("shouts", "stop")
             (errors,) = await first.ended(ours)
             assert errors[0]["extensions"]["code"] == "STOPPED"
+
+
+async def test_events_for_one_user_reach_no_other_though_they_share_a_stream(url: str) -> None:
+    def on_connect(request: ConnectionRequest) -> Caller | None:
+        return Caller(request.payload["user"] if request.payload else None)
+
+    query = "subscription { noteAdded { text } }"
+    async with (
+        serving(url, on_connect=on_connect) as app,
+        opened(app.port, {"user": "a"}) as first,
+        opened(app.port, {"user": "b"}) as second,
+    ):
+        ours, theirs = await first.subscribe(query), await second.subscribe(query)
+        await until_streams(app, 1)
+        await second.ended(await second.subscribe("{ notes { id } }"))
+        assert app.streams.shared == 1
+        for user in ("a", "b", None):
+            await app.bus.publish("note_added", {"id": 1, "author": "x", "text": f"for {user}"}, user=user)
+        for client, operation, name in ((first, ours, "a"), (second, theirs, "b")):
+            texts = [result["data"]["noteAdded"]["text"] for result in await client.hear(operation, 2)]
+            assert texts == [f"for {name}", "for None"]
+
+
+async def test_numbers_in_payloads_keep_all_their_digits(url: str, postgres: EmbeddedPostgres) -> None:
+    name = url.rpartition("=")[2]
+    postgres.execute("alter table notes add price numeric default 1.50", name)
+    for bus in (EventBus.postgresql(), EventBus.memory()):
+        async with serving(url, bus=bus) as app, opened(app.port) as client:
+            priced = await client.subscribe("subscription { priceAdded { price } }")
+            await until_streams(app, 1)
+            for price in ("1.50", "12345678901234567890.123456789", "123456789012345678901234567890"):
+                await app.bus.publish("price_added", {"price": Decimal(price)})
+                (result,) = await client.hear(priced)
+                assert result["data"] == {"priceAdded": {"price": price}}
 
 
 async def test_complete_and_a_vanished_client_run_the_finalisers(url: str) -> None:

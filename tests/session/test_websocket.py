@@ -582,6 +582,17 @@ def test_bytes_may_come_one_by_one() -> None:
     assert kinds(commands) == "send start send send cancel close"
 
 
+def test_variables_that_nest_too_deep_start_nothing() -> None:
+    played = ready()
+    variables: Any = 1
+    for _ in range(40):
+        variables = {"a": variables}
+    payload = {"query": QUERY, "variables": variables}
+    (answer,) = messages(played.receive(message("subscribe", id="a", payload=payload)))
+    assert (answer["type"], answer["payload"][0]["extensions"]) == ("error", {"code": "BAD_REQUEST"})
+    assert kinds(subscribe(played)) == "start"
+
+
 def test_variables_and_extensions_reach_the_pipeline() -> None:
     played = ready()
     payload = {"query": "query A($n: Int) { users(limit: $n) { id } }", "operationName": "A", "variables": {"n": "x"}}

@@ -57,7 +57,7 @@ class StreamState:
         """Whether an event of one of its topics is for it: nothing of another tenant or user ever is."""
         source = self.source
         return (event.tenant is None or event.tenant == source.tenant) and (
-            event.user is None or event.user == source.user
+            event.user is None or source.every_user or event.user == source.user
         )
 
     def begin_at(self, position: Cursor) -> None:

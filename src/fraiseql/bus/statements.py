@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -14,7 +16,7 @@ from fraiseql.bus.description import PostgresqlBus
 from fraiseql.effects import Event, Fetch, Row, Statement
 from fraiseql.errors import DatabaseError
 
-__all__ = ["Entry", "Outbox", "Page", "encode_payload", "read_page", "read_place"]
+__all__ = ["Entry", "Outbox", "Page", "decode_payload", "encode_payload", "read_page", "read_place"]
 
 _PAGE = 1_000  # events of one answer: a hundred bytes each make 100 KB, decoded in a millisecond
 _PAGE_BYTES = 4_194_304  # of payloads, as they are stored; one larger event comes alone
@@ -116,15 +118,33 @@ class Outbox:
 
 
 def encode_payload(payload: Any) -> bytes:
-    """A payload as JSON.
+    """A payload as JSON; a Decimal is a number.
 
     Raises:
         TypeError: it is nothing that JSON can hold.
     """
     try:
-        return orjson.dumps(payload)
+        return orjson.dumps(payload, default=_number)
     except TypeError as error:
         raise TypeError(f"the payload of an event must be what JSON can hold: {error}") from None
+
+
+def decode_payload(text: str | bytes) -> Any:
+    """A payload of JSON; numbers keep all their digits, as int or Decimal."""
+    return json.loads(text, parse_float=Decimal, parse_int=_whole)
+
+
+def _whole(text: str) -> int | Decimal:
+    try:
+        return int(text)
+    except ValueError:  # of more digits than Python reads in one go
+        return Decimal(text)
+
+
+def _number(value: Any) -> orjson.Fragment:
+    if isinstance(value, Decimal) and value.is_finite():
+        return orjson.Fragment(f"{value:f}")
+    raise TypeError(f"{type(value).__name__} is not JSON")
 
 
 def read_page(fetch: Fetch, row: Row) -> Page:
@@ -133,7 +153,7 @@ def read_page(fetch: Fetch, row: Row) -> Page:
     entries = []
     for xid, id, topic, payload, tenant, user in orjson.loads(events or b"[]"):
         cursor = Cursor(int(xid), id)
-        entries.append(Entry(cursor, Event(topic, payload, tenant, user, str(cursor))))
+        entries.append(Entry(cursor, Event(topic, decode_payload(payload), tenant, user, str(cursor))))
     start = Cursor(int(fetch.parameters[0] or b""), int(fetch.parameters[1] or b""))
     last = start if position is None else _cursor(position)
     return Page(tuple(entries), last, more == b"t", pending == b"t", known == b"t", expired == b"t")
@@ -186,7 +206,7 @@ with horizon as materialized (
 )
 select
     (
-        select json_agg(json_build_array(xid::text, id, topic, payload, tenant_id, user_id) order by xid, id)
+        select json_agg(json_build_array(xid::text, id, topic, payload::text, tenant_id, user_id) order by xid, id)
         from page where $3::jsonb is null or $3::jsonb ? topic
     ),
     (select xid::text || '.' || id::text from page order by xid desc, id desc limit 1),

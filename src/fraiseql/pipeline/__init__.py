@@ -2,7 +2,7 @@
 
 from fraiseql.pipeline.graphql_schema import print_sdl
 from fraiseql.pipeline.operation import Explanation, Pipeline
-from fraiseql.pipeline.request import GraphQLRequest, decode_json, decode_query_string
+from fraiseql.pipeline.request import GraphQLRequest, check_depth, decode_json, decode_query_string
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, refuse
 from fraiseql.pipeline.subscription import PreparedSubscription
 
@@ -14,6 +14,7 @@ __all__ = [
     "Pipeline",
     "PreparedSubscription",
     "Refusal",
+    "check_depth",
     "decode_json",
     "decode_query_string",
     "print_sdl",

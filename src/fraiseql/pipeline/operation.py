@@ -102,7 +102,9 @@ class Pipeline:
         except Refusal as refusal:
             return refuse(refusal.outcome, refusal.errors)
         try:
-            result: GraphQLResponse | None = yield from join(stream_of(subscription, self.subscriptions, request_id))
+            result: GraphQLResponse | None = yield from join(
+                stream_of(subscription, self.subscriptions, request_id), caller.user_id
+            )
         except (RequestError, DatabaseError) as error:
             return broke_off(subscription, error, request_id)
         return result

@@ -11,7 +11,7 @@ import orjson
 
 from fraiseql.errors import RequestError
 
-__all__ = ["GraphQLRequest", "decode_json", "decode_query_string"]
+__all__ = ["GraphQLRequest", "check_depth", "decode_json", "decode_query_string"]
 
 _PARAMETERS: Final = frozenset({"query", "operationName", "variables", "extensions"})
 
@@ -64,6 +64,12 @@ def decode_query_string(query_string: bytes, max_depth: int) -> GraphQLRequest:
             given[name] = _load(text.encode(), f"The parameter {name!r}", max_depth) if text else None
     given["operationName"] = given.get("operationName") or None
     return _request(given)
+
+
+def check_depth(variables: Any, max_depth: int) -> None:
+    """Raise RequestError, code BAD_REQUEST, where variables that are decoded already nest too deep."""
+    if _nests_deeper(variables, max_depth):
+        raise _bad_request(f"The variables nest deeper than {max_depth} levels.")
 
 
 def _load(text: bytes, what: str, max_depth: int) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from graphql import GraphQLObjectType
 
 from fraiseql.context import Caller
-from fraiseql.effects import Emission, Statement
+from fraiseql.effects import Emission, Event, Statement
 from fraiseql.errors import RequestError
 from fraiseql.pipeline.arguments import Tree, given_arguments, value_of
 from fraiseql.pipeline.bind import Binding
@@ -156,9 +156,10 @@ def prepare(
         raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
 
 
-def emission_of(response: GraphQLResponse, cursor: str | None = None) -> Emission:
-    """A result as it is emitted."""
-    return Emission(response.body, cursor, response.cause)
+def emission_of(response: GraphQLResponse, request_id: str, event: Event | None = None) -> Emission:
+    """A result as it is emitted, of an event where it is of one."""
+    cursor, user = (None, None) if event is None else (event.cursor, event.user)
+    return Emission(response.body, cursor, user, request_id, response.cause)
 
 
 def _extensions(cursor: str | None) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from fraiseql.context import ANONYMOUS, Caller, ConnectionRequest
 from fraiseql.effects import Emission
 from fraiseql.errors import RemoteProtocolError, RequestError
 from fraiseql.observations import InternalErrorMasked, RequestRefused, WebSocketClosed
-from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Outcome, refuse
+from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Outcome, check_depth, refuse
 from fraiseql.protocol import graphql_transport_ws as graphql
 from fraiseql.protocol import websocket
 from fraiseql.session.delivery import Delivery
@@ -211,6 +211,12 @@ class WebSocketSession:
             subscribe.query, subscribe.operation_name, subscribe.variables or {}, subscribe.extensions or {}
         )
         pipeline = self._endpoint.pipeline
+        try:
+            check_depth(request.variables, pipeline.limits.max_input_depth)
+        except RequestError as error:
+            errors = refuse(Outcome.NOT_VALID, [error]).errors
+            self._say(self._machine.send_error(subscribe.operation, errors), commands)
+            return
         self._count += 1
         delivery = Delivery(self._endpoint.subscriptions.max_queued)
         deadline = None if pipeline.is_subscription(request) else now + pipeline.limits.request_timeout

@@ -178,7 +178,8 @@ def test_one_string_is_no_collection_of_origins():
 def test_subprotocols(offered, spoken, chosen):
     handshake = accept(request({PROTOCOL: offered}), subprotocols=spoken)
     assert handshake.subprotocol == chosen
-    assert handshake.response.get(PROTOCOL) == chosen
+    fields = {name.lower(): value for name, value in handshake.response.headers}
+    assert fields.get(PROTOCOL) == chosen
 
 
 SERVER_FORGETS, CLIENT_FORGETS = b"server_no_context_takeover", b"client_no_context_takeover"

@@ -20,6 +20,6 @@ def stream_of(subscription: PreparedSubscription, limits: SubscriptionLimits, re
         # A generator is told who asks, and may do anything: it is never shared.
         return Stream(None, lambda: resolver_stream(subscription, limits, request_id))
     if kind is SubscriptionKind.EVENT:
-        key = None if subscription.after is not None else (subscription.key, subscription.caller.user_id)
+        key = None if subscription.after is not None else subscription.key
         return Stream(key, lambda: event_stream(subscription, limits, request_id))
     return Stream(subscription.key, lambda: live_stream(subscription, limits, request_id), is_state=True)

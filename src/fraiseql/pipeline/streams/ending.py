@@ -43,15 +43,15 @@ def misfit(subscription: PreparedSubscription, error: Exception) -> RequestError
 def fetch_again(statement: Statement, parameters: tuple[bytes | None, ...], limits: SubscriptionLimits) -> Program[Row]:
     """Run a statement, again and again while the database is away; raises DatabaseError.
 
-    The pauses between the attempts add up to `recovery_timeout` at most; no clock is read here.
+    No attempt begins later than `recovery_timeout` after the first one failed.
     """
-    pause, slept = _FIRST_PAUSE, 0.0
+    pause, failed_at, now = _FIRST_PAUSE, None, 0.0
     while True:
         try:
             return (yield from fetch(statement, parameters))
         except DatabaseError as error:
-            if not error.unavailable or slept >= limits.recovery_timeout:
+            if not error.unavailable or (failed_at is not None and now - failed_at >= limits.recovery_timeout):
                 raise
-        yield from sleep(pause)
-        slept += pause
+        now = yield from sleep(pause)
+        failed_at = now - pause if failed_at is None else failed_at
         pause = min(pause * 2, _LONGEST_PAUSE)

@@ -38,9 +38,11 @@ class _EventStream:
     def run(self) -> Program[GraphQLResponse | None]:
         subscription, caller = self._subscription, self._subscription.caller
         assert subscription.field.topic is not None
-        source = EventSource(
-            frozenset({subscription.field.topic}), caller.tenant_id, caller.user_id, subscription.after
-        )
+        # Shared by all users of a tenant; what is for one of them is emitted for that one.
+        topics = frozenset({subscription.field.topic})
+        source = EventSource(topics, caller.tenant_id, every_user=True)
+        if subscription.after is not None:
+            source = EventSource(topics, caller.tenant_id, caller.user_id, subscription.after)
         try:
             handle = yield from open_source(source)
             if subscription.parameters:
@@ -81,10 +83,10 @@ class _EventStream:
     def _emit(self, event: Event, text: str | Exception | None) -> Program[None]:
         if isinstance(text, Exception):
             response = self._subscription.failure(text, {"requestId": self._request_id}, event.cursor)
-            yield from emit(emission_of(response, event.cursor))
+            yield from emit(emission_of(response, self._request_id, event))
         elif text is not None:
             response = self._subscription.result(text.encode(), event.cursor)
-            yield from emit(emission_of(response, event.cursor))
+            yield from emit(emission_of(response, self._request_id, event))
         self._cursor = event.cursor or self._cursor
 
     def _texts(self, events: Sequence[Event]) -> Program[list[str | Exception | None]]:

@@ -47,7 +47,7 @@ def live_stream(
         response = subscription.result(row[0] or b"null")
         if response.body != body:
             body = response.body
-            yield from emit(emission_of(response))
+            yield from emit(emission_of(response, request_id))
         # What happens in this pause is read right behind it: runs are that far apart, and none comes too late.
         yield from sleep(limits.live_interval)
         try:

@@ -46,7 +46,7 @@ class _ResolverStream:
                     return None
                 end = broke_off
                 response = yield from self._respond(value)
-                yield from emit(emission_of(response))
+                yield from emit(emission_of(response, self._request_id))
         except Exception as error:  # a user's code raises anything
             return end(subscription, error, self._request_id)
 

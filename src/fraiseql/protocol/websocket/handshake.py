@@ -138,7 +138,7 @@ def accept(
     subprotocol = next((name for name in subprotocols if name in offered), None)
     headers = [*_UPGRADE, (_ACCEPT_FIELD, _answer_to(key))]
     if subprotocol is not None:
-        headers.append((_PROTOCOL_FIELD, subprotocol))
+        headers.append((b"Sec-WebSocket-Protocol", subprotocol))  # spelled so: PyPI's gql looks for nothing else
     agreed = _agree(request, deflate)
     if agreed is not None:
         headers.append((_EXTENSIONS_FIELD, agreed[0]))

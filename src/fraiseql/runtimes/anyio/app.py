@@ -91,7 +91,7 @@ class FraiseQLApp:
         self._bus = connect_bus(bus, self._database, limits, observe)
         self._background = Background()
         self._streams = Streams(self._background)
-        self._perform = Performer(self._database, self._bus, self._streams)
+        self._perform = Performer(self._database, self._bus, self._streams, observe)
         self._date = HttpDate()
         self._ids = itertools.count(1)
         self._prefix = secrets.token_hex(4)  # so that the ids of two processes differ

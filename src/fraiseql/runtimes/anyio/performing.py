@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 
 from fraiseql.effects import Call, Effect, Emit, EventSource, Fetch, Join, Next, Open, Sleep
+from fraiseql.observations import InternalErrorMasked, Observer
 from fraiseql.runtimes.anyio.bus import Bus
 from fraiseql.runtimes.anyio.database import Database
 from fraiseql.runtimes.anyio.generators import open_generator
@@ -25,12 +26,14 @@ class Performer:
         database: for statements.
         bus: for events.
         streams: for what operations share.
+        observe: is told of errors that clients were not shown.
     """
 
-    def __init__(self, database: Database, bus: Bus, streams: Streams) -> None:
+    def __init__(self, database: Database, bus: Bus, streams: Streams, observe: Observer) -> None:
         self._database = database
         self._bus = bus
         self._streams = streams
+        self._observe = observe
 
     async def __call__(self, effect: Effect, run: Run) -> Any:
         """Carry out one effect; raises what it raises."""
@@ -39,19 +42,22 @@ class Performer:
                 return await self._database.perform(effect)
             case Emit(emission):
                 assert run.audience is not None, "only the program of a stream emits"
+                if emission.cause is not None:
+                    self._observe(InternalErrorMasked(emission.request_id, emission.cause))
                 return await run.audience.emit(emission)
             case Next(handle, timeout):
                 return await handle.next(timeout)
-            case Join(stream):
+            case Join(stream, user):
                 assert run.participant is not None, "only an operation takes part in a stream"
-                return await self._streams.join(stream, run.participant, self)
+                return await self._streams.join(stream, run.participant, user, self)
             case Open(source):
                 return await self._open(source, run)
             case Call(function, arguments):
                 result = function(*arguments)
                 return await result if inspect.isawaitable(result) else result
             case Sleep(seconds):
-                return await anyio.sleep(seconds)
+                await anyio.sleep(seconds)
+                return anyio.current_time()
 
     async def _open(self, source: Any, run: Run) -> Handle:
         handle: Handle

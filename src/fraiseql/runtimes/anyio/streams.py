@@ -39,23 +39,25 @@ class _Shared:
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
-        self.participants: dict[Participant, None] = {}
+        self.participants: dict[Participant, str | None] = {}  # and who that is
         self.last: Emission | None = None
         self.scope = anyio.CancelScope()
         self.ended = anyio.Event()
         self.result: Any = None
         self.error: Exception | None = None
 
-    def add(self, participant: Participant) -> None:
-        self.participants[participant] = None
+    def add(self, participant: Participant, user: str | None) -> None:
+        self.participants[participant] = user
         if self.stream.is_state and self.last is not None:
             participant.deliver(self.last, True)
 
     async def emit(self, emission: Emission) -> None:
         self.last = emission
         is_state = self.stream.is_state
-        for number, participant in enumerate(tuple(self.participants), 1):
-            if participant in self.participants:  # it may have left while others had their turn
+        only = emission.user
+        for number, (participant, user) in enumerate(tuple(self.participants.items()), 1):
+            # It may have left while others had their turn.
+            if participant in self.participants and (only is None or only == user):
                 participant.deliver(emission, is_state)
             if number % _AT_ONCE == 0:
                 await anyio.lowlevel.checkpoint()
@@ -81,8 +83,8 @@ class Streams:
         """How many shared streams run."""
         return len(self._running)
 
-    async def join(self, stream: Stream, participant: Participant, perform: Perform) -> Any:
-        """Take part until the stream ends, and return what its program returns.
+    async def join(self, stream: Stream, participant: Participant, user: str | None, perform: Perform) -> Any:
+        """Take part as a user until the stream ends, and return what its program returns.
 
         Cancelled, the participant leaves; nothing is delivered to it any more.
         """
@@ -92,7 +94,7 @@ class Streams:
         if shared is None:
             shared = self._running[stream.key] = _Shared(stream)
             self._background.start_soon(self._run, shared, perform, name="fraiseql stream")
-        shared.add(participant)
+        shared.add(participant, user)
         try:
             await shared.ended.wait()
         finally:

@@ -6,10 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-import orjson
-
 from fraiseql.bus.fanout import Fanout
-from fraiseql.bus.statements import encode_payload
+from fraiseql.bus.statements import decode_payload, encode_payload
 from fraiseql.effects import Event, EventSource
 from fraiseql.errors import RequestError
 from fraiseql.limits import SubscriptionLimits
@@ -46,7 +44,7 @@ class RunningMemoryBus:
         """Publish events; see Bus. Subscribers get payloads of their own, as they would from a database."""
         events = events_of(event, payload, tenant, user)
         self._fanout.broadcast(
-            [replace(event, payload=orjson.loads(encode_payload(event.payload)), cursor=None) for event in events]
+            [replace(event, payload=decode_payload(encode_payload(event.payload)), cursor=None) for event in events]
         )
 
     async def open(self, source: EventSource) -> RunningStream:
