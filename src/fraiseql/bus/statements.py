@@ -19,6 +19,7 @@ from fraiseql.errors import DatabaseError
 __all__ = ["Entry", "Outbox", "Page", "decode_payload", "encode_payload", "read_page", "read_place"]
 
 _PAGE = 1_000  # events of one answer: a hundred bytes each make 100 KB, decoded in a millisecond
+_INT_MIN, _INT_MAX, _INT_DIGITS = -(2**63), 2**64 - 1, 20
 _PAGE_BYTES = 4_194_304  # of payloads, as they are stored; one larger event comes alone
 
 
@@ -135,10 +136,10 @@ def decode_payload(text: str | bytes) -> Any:
 
 
 def _whole(text: str) -> int | Decimal:
-    try:
-        return int(text)
-    except ValueError:  # of more digits than Python reads in one go
-        return Decimal(text)
+    """An int of 64 bits, or a Decimal: that is what can be written as JSON again."""
+    if len(text) <= _INT_DIGITS and _INT_MIN <= (number := int(text)) <= _INT_MAX:
+        return number
+    return Decimal(text)
 
 
 def _number(value: Any) -> orjson.Fragment:
