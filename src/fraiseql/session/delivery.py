@@ -21,15 +21,13 @@ class Delivery:
         cursor: the place behind the last result that was sent.
     """
 
-    __slots__ = ("_kept", "_limit", "cursor")
+    __slots__ = ("_kept", "_limit", "_paused", "cursor")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._kept: deque[Emission] = deque()
+        self._paused = False  # its stream was told to wait
         self.cursor: str | None = None
-
-    def __len__(self) -> int:
-        return len(self._kept)
 
     def keep(self, emission: Emission, is_state: bool) -> bool:
         """Keep a result for later; False where there is no room for it."""
@@ -39,6 +37,18 @@ class Delivery:
             return False
         self._kept.append(emission)
         return True
+
+    def must_pause(self, is_state: bool) -> bool:
+        """Whether the stream shall be told to wait, now that something is kept; not so for states, and only once."""
+        if is_state or self._paused:
+            return False
+        self._paused = True
+        return True
+
+    def may_resume(self) -> bool:
+        """Whether the stream was told to wait, and shall go on now."""
+        paused, self._paused = self._paused, False
+        return paused
 
     def sent(self, emission: Emission) -> bytes:
         """Note that a result is being sent, and give its body."""

@@ -10,6 +10,7 @@ from fraiseql.pipeline import GraphQLResponse
 from fraiseql.protocol import sse
 from fraiseql.protocol.http11 import Data, EndOfMessage, Response, ServerConnection
 from fraiseql.session.delivery import Delivery
+from fraiseql.session.events import Command, PauseOperation, ResumeOperation, SendData
 
 __all__ = ["EventStream"]
 
@@ -32,7 +33,6 @@ class EventStream:
     Attributes:
         times_out: when the operation takes too long.
         keep_alive: when a comment shall be sent, if nothing else was.
-        waits: whether the operation's stream was told to wait.
     """
 
     def __init__(
@@ -43,7 +43,6 @@ class EventStream:
         self._delivery = Delivery(limits.max_queued)
         self.times_out = None if timeout is None else now + timeout
         self.keep_alive = now + limits.keep_alive
-        self.waits = False
 
     @property
     def deadline(self) -> float:
@@ -55,40 +54,56 @@ class EventStream:
         headers = (*_HEADERS, (b"connection", b"close")) if close else _HEADERS
         return self._machine.send(Response(200, headers), date)
 
-    def emit(self, emission: Emission, now: float) -> bytes:
-        """A result, for a client that reads."""
+    def emitted(
+        self,
+        operation_id: int,
+        emission: Emission,
+        is_state: bool,
+        paused: bool,
+        now: float,
+        commands: list[Command],
+    ) -> GraphQLResponse | None:
+        """Send a result, or keep it while the client does not read.
+
+        Returns:
+            What to finish with where nothing more can be kept; None otherwise.
+        """
+        if not paused:
+            self.keep_alive = now + self._interval
+            commands.append(SendData(self._next(emission)))
+        elif not self._delivery.keep(emission, is_state):
+            return self._delivery.too_slow()
+        elif self._delivery.must_pause(is_state):
+            commands.append(PauseOperation(operation_id))
+        return None
+
+    def resume(self, operation_id: int, now: float, commands: list[Command]) -> None:
+        """The client reads again: send what was kept for it."""
         self.keep_alive = now + self._interval
-        return self._next(emission)
-
-    def keep(self, emission: Emission, is_state: bool) -> bool:
-        """Keep a result for a client that does not read; False where there is no more room."""
-        return self._delivery.keep(emission, is_state)
-
-    def kept(self, now: float) -> bytes:
-        """What was kept, for a client that reads again."""
-        self.keep_alive = now + self._interval
-        parts = []
-        while (emission := self._delivery.take()) is not None:
-            parts.append(self._next(emission))
-        return b"".join(parts)
-
-    def too_slow(self) -> GraphQLResponse:
-        """Forget what was kept, and say so."""
-        return self._delivery.too_slow()
+        if kept := self._kept():
+            commands.append(SendData(kept))
+        if self._delivery.may_resume():
+            commands.append(ResumeOperation(operation_id))
 
     def comment(self, now: float) -> bytes:
         """Something to keep the connection open."""
         self.keep_alive = now + self._interval
         return self._machine.send(Data(sse.KEEP_ALIVE))
 
-    def finish(self, response: GraphQLResponse | None, now: float) -> bytes:
+    def finish(self, response: GraphQLResponse | None) -> bytes:
         """What was kept, the last words, and the end of the answer."""
         last = b"" if response is None else sse.encode_next(response.body)
-        return self.kept(now) + self._machine.send(Data(last + sse.encode_complete())) + self.cut()
+        return self._kept() + self._machine.send(Data(last + sse.encode_complete())) + self.cut()
 
     def cut(self) -> bytes:
         """The end of the answer without `complete`: the client may come back."""
         return self._machine.send(EndOfMessage())
+
+    def _kept(self) -> bytes:
+        parts = []
+        while (emission := self._delivery.take()) is not None:
+            parts.append(self._next(emission))
+        return b"".join(parts)
 
     def _next(self, emission: Emission) -> bytes:
         return self._machine.send(Data(sse.encode_next(self._delivery.sent(emission), emission.cursor)))

@@ -9,7 +9,6 @@ from fraiseql.effects import Emission
 from fraiseql.errors import RemoteProtocolError, RequestError
 from fraiseql.observations import InternalErrorMasked, RequestCompleted, RequestRefused
 from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Outcome, refuse
-from fraiseql.protocol.graphql_transport_ws import SUBPROTOCOL
 from fraiseql.protocol.http11 import (
     ConnectionClosed,
     Data,
@@ -20,7 +19,6 @@ from fraiseql.protocol.http11 import (
     ServerConnection,
     State,
 )
-from fraiseql.protocol.websocket import HandshakeRefused, accept
 from fraiseql.session.endpoint import Endpoint
 from fraiseql.session.event_stream import EventStream
 from fraiseql.session.events import (
@@ -34,8 +32,6 @@ from fraiseql.session.events import (
     OperationEmitted,
     OperationEnded,
     OperationFailed,
-    PauseOperation,
-    ResumeOperation,
     SendData,
     SendingPaused,
     SendingResumed,
@@ -51,13 +47,11 @@ from fraiseql.session.graphql_http import (
     negotiate,
     read_request,
 )
+from fraiseql.session.routes import GRAPHQL, answer_other_path, open_websocket, wants_websocket
 from fraiseql.session.websocket import WebSocketSession
 
 __all__ = ["HttpSession"]
 
-_GRAPHQL: Final = (b"/graphql", b"/graphql/subscriptions")
-_HEALTH: Final = b"/health"
-_HEALTHY: Final = Answer(200, ((b"content-type", b"application/json; charset=utf-8"),), b'{"status":"ok"}')
 _TIMED_OUT: Final = (Outcome.TIMED_OUT, "The request took longer than the server allows.", "REQUEST_TIMEOUT")
 _BROKEN: Final = (Outcome.FAILED, "Internal server error.", "INTERNAL_SERVER_ERROR")
 
@@ -132,7 +126,8 @@ class HttpSession:
                 self._sending_paused = True
             case SendingResumed():
                 self._sending_paused = False
-                self._send_kept(now, commands)
+                if self._stream is not None:
+                    self._stream.resume(self._operations, now, commands)
             case EofReceived():
                 self._machine.receive_eof()
                 if self._running:
@@ -177,7 +172,7 @@ class HttpSession:
         """Ask for a body that the client holds back, if it can be of use; refuse it otherwise (RFC 9110 §10.1.1)."""
         if not self._machine.client_is_waiting_for_100_continue:
             return
-        if request.path in _GRAPHQL and request.method == b"POST":
+        if request.path in GRAPHQL and request.method == b"POST":
             commands.append(SendData(self._machine.send(InformationalResponse(100))))
         else:
             self._dispatch(self._began, date, commands)
@@ -188,26 +183,19 @@ class HttpSession:
         assert request is not None
         body = b"".join(self._body)
         self._body.clear()
-        if request.path not in _GRAPHQL:
-            self._answer(_other_path(request), now, date, commands)
-        elif b"websocket" in (request.get(b"upgrade") or b"").lower():
+        if request.path not in GRAPHQL:
+            self._answer(answer_other_path(request), now, date, commands)
+        elif wants_websocket(request):
             self._upgrade(request, body, now, date, commands)
         else:
             self._start(request, body, now, date, commands)
 
     def _upgrade(self, request: Request, body: bytes, now: float, date: bytes, commands: list[Command]) -> None:
-        """Open a WebSocket (RFC 6455 §4.2), or say why not."""
+        """Open a WebSocket, or say why not."""
         try:
-            if body:
-                raise HandshakeRefused("a WebSocket handshake has no body", status=400)
-            if self._draining:
-                raise HandshakeRefused("the server is stopping", status=503)
-            handshake = accept(
-                request, subprotocols=[SUBPROTOCOL], origins=self._endpoint.origins, deflate=self._endpoint.deflate
-            )
-        except HandshakeRefused as refusal:
-            refused = error_answer(refusal.status, str(refusal), "BAD_REQUEST", refusal.headers)
-            self._answer(refused, now, date, commands)
+            handshake = open_websocket(self._endpoint, request, has_body=bool(body), is_draining=self._draining)
+        except HttpRefusal as refusal:
+            self._answer(refusal.answer, now, date, commands)
             return
         commands.append(SendData(self._machine.send(handshake.response, date)))
         session = WebSocketSession(self._endpoint, self._connection_id, handshake, request.headers, now)
@@ -250,23 +238,10 @@ class HttpSession:
         stream = self._stream
         if stream is None or operation_id != self._operations:
             return
-        if not self._sending_paused:
-            commands.append(SendData(stream.emit(emission, now)))
-        elif not stream.keep(emission, is_state):
+        too_slow = stream.emitted(operation_id, emission, is_state, self._sending_paused, now, commands)
+        if too_slow is not None:
             commands.append(CancelOperation(operation_id))
-            self._finish_stream(stream, stream.too_slow(), now, commands)
-        elif not stream.waits and not is_state:
-            stream.waits = True
-            commands.append(PauseOperation(operation_id))
-
-    def _send_kept(self, now: float, commands: list[Command]) -> None:
-        """The client reads again."""
-        stream = self._stream
-        if stream is not None and (kept := stream.kept(now)):
-            commands.append(SendData(kept))
-        if stream is not None and stream.waits:
-            stream.waits = False
-            commands.append(ResumeOperation(self._operations))
+            self._finish_stream(stream, too_slow, now, commands)
 
     def _operation_ended(
         self, operation_id: int, result: Any, now: float, date: bytes, commands: list[Command]
@@ -305,7 +280,7 @@ class HttpSession:
         self, stream: EventStream, response: GraphQLResponse | None, now: float, commands: list[Command]
     ) -> None:
         self._running, self._stream = False, None
-        commands.append(SendData(stream.finish(response, now)))
+        commands.append(SendData(stream.finish(response)))
         self._answered(200, now, commands)
 
     def _cut_stream(self, commands: list[Command]) -> None:
@@ -391,12 +366,3 @@ class HttpSession:
                 self.deadline = now + self._pipeline.limits.request_timeout
             else:
                 self.deadline = None if kind is None else now + self._timeouts[kind]
-
-
-def _other_path(request: Request) -> Answer:
-    if request.path != _HEALTH:
-        return error_answer(404, "Nothing is served at this path.", "NOT_FOUND")
-    if request.method not in (b"GET", b"HEAD"):
-        allowed = ((b"allow", b"GET, HEAD"),)
-        return error_answer(405, "The health check is served by GET.", "METHOD_NOT_ALLOWED", allowed)
-    return _HEALTHY

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
-from fraiseql.context import ANONYMOUS, Caller, ConnectionRequest
-from fraiseql.effects import Emission
+from fraiseql.context import Caller, ConnectionRequest
 from fraiseql.errors import RemoteProtocolError, RequestError
 from fraiseql.observations import InternalErrorMasked, RequestRefused, WebSocketClosed
-from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Outcome, check_depth, refuse
 from fraiseql.protocol import graphql_transport_ws as graphql
 from fraiseql.protocol import websocket
-from fraiseql.session.delivery import Delivery
 from fraiseql.session.endpoint import Endpoint
 from fraiseql.session.events import (
     CancelOperation,
@@ -26,14 +22,14 @@ from fraiseql.session.events import (
     OperationEmitted,
     OperationEnded,
     OperationFailed,
-    PauseOperation,
-    ResumeOperation,
     SendData,
     SendingPaused,
     SendingResumed,
     SessionEvent,
     StartOperation,
 )
+from fraiseql.session.operations import Operations
+from fraiseql.session.outgoing import Outgoing
 
 __all__ = ["WebSocketSession"]
 
@@ -41,18 +37,6 @@ _AUTHORISING: Final = 0  # the operation that finds out who the client is
 _MAX_HELD: Final = 65_536  # bytes held for a client that does not read, before nothing more is read from it
 _GOING_AWAY: Final = 1001
 _ABNORMAL: Final = 1006  # without a closing handshake; never sent (RFC 6455 §7.1.5)
-# Outcomes of requests that were not executed: a terminal `error`. All others are results.
-_REFUSED: Final = (Outcome.NOT_PARSED, Outcome.NOT_VALID, Outcome.OPERATION_UNKNOWN, Outcome.STREAM_FAILED)
-
-
-@dataclass(slots=True)
-class _Running:
-    """An operation under way."""
-
-    operation: graphql.Operation
-    delivery: Delivery
-    deadline: float | None  # None for a subscription
-    waits: bool = False  # its stream was told to wait
 
 
 class WebSocketSession:
@@ -83,22 +67,15 @@ class WebSocketSession:
         self._endpoint = endpoint
         self._connection_id = connection_id
         self._headers = headers
-        self._began = now
         self._subprotocol = handshake.subprotocol
         self._socket = websocket.ServerConnection(endpoint.websocket, handshake.deflate)
         self._machine = graphql.ServerConnection(max_operations=endpoint.subscriptions.max_operations)
         self._heartbeat = websocket.Heartbeat(endpoint.websocket, now)
-        self._caller: Caller = ANONYMOUS
-        self._running: dict[int, _Running] = {}
-        self._ids: dict[graphql.Operation, int] = {}
-        self._count = 0
+        self._outgoing = Outgoing(self._socket)
+        self._operations = Operations(endpoint, self._machine, self._outgoing, connection_id)
         self._authorising = False
-        self._wait: float | None = (
-            now + endpoint.subscriptions.init_timeout
-        )  # for connection_init, its answer, or Close
-        self._sending_paused = False
-        self._held: list[bytes] = []
-        self._held_bytes = 0
+        # For connection_init, the answer to it, or the client's Close
+        self._wait: float | None = now + endpoint.subscriptions.init_timeout
         self._pong: websocket.Pong | None = None  # for a client that does not read
         self._draining = False
         self._closing = False
@@ -108,7 +85,7 @@ class WebSocketSession:
     @property
     def wants_data(self) -> bool:
         """Whether to read from the client now."""
-        return not self._closed and self._socket.wants_data and self._held_bytes < _MAX_HELD
+        return not self._closed and self._socket.wants_data and self._outgoing.held_bytes < _MAX_HELD
 
     def handle(self, event: SessionEvent, now: float, date: bytes) -> list[Command]:
         """Take an event and say what to do, in this order.
@@ -122,18 +99,18 @@ class WebSocketSession:
             return commands
         match event:
             case OperationEmitted(operation_id, emission, is_state):
-                self._emitted(operation_id, emission, is_state, commands)
+                self._operations.emitted(operation_id, emission, is_state, commands)
                 return commands  # changes no deadline
             case DataReceived(data):
                 self._heartbeat.data_received(now)
                 self._socket.receive_data(data)
                 self._read(now, commands)
             case OperationEnded(operation_id, result):
-                self._ended(operation_id, result, now, commands)
+                self._ended(operation_id, result, commands)
             case OperationFailed(operation_id, error):
                 self._failed(operation_id, error, now, commands)
             case SendingPaused():
-                self._sending_paused = True
+                self._outgoing.paused = True
             case SendingResumed():
                 self._resume(now, commands)
             case DeadlineReached():
@@ -149,7 +126,7 @@ class WebSocketSession:
                     self._close(
                         graphql.CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable", now, commands
                     )
-        if self._draining and not self._closing and not any(running.deadline for running in self._running.values()):
+        if self._draining and not self._closing and not self._operations.deadlines:
             self._close(_GOING_AWAY, "Going away", now, commands)
         self._set_deadline()
         return commands
@@ -177,8 +154,8 @@ class WebSocketSession:
                     self._close_received(event, commands)
                 case _:
                     break
-        self._pong = pong if self._sending_paused else None
-        if pong is not None and not self._closing and not self._sending_paused:
+        self._pong = pong if self._outgoing.paused else None
+        if pong is not None and not self._closing and not self._outgoing.paused:
             commands.append(SendData(self._socket.send(pong)))
 
     def _receive(self, event: websocket.Text | websocket.Bytes, now: float, commands: list[Command]) -> None:
@@ -193,132 +170,46 @@ class WebSocketSession:
     def _message(self, text: str, now: float, commands: list[Command]) -> None:
         match self._machine.receive_text(text):
             case graphql.Subscribe() as subscribe:
-                self._subscribe(subscribe, now, commands)
+                self._operations.start(subscribe, now, commands)
             case graphql.Complete(operation):
-                self._cancel(operation, commands)
+                self._operations.cancel(operation, commands)
             case graphql.Ping(payload):
-                self._say(self._machine.send_pong(payload), commands)
+                self._outgoing.say(self._machine.send_pong(payload), commands)
             case graphql.ConnectionInit(payload):
                 self._authorising = True
                 self._wait = now + self._endpoint.pipeline.limits.request_timeout
                 request = ConnectionRequest("websocket", self._headers, payload)
                 commands.append(StartOperation(_AUTHORISING, self._endpoint.authorise(request)))
             case graphql.Refused(_, answer):
-                self._say(answer, commands)
-
-    def _subscribe(self, subscribe: graphql.Subscribe, now: float, commands: list[Command]) -> None:
-        request = GraphQLRequest(
-            subscribe.query, subscribe.operation_name, subscribe.variables or {}, subscribe.extensions or {}
-        )
-        pipeline = self._endpoint.pipeline
-        try:
-            check_depth(request.variables, pipeline.limits.max_input_depth)
-        except RequestError as error:
-            errors = refuse(Outcome.NOT_VALID, [error]).errors
-            self._say(self._machine.send_error(subscribe.operation, errors), commands)
-            return
-        self._count += 1
-        delivery = Delivery(self._endpoint.subscriptions.max_queued)
-        deadline = None if pipeline.is_subscription(request) else now + pipeline.limits.request_timeout
-        self._running[self._count] = _Running(subscribe.operation, delivery, deadline)
-        self._ids[subscribe.operation] = self._count
-        program = pipeline.operate(request, self._request_id(self._count), self._caller)
-        commands.append(StartOperation(self._count, program))
-
-    def _cancel(self, operation: graphql.Operation, commands: list[Command]) -> None:
-        operation_id = self._ids.pop(operation)
-        del self._running[operation_id]
-        commands.append(CancelOperation(operation_id))
+                self._outgoing.say(answer, commands)
 
     # What operations bring
 
-    def _emitted(self, operation_id: int, emission: Emission, is_state: bool, commands: list[Command]) -> None:
-        running = self._running.get(operation_id)
-        if running is None:
-            return
-        if not self._sending_paused:
-            body = running.delivery.sent(emission)
-            frame = self._socket.send_text(self._machine.send_next(running.operation, body))
-            commands.append(SendData(frame))
-        elif not running.delivery.keep(emission, is_state):
-            response = running.delivery.too_slow()
-            self._cancel(running.operation, commands)
-            self._finish(running, response, commands)
-        elif not running.waits and not is_state:
-            running.waits = True
-            commands.append(PauseOperation(operation_id))
-
-    def _ended(self, operation_id: int, result: Any, now: float, commands: list[Command]) -> None:
-        if operation_id == _AUTHORISING:
-            self._authorised(result, commands)
-            return
-        running = self._running.pop(operation_id, None)
-        if running is None:
-            return
-        del self._ids[running.operation]
-        response: GraphQLResponse | None = result
-        if response is not None and response.cause is not None:
-            self._endpoint.observe(InternalErrorMasked(self._request_id(operation_id), response.cause))
-        self._send_kept(running, commands)
-        self._finish(running, response, commands)
-
-    def _finish(self, running: _Running, response: GraphQLResponse | None, commands: list[Command]) -> None:
-        """Say the last words of an operation."""
-        if response is not None and response.outcome in _REFUSED:
-            self._say(self._machine.send_error(running.operation, response.errors), commands)
-            return
-        if response is not None:
-            self._say(self._machine.send_next(running.operation, response.body), commands)
-        self._say(self._machine.send_complete(running.operation), commands)
+    def _ended(self, operation_id: int, result: Any, commands: list[Command]) -> None:
+        if operation_id != _AUTHORISING:
+            self._operations.ended(operation_id, result, commands)
+        elif self._authorising:
+            caller: Caller = result
+            self._authorising, self._wait, self._operations.caller = False, None, caller
+            self._outgoing.say(self._machine.accept(), commands)
 
     def _failed(self, operation_id: int, error: BaseException, now: float, commands: list[Command]) -> None:
         if operation_id != _AUTHORISING:
-            hint = {"requestId": self._request_id(operation_id)}
-            masked = RequestError("Internal server error.", code="INTERNAL_SERVER_ERROR", extensions=hint)
-            self._ended(operation_id, refuse(Outcome.STREAM_FAILED, [masked], error), now, commands)
+            self._operations.failed(operation_id, error, commands)
         elif self._authorising:
             self._authorising = False
             if isinstance(error, RequestError):
                 self._refuse_peer(self._machine.refuse(), now, commands)
             else:
-                self._endpoint.observe(InternalErrorMasked(self._request_id(_AUTHORISING), error))
+                self._endpoint.observe(InternalErrorMasked(self._operations.request_id(_AUTHORISING), error))
                 self._close(graphql.CloseCode.INTERNAL_SERVER_ERROR, "Internal server error", now, commands)
-
-    def _authorised(self, caller: Caller, commands: list[Command]) -> None:
-        if self._authorising:
-            self._authorising, self._wait, self._caller = False, None, caller
-            self._say(self._machine.accept(), commands)
-
-    # Sending
-
-    def _say(self, message: bytes, commands: list[Command]) -> None:
-        """Send a message, or hold it for a client that does not read; none is sent for an operation that is over."""
-        if not message or self._closing:
-            return
-        if self._sending_paused:
-            self._held.append(message)
-            self._held_bytes += len(message)
-        else:
-            commands.append(SendData(self._socket.send_text(message)))
 
     def _resume(self, now: float, commands: list[Command]) -> None:
         """The client has read all: send what was kept for it."""
-        self._sending_paused = False
         self._heartbeat.data_received(now)
-        held, self._held, self._held_bytes = self._held, [], 0
-        for message in held:
-            self._say(message, commands)
-        for operation_id, running in self._running.items():
-            self._send_kept(running, commands)
-            if running.waits:
-                running.waits = False
-                commands.append(ResumeOperation(operation_id))
+        self._outgoing.resume(commands)
+        self._operations.resume(commands)
         self._read(now, commands)
-
-    def _send_kept(self, running: _Running, commands: list[Command]) -> None:
-        while (emission := running.delivery.take()) is not None:
-            body = running.delivery.sent(emission)
-            self._say(self._machine.send_next(running.operation, body), commands)
 
     # The end
 
@@ -334,20 +225,9 @@ class WebSocketSession:
             else:
                 self._close(graphql.CloseCode.INTERNAL_SERVER_ERROR, "Internal server error", now, commands)
         else:
-            self._time_out_operations(now, commands)
-            if now >= self._heartbeat.deadline and not self._sending_paused:
+            self._operations.time_out(now, commands)
+            if now >= self._heartbeat.deadline and not self._outgoing.paused:
                 self._beat(now, commands)
-
-    def _time_out_operations(self, now: float, commands: list[Command]) -> None:
-        late = [
-            key for key, running in self._running.items() if running.deadline is not None and running.deadline <= now
-        ]
-        for operation_id in late:
-            hint = {"requestId": self._request_id(operation_id)}
-            message = "The request took longer than the server allows."
-            error = RequestError(message, code="REQUEST_TIMEOUT", extensions=hint)
-            commands.append(CancelOperation(operation_id))
-            self._ended(operation_id, refuse(Outcome.TIMED_OUT, [error]), now, commands)
 
     def _beat(self, now: float, commands: list[Command]) -> None:
         payload = self._heartbeat.deadline_reached(now)
@@ -367,7 +247,7 @@ class WebSocketSession:
             return
         commands.append(SendData(self._socket.send(websocket.Close(code, reason))))
         self._closing = True
-        self._held, self._held_bytes = [], 0
+        self._outgoing.end()
         self._cancel_all(commands)
         self._wait = now + self._endpoint.websocket.close_timeout
 
@@ -389,16 +269,12 @@ class WebSocketSession:
         if self._authorising:
             self._authorising = False
             commands.append(CancelOperation(_AUTHORISING))
-        for operation in list(self._ids):
-            self._cancel(operation, commands)
+        self._operations.cancel_all(commands)
 
     def _set_deadline(self) -> None:
-        deadlines = [running.deadline for running in self._running.values() if running.deadline is not None]
+        deadlines = self._operations.deadlines
         if self._wait is not None:
             deadlines.append(self._wait)
-        if not self._closing and not self._sending_paused:
+        if not self._closing and not self._outgoing.paused:
             deadlines.append(self._heartbeat.deadline)
         self.deadline = min(deadlines) if deadlines and not self._closed else None
-
-    def _request_id(self, operation_id: int) -> str:
-        return f"{self._connection_id}-{operation_id}"
