@@ -38,11 +38,12 @@ class Group:
 class Groups:
     """All groups; those without members are forgotten."""
 
-    __slots__ = ("_found",)
+    __slots__ = ("_found", "_of")
 
     def __init__(self) -> None:
         # Name -> tenant -> key: an event of one tenant does not even meet the groups of another
         self._found: dict[str, dict[str | None, dict[Hashable, Group]]] = {}
+        self._of: dict[str, Group] = {}  # by the subscription's id
 
     def __len__(self) -> int:
         return len(self._found)
@@ -54,12 +55,12 @@ class Groups:
         for name in group.names if not group.members else ():
             self._found.setdefault(name, {}).setdefault(tenant, {})[group.key] = group
         group.members[subscriber.id] = subscriber
-        subscriber.group = group
+        self._of[subscriber.id] = group
 
     def remove(self, subscriber: Subscriber) -> None:
         """Let a subscription that takes part do so no more."""
-        group, subscriber.group = subscriber.group, None
-        assert group is not None
+        group = self._of.pop(subscriber.id)
+        subscriber.is_active = False
         del group.members[subscriber.id]
         for name in group.names if not group.members else ():
             tenants = self._found[name]

@@ -124,7 +124,7 @@ class SubscriptionManager:
         subscriber = self._subscribers.pop(subscription_id, None)
         if subscriber is None:
             return False
-        if subscriber.group is not None:
+        if subscriber.is_active:
             self._end(subscriber)
         self._counts["coalesced"] += subscriber.replaced
         self._counts["completed"] += 1
@@ -133,7 +133,7 @@ class SubscriptionManager:
     def is_active(self, subscription_id: str) -> bool:
         """Whether events are given to a subscription: it was neither completed nor too slow."""
         subscriber = self._subscribers.get(subscription_id)
-        return subscriber is not None and subscriber.group is not None
+        return subscriber is not None and subscriber.is_active
 
     def get_next_event(self, subscription_id: str) -> bytes | None:
         """Take the next execution result, JSON in UTF-8; None where nothing waits.
@@ -182,7 +182,7 @@ class SubscriptionManager:
                 continue
             name = group.prepared.field.name
             for subscriber in audience:
-                if subscriber.group is None:  # a resolver has completed it
+                if not subscriber.is_active:  # a resolver has completed it
                     continue
                 if subscriber.give(body, cursor):
                     counts["delivered"] += 1

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import TYPE_CHECKING
 
 from fraiseql.errors import RequestError
 from fraiseql.pipeline import Outcome, refuse
-
-if TYPE_CHECKING:
-    from fraiseql.subscriptions.groups import Group
 
 __all__ = ["OverflowPolicy", "Subscriber"]
 
@@ -32,11 +28,11 @@ class Subscriber:
         id: what its manager calls it.
         user_id: the only user whose own events it sees.
         on_event: is called with the id after a result was given.
-        group: where it takes part; None once it is over.
+        is_active: whether it goes on.
         replaced: results that a later one has replaced.
     """
 
-    __slots__ = ("_cursor", "_max_queued", "_waiting", "group", "id", "on_event", "policy", "replaced", "user_id")
+    __slots__ = ("_cursor", "_max_queued", "_waiting", "id", "is_active", "on_event", "policy", "replaced", "user_id")
 
     def __init__(
         self,
@@ -50,7 +46,7 @@ class Subscriber:
         self.user_id = user_id
         self.on_event = on_event
         self.policy = policy
-        self.group: Group | None = None
+        self.is_active = True
         self.replaced = 0
         self._max_queued = max_queued
         self._waiting: deque[bytes] = deque()
