@@ -34,7 +34,8 @@ HANDSHAKE = (
 
 
 def measure(setting: Setting) -> list[Figure]:
-    figures = []
+    sends = tuple(_send_alone() for _ in range(setting.runs))
+    figures = [Figure("of that, socket.send alone, in this process", "us CPU", sends)]
     for runtime in RUNTIMES:
         costs, sizes = [], []
         for _ in range(setting.runs):
@@ -73,6 +74,22 @@ def _run(server: ServerProcess, database_url: str) -> tuple[float, float]:
             connection.execute(INSERT)
             _wait_for(selector, b'"next"')
         return (server.cpu_seconds() - before) / (EVENTS * SUBSCRIBERS) * 1e6, size
+
+
+def _send_alone() -> float:
+    """Microseconds of CPU that the kernel takes for one message to each of as many clients."""
+    frame = bytes((0x81, 90)) + bytes(90)
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        senders = []
+        for _ in range(SUBSCRIBERS):
+            stack.enter_context(socket.create_connection(listener.getsockname()))
+            senders.append(stack.enter_context(listener.accept()[0]))
+        before = time.process_time()
+        for _ in range(EVENTS):
+            for sender in senders:
+                sender.send(frame)
+        return (time.process_time() - before) / (EVENTS * SUBSCRIBERS) * 1e6
 
 
 def _frame(message: dict[str, object]) -> bytes:

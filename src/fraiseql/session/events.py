@@ -62,7 +62,7 @@ class OperationFailed:
     error: BaseException
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made for each client and result of a stream, in a third of the time
 class OperationEmitted:
     """A stream that an operation takes part in has emitted.
 
@@ -108,7 +108,7 @@ SessionEvent: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # as OperationEmitted
 class SendData:
     """Write bytes to the client, before any command that follows."""
 

@@ -21,8 +21,9 @@ def running_trio() -> Any:
 
 def running_clock() -> Callable[[], float]:
     """The clock behind `anyio.current_time`, which itself looks for the event loop at each call: 3 to 5 µs."""
-    clock: Callable[[], float]
-    clock = asyncio.get_running_loop().time if (trio := running_trio()) is None else trio.current_time
+    if (trio := running_trio()) is None:
+        return asyncio.get_running_loop().time
+    clock: Callable[[], float] = trio.lowlevel.current_clock().current_time
     return clock
 
 

@@ -101,7 +101,12 @@ async def run_program(program: Program[Any], perform: Perform, run: Run) -> Any:
         return stop.value
     finally:
         program.close()
-        with anyio.CancelScope(shield=True):
-            for finalise in run.finalisers:
-                with anyio.move_on_after(_FINALISING):
-                    await finalise()
+        if run.finalisers:
+            await _finalise(run.finalisers)
+
+
+async def _finalise(finalisers: list[Callable[[], Awaitable[None]]]) -> None:
+    with anyio.CancelScope(shield=True):
+        for finalise in finalisers:
+            with anyio.move_on_after(_FINALISING):
+                await finalise()
