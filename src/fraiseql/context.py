@@ -17,11 +17,21 @@ class Caller:
         user_id: the user; None where nobody has said who it is.
         tenant_id: events of this tenant, and those of none, reach the caller; those of another never do.
         context: anything else that resolvers need.
+
+    Raises:
+        TypeError: a user or tenant that is no str.
     """
 
     user_id: str | None = None
     tenant_id: str | None = None
     context: Any = None
+
+    def __post_init__(self) -> None:
+        for name in ("user_id", "tenant_id"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str):
+                # A tenant 5 would be given no event of the tenant "5", without a word.
+                raise TypeError(f"Caller: {name} is {value!r}; expected a str or None")
 
 
 ANONYMOUS = Caller()

@@ -61,10 +61,12 @@ class Fetch:
     Attributes:
         statement: what to run.
         parameters: one value for each `$n`, in PostgreSQL's text format; None is NULL.
+        timeout: seconds to wait for the row, once there is a connection; None for as long as it takes.
     """
 
     statement: Statement
     parameters: tuple[bytes | None, ...]
+    timeout: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,8 @@ class Absent(Enum):
 
     ENDED = auto()
     TIMED_OUT = auto()
+    JOINED = auto()
+    """Somebody takes part who has been given nothing yet; only the program of a shared state is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +186,14 @@ class Emission:
 
 @dataclass(frozen=True, slots=True)
 class Emit:
-    """Give an emission to everybody who takes part; a stream with one participant waits here for a slow one."""
+    """Give an emission to everybody who takes part; a stream with one participant waits here for a slow one.
+
+    Attributes:
+        to_newcomers: to those alone who have been given nothing yet.
+    """
 
     emission: Emission
+    to_newcomers: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -195,8 +204,8 @@ class Stream:
         key: operations with equal keys share one run; None for a run of one's own.
         begin: makes the program that emits. What it returns is what each Join gives: None for the plain end, or
             whatever the participants shall answer with.
-        is_state: whether each emission replaces those before it: a newcomer is given the last one at once, and a slow
-            consumer only the latest.
+        is_state: whether each emission replaces those before it: a slow consumer is given only the latest, and the
+            program is told of newcomers, who shall be given the present one.
     """
 
     key: Hashable | None
@@ -230,9 +239,9 @@ Program: TypeAlias = Generator[Effect, Any, _Result]
 """One operation: it yields effects, is sent their results, or has their errors thrown in, and returns its result."""
 
 
-def fetch(statement: Statement, parameters: tuple[bytes | None, ...]) -> Program[Row]:
-    """Run one statement and return its only row; raises DatabaseError."""
-    row: Row = yield Fetch(statement, parameters)
+def fetch(statement: Statement, parameters: tuple[bytes | None, ...], timeout: float | None = None) -> Program[Row]:
+    """Run one statement and return its only row; raises DatabaseError, 08006 where it takes longer than `timeout`."""
+    row: Row = yield Fetch(statement, parameters, timeout)
     return row
 
 
@@ -254,9 +263,9 @@ def next_item(handle: Any, timeout: float | None = None) -> Program[Any]:
     return item
 
 
-def emit(emission: Emission) -> Program[None]:
-    """Give an emission to everybody who takes part in this stream."""
-    yield Emit(emission)
+def emit(emission: Emission, *, to_newcomers: bool = False) -> Program[None]:
+    """Give an emission to everybody who takes part in this stream, or to those who have been given nothing yet."""
+    yield Emit(emission, to_newcomers)
 
 
 def join(stream: Stream, user: str | None = None) -> Program[Any]:

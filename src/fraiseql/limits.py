@@ -60,8 +60,11 @@ class SubscriptionLimits:
 
     init_timeout: float = 3.0  # from the handshake to connection_init, as the reference server has it
     max_operations: int = 100  # at once on one WebSocket: a page has some ten
+    max_unread: int = 16_777_216  # bytes of results kept for one connection whose client does not read
     max_queued: int = 100  # results kept for a client that does not read, before its operation ends with an error
     max_buffered: int = 10_000  # events kept for a stream that is busy, before it reads them again from the outbox
+    statement_timeout: float = 10.0  # one statement of a stream: behind it wait all who take part
+    max_plain_generators: int = 40  # that are not asynchronous, of all clients: each may hold a thread
     recovery_timeout: float = 60.0  # a database away for longer ends subscriptions: a restart takes some seconds
     live_interval: float = 0.05  # the least time between two runs of one live query
     live_poll: float = 30.0  # a live query runs again after this even if no event named its sources

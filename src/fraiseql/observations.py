@@ -13,6 +13,7 @@ __all__ = [
     "InternalErrorMasked",
     "Observation",
     "Observer",
+    "OperationCompleted",
     "OutboxPurgeFailed",
     "OutboxPurged",
     "ReconnectFailed",
@@ -40,6 +41,15 @@ class RequestRefused:
     connection_id: str
     status: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OperationCompleted:
+    """An operation over WebSocket has ended by itself; `outcome` names a member of Outcome, or is COMPLETED."""
+
+    request_id: str
+    outcome: str
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +116,7 @@ class OutboxPurgeFailed:
 Observation: TypeAlias = (
     RequestCompleted
     | RequestRefused
+    | OperationCompleted
     | WebSocketClosed
     | InternalErrorMasked
     | ConnectionOpened

@@ -46,16 +46,13 @@ def test_runs_emit_what_has_changed() -> None:
     for text in (b"[]", b"[]", b'[{"id":"1"}]', b'[{"id":"1"}]', b"[]"):
         assert isinstance(run.effect, Fetch)
         run.send((text,))
-        if isinstance(run.effect, Emit):
-            assert run.effect.emission.cursor is None
-            emitted.append(run.effect.emission.body)
-            run.send()
+        assert isinstance(run.effect, Emit)
+        assert run.effect.emission.cursor is None
+        emitted.append((run.effect.emission.body, run.effect.to_newcomers))
+        run.send()
         past_next(run)
-    assert emitted == [
-        b'{"data":{"liveUsers":[]}}',
-        b'{"data":{"liveUsers":[{"id":"1"}]}}',
-        b'{"data":{"liveUsers":[]}}',
-    ]
+    none, one = b'{"data":{"liveUsers":[]}}', b'{"data":{"liveUsers":[{"id":"1"}]}}'
+    assert emitted == [(none, False), (none, True), (one, False), (one, True), (none, False)]
 
 
 def test_the_rate_is_bounded_and_the_poll_too() -> None:
@@ -91,8 +88,9 @@ def test_a_restart_of_the_database_is_not_noticed() -> None:
     past_next(run)
     run.throw(_AWAY)
     run.send()
-    run.send((b'{"id":"7"}',))  # the same as before: nothing to tell
-    assert isinstance(run.effect, Sleep)
+    run.send((b'{"id":"7"}',))  # the same as before: nothing to tell those who were there
+    assert isinstance(run.effect, Emit)
+    assert run.effect.to_newcomers
 
 
 @pytest.mark.parametrize("is_first", [True, False])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -29,8 +30,9 @@ from fraiseql.effects import (
     open_source,
     sleep,
 )
+from fraiseql.errors import RequestError
 from fraiseql.runtimes.anyio.background import Background
-from fraiseql.runtimes.anyio.generators import open_generator
+from fraiseql.runtimes.anyio.generators import Generators
 from fraiseql.runtimes.anyio.programs import Participant, Run, run_program
 from fraiseql.runtimes.anyio.streams import Streams
 
@@ -46,6 +48,9 @@ class Listener(Participant):
         super().__init__()
         self.heard: list[tuple[bytes, bool]] = []
 
+    def joined(self) -> None:
+        pass
+
     def deliver(self, emission: Emission, is_state: bool) -> None:
         self.heard.append((emission.body, is_state))
 
@@ -60,22 +65,24 @@ class Bench:
     """Streams, and how effects are carried out where there is neither a database nor a bus."""
 
     def __init__(self, background: Background) -> None:
-        self.streams = Streams(background)
+        self.streams = Streams(background, 5)
+        self.generators = Generators(2)
 
     async def perform(self, effect: Effect, run: Run) -> Any:
         match effect:
-            case Emit(emission):
+            case Emit(emission, to_newcomers):
                 assert run.audience is not None
-                return await run.audience.emit(emission)
+                return await run.audience.emit(emission, to_newcomers=to_newcomers)
             case Join(stream, user):
                 assert run.participant is not None
                 return await self.streams.join(stream, run.participant, user, self.perform)
             case Open(ResolverSource() as source):
-                handle = open_generator(source, "the bus")
+                handle = self.generators.open(source, "the bus")
                 run.finalisers.append(handle.aclose)
                 return handle
             case Next(handle, timeout):
-                return await handle.next(timeout)
+                assert run.audience is not None
+                return await run.audience.next(handle, timeout)
             case Sleep(seconds):
                 await anyio.sleep(seconds)
                 return anyio.current_time()
@@ -178,21 +185,78 @@ async def test_what_the_program_raises_each_participant_gets_and_the_next_run_is
         assert script.begun == 2
 
 
-@pytest.mark.parametrize("is_state", [True, False])
-async def test_a_newcomer_is_given_the_last_state(is_state: bool) -> None:
-    script, first, second = Script(), Listener(), Listener()
-    stream = Stream("key", script.program, is_state)
+class Clock:
+    """A source of states: gives an item when it is told to."""
+
+    def __init__(self) -> None:
+        self.news = anyio.Event()
+
+    async def next(self, timeout: float | None) -> Any:
+        await self.news.wait()
+        self.news = anyio.Event()
+        return "item"
+
+    async def aclose(self) -> None:
+        pass
+
+
+async def test_a_newcomer_is_given_the_present_state_and_the_others_only_what_is_new() -> None:
+    clock, state, runs = Clock(), [b"1"], []
+
+    def program() -> Program[Any]:
+        last = b""
+        while True:
+            runs.append(state[0])
+            yield from emit(Emission(state[0]), to_newcomers=state[0] == last)
+            last = state[0]
+            item = yield from next_item(clock)
+            assert item in ("item", Absent.JOINED)
+
+    stream = Stream("key", program, True)
+    first, second, third = Listener(), Listener(), Listener()
     async with benched() as bench, anyio.create_task_group() as group:
         group.start_soon(bench.take_part, stream, first)
-        script.say += [b"1", b"2"]
-        await first.has_heard(2)
+        assert await first.has_heard(1) == [b"1"]
         group.start_soon(bench.take_part, stream, second)
-        await anyio.sleep(0.01)
-        script.say += [b"3"]
-        await first.has_heard(3)
-        expected = [b"2", b"3"] if is_state else [b"3"]
-        assert await second.has_heard(len(expected)) == expected
+        assert await second.has_heard(1) == [b"1"]
+        state[0] = b"2"  # nobody tells of it ...
+        group.start_soon(bench.take_part, stream, third)
+        assert await third.has_heard(1) == [b"2"]  # ... but who comes is given what is true now
+        assert await first.has_heard(2) == [b"1", b"2"]
+        clock.news.set()
+        while len(runs) < 4:
+            await anyio.sleep(0.001)
+        assert [len(listener.heard) for listener in (first, second, third)] == [2, 2, 1]
         group.cancel_scope.cancel()
+
+
+async def test_nobody_joins_a_stream_that_has_ended_while_its_finalisers_run() -> None:
+    begun = []
+
+    async def slow() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(0.1)
+
+    def program() -> Program[Any]:
+        begun.append(1)
+        handle = yield from open_source(ResolverSource(slow, {}, False, "slow"))
+        yield from next_item(handle)
+        return len(begun)
+
+    async with benched() as bench:
+        results = []
+
+        async def take_part() -> None:
+            results.append(await bench.take_part(Stream("key", program), Listener()))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(take_part)
+            await anyio.sleep(0.05)
+            group.start_soon(take_part)
+        assert sorted(results) == [1, 2]
 
 
 async def test_a_stream_of_ones_own_waits_for_a_slow_participant_and_a_shared_one_does_not() -> None:
@@ -255,6 +319,53 @@ async def test_a_plain_generator_runs_in_a_thread() -> None:
     async with benched() as bench:
         assert await bench.take_part(items(count), listener) == "ended"
     assert [body for body, _ in listener.heard] == [b"False"]
+
+
+async def test_plain_generators_that_block_are_bounded_and_stop_nobody_else() -> None:
+    release = threading.Event()
+
+    def blocking() -> Iterator[int]:
+        yield 1
+        release.wait()
+
+    def quick() -> Iterator[int]:
+        yield 1
+
+    async with benched() as bench:
+        async with anyio.create_task_group() as group:
+            for _ in range(2):
+                listener = Listener()
+                group.start_soon(bench.take_part, items(blocking), listener)
+                await listener.has_heard(1)
+            with pytest.raises(RequestError) as refused:
+                await bench.take_part(items(quick), Listener())
+            assert refused.value.code == "TOO_MANY_OPERATIONS"
+            group.cancel_scope.cancel()  # their threads stay where they are
+        with pytest.raises(RequestError):
+            await bench.take_part(items(quick), Listener())
+        release.set()
+        with anyio.fail_after(5):
+            while True:
+                try:
+                    assert await bench.take_part(items(quick), Listener()) == "ended"
+                    break
+                except RequestError:
+                    await anyio.sleep(0.001)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_cancellation_of_a_users_own_is_an_error_like_any_other() -> None:
+    async def awaits_a_cancelled_task() -> AsyncIterator[int]:
+        yield 1
+        task = asyncio.ensure_future(asyncio.sleep(60))
+        task.cancel()
+        await task
+
+    listener = Listener()
+    async with benched() as bench:
+        with pytest.raises(RuntimeError, match="CancelledError"):
+            await bench.take_part(items(awaits_a_cancelled_task), listener)
+        assert [body for body, _ in listener.heard] == [b"1"]
 
 
 async def test_the_finalisers_of_a_generator_run_when_its_operation_is_cancelled() -> None:

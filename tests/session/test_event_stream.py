@@ -10,7 +10,7 @@ import pytest
 
 import fraiseql
 from fraiseql.context import Caller, ConnectionRequest
-from fraiseql.effects import Emission
+from fraiseql.effects import Emission, EventSource, Join, Open
 from fraiseql.errors import RequestError
 from fraiseql.limits import QueryLimits, SubscriptionLimits
 from fraiseql.observations import InternalErrorMasked, Observation, RequestCompleted
@@ -29,6 +29,7 @@ from fraiseql.session import (
     OperationEmitted,
     OperationEnded,
     OperationFailed,
+    OperationJoined,
     PauseOperation,
     ResumeOperation,
     SendData,
@@ -57,7 +58,11 @@ async def ticks() -> AsyncIterator[int]:
     yield 1
 
 
-SCHEMA = fraiseql.Schema(queries=[users], subscriptions=[ticks])
+@fraiseql.subscription(topic="added")
+def added() -> User: ...
+
+
+SCHEMA = fraiseql.Schema(queries=[users], subscriptions=[ticks, added])
 
 
 class Played:
@@ -113,7 +118,8 @@ class Played:
                         found.append(event)
                 case http11.EndOfMessage():
                     found.append("end")
-                    self.client.start_next_cycle()
+                    if self.client.keep_alive:
+                        self.client.start_next_cycle()
                 case _:
                     return found
 
@@ -131,6 +137,7 @@ def streaming(**limits: Any) -> Played:
     """A session whose client has got the head of its stream."""
     played = Played(**limits)
     assert kinds(played.ask()) == "send start"
+    assert played.handle(OperationJoined(1)) == []
     (head,) = played.read()
     assert head.status == 200
     assert head.get(b"content-type") == b"text/event-stream; charset=utf-8"
@@ -253,6 +260,47 @@ def test_who_asks_is_found_out_first() -> None:
     played.emit(b"{}", operation=1)
     played.emit(b"1", operation=2)
     assert played.events()[1:] == [("next", 1, "")]
+
+
+def test_who_takes_too_long_to_be_let_in() -> None:
+    played = Played(lambda request: None, request_timeout=5.0)
+    played.ask()
+    assert played.session.deadline == 105.0
+    played.now = 105.0
+    assert kinds(played.handle(DeadlineReached())) == "cancel send"
+    head, *_ = played.read()
+    assert head.status == 504
+    assert played.handle(OperationEnded(1, Caller("me"))) == []
+    assert kinds(played.ask()) == "start"
+
+
+def test_a_server_that_stops_lets_nobody_in() -> None:
+    played = Played(lambda request: None)
+    played.ask()
+    assert kinds(played.handle(DrainRequested())) == "cancel send close"
+    head, *_ = played.read()
+    assert head.status == 503
+
+
+@pytest.mark.parametrize(
+    ("query", "sent", "after"),
+    [
+        ("subscription { added { id } }", b"7.1", "7.1"),
+        ("subscription { added { id } }", b"", None),
+        ("subscription { added { id } }", b"\xff", "\ufffd"),
+        ('subscription { added(after: "8.2") { id } }', b"7.1", "8.2"),
+    ],
+)
+def test_a_browser_that_comes_back_goes_on_behind_the_last_event(query: str, sent: bytes, after: str | None) -> None:
+    played = Played()
+    (_, start) = played.ask(orjson.dumps({"query": query}), (b"last-event-id", sent))
+    assert isinstance(start, StartOperation)
+    effect = next(start.program)
+    assert isinstance(effect, Join)
+    opened = next(effect.stream.begin())
+    assert isinstance(opened, Open)
+    assert isinstance(opened.source, EventSource)
+    assert opened.source.after == after
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,13 @@ from fraiseql.context import Caller, ConnectionRequest
 from fraiseql.effects import Call, Emission
 from fraiseql.errors import RequestError
 from fraiseql.limits import QueryLimits, SubscriptionLimits, WebSocketLimits
-from fraiseql.observations import InternalErrorMasked, Observation, RequestRefused, WebSocketClosed
+from fraiseql.observations import (
+    InternalErrorMasked,
+    Observation,
+    OperationCompleted,
+    RequestRefused,
+    WebSocketClosed,
+)
 from fraiseql.pipeline import GraphQLResponse, Outcome, Pipeline, refuse
 from fraiseql.session import (
     CancelOperation,
@@ -29,6 +35,7 @@ from fraiseql.session import (
     OperationEmitted,
     OperationEnded,
     OperationFailed,
+    OperationJoined,
     PauseOperation,
     ResumeOperation,
     SendData,
@@ -138,6 +145,7 @@ def subscribed(**limits: Any) -> Played:
     """A session with one subscription, operation 1, id "a"."""
     played = ready(**limits)
     assert kinds(subscribe(played)) == "start"
+    assert played.handle(OperationJoined(1)) == []
     return played
 
 
@@ -374,7 +382,7 @@ def test_an_operation_that_fails_is_masked_and_the_others_go_on() -> None:
     assert answer["type"] == "error"
     assert answer["payload"][0]["extensions"] == {"code": "INTERNAL_SERVER_ERROR", "requestId": "c1-1"}
     assert "secret" not in str(answer)
-    assert [type(seen) for seen in played.observations] == [InternalErrorMasked]
+    assert [type(seen) for seen in played.observations] == [InternalErrorMasked, OperationCompleted]
     assert len(messages(played.emit(2, b"{}"))) == 1
 
 
@@ -389,6 +397,7 @@ def test_too_many_operations_are_refused_one_by_one() -> None:
 def test_a_query_that_takes_too_long_ends_and_a_subscription_does_not() -> None:
     played = ready(request_timeout=5.0, ping_interval=1000.0)
     subscribe(played, "s")
+    played.handle(OperationJoined(1))
     subscribe(played, "q", QUERY)
     commands = played.later(5.0)
     assert kinds(commands) == "cancel send send"
@@ -463,6 +472,30 @@ def test_of_a_live_query_a_slow_consumer_gets_the_latest_result_only() -> None:
     for number in range(10):
         assert played.emit(1, b"%d" % number, is_state=True) == []
     assert [m["payload"] for m in messages(played.handle(SendingResumed()))] == [9]
+
+
+def test_what_is_kept_is_bounded_in_bytes_over_all_operations() -> None:
+    played = subscribed(max_unread=1_000)
+    subscribe(played, "b")
+    played.handle(SendingPaused())
+    large = b'"' + b"x" * 600 + b'"'
+    assert kinds(played.emit(1, large)) == "pause"
+    assert kinds(played.emit(2, large)) == "cancel"
+    commands = played.handle(SendingResumed())
+    assert [(m["id"], m["type"]) for m in messages(commands)] == [("b", "error"), ("a", "next")]
+    played.handle(SendingPaused())
+    assert kinds(played.emit(1, large)) == "pause"  # there is room again
+
+
+def test_a_client_that_does_not_read_the_results_of_its_queries_is_cut_off() -> None:
+    played = ready(max_unread=1_000)
+    for id in ("a", "b"):
+        subscribe(played, id, QUERY)
+    played.handle(SendingPaused())
+    large = GraphQLResponse(Outcome.DATA, b'{"data":"' + b"x" * 600 + b'"}')
+    assert played.handle(OperationEnded(1, large)) == []
+    assert kinds(played.handle(OperationEnded(2, large))) == "close"
+    assert isinstance(played.observations[-1], WebSocketClosed)
 
 
 def test_complete_forgets_what_is_kept() -> None:
@@ -561,6 +594,26 @@ def test_a_server_that_stops_lets_queries_finish() -> None:
     found = frames(commands)
     assert [frame.opcode for frame in found] == [1, 1, 8]
     assert found[-1].code == 1001
+
+
+def test_a_server_that_stops_starts_nothing_more() -> None:
+    played = ready()
+    subscribe(played, "q", QUERY)
+    assert played.handle(DrainRequested()) == []
+    (answer,) = messages(subscribe(played, "r", QUERY))
+    assert (answer["id"], answer["type"]) == ("r", "error")
+    assert answer["payload"][0]["extensions"] == {"code": "SERVER_STOPPING"}
+
+
+def test_requests_before_the_handshake_have_numbers_of_their_own() -> None:
+    played = Played(None)
+    played.receive(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+    played.receive(UPGRADE + message("connection_init"))
+    authorise(played)
+    (start,) = subscribe(played, "q", QUERY)
+    assert isinstance(start, StartOperation)
+    played.handle(OperationEnded(start.operation_id, GraphQLResponse(Outcome.DATA, b"{}")))
+    assert [seen.request_id for seen in played.observations] == ["c1-1", "c1-2"]  # type: ignore[union-attr]
 
 
 def test_a_client_that_does_not_close_in_time_is_cut_off() -> None:

@@ -9,7 +9,7 @@ import orjson
 
 from fraiseql.errors import DatabaseError, RequestError
 
-__all__ = ["shown"]
+__all__ = ["masked", "shown"]
 
 
 def shown(
@@ -36,6 +36,11 @@ def shown(
     else:
         message, code = "Internal server error.", "INTERNAL_SERVER_ERROR"
     return RequestError(message, code=code, path=path, extensions={**hint, **more})
+
+
+def masked(error: Exception) -> Exception | None:
+    """The error, if `shown` hides it: only that is for the log."""
+    return None if isinstance(error, RequestError) and _is_json(error) else error
 
 
 def _is_json(error: RequestError) -> bool:

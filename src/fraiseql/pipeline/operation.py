@@ -81,13 +81,14 @@ class Pipeline:
         return (yield from self._query(prepared, request, request_id))
 
     def operate(
-        self, request: GraphQLRequest, request_id: str, caller: Caller = ANONYMOUS
+        self, request: GraphQLRequest, request_id: str, caller: Caller = ANONYMOUS, after: str | None = None
     ) -> Program[GraphQLResponse | None]:
         """Answer one request, whatever its operation is.
 
         Args:
             request_id: as for `execute`.
             caller: who asks: whose events come, and what resolvers are told.
+            after: the cursor that the transport knows, for events whose argument `after` is not given.
 
         Returns:
             A program that for a query does what `execute` does, and for a subscription yields one Join and returns
@@ -99,6 +100,7 @@ class Pipeline:
             if not prepared.operation.is_subscription:
                 return (yield from self._query(prepared, request, request_id))
             subscription = self._subscription(prepared, request, caller)
+            subscription.resume_behind(after)
         except Refusal as refusal:
             return refuse(refusal.outcome, refusal.errors)
         try:
@@ -108,13 +110,6 @@ class Pipeline:
         except (RequestError, DatabaseError) as error:
             return broke_off(subscription, error, request_id)
         return result
-
-    def is_subscription(self, request: GraphQLRequest) -> bool:
-        """Whether a request's operation goes on until somebody ends it; not so where it would be refused."""
-        try:
-            return self._prepare(request).operation.is_subscription
-        except Refusal:
-            return False
 
     def prepare_subscription(self, request: GraphQLRequest, caller: Caller = ANONYMOUS) -> PreparedSubscription:
         """Make a subscription ready, without running it.

@@ -13,7 +13,7 @@ from fraiseql.effects import Emission, Event, Statement
 from fraiseql.errors import RequestError
 from fraiseql.pipeline.arguments import Tree, given_arguments, value_of
 from fraiseql.pipeline.bind import Binding
-from fraiseql.pipeline.failures import shown
+from fraiseql.pipeline.failures import masked, shown
 from fraiseql.pipeline.nulls import complete
 from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
 from fraiseql.pipeline.project import project
@@ -69,6 +69,11 @@ class PreparedSubscription:
             self.statement, self.bindings = bound.statement, bound.bindings
             self.parameters = plan.bind(bound, variables)
 
+    def resume_behind(self, cursor: str | None) -> None:
+        """Begin behind a cursor that the transport knows, for events whose `after` is not given."""
+        if self.after is None and self.field.topic is not None:
+            self.after = cursor
+
     @property
     def model(self) -> SchemaModel:
         """What is served."""
@@ -107,7 +112,7 @@ class PreparedSubscription:
 
     def failure(self, error: Exception, hint: Mapping[str, Any], cursor: str | None = None) -> GraphQLResponse:
         """The result where there is no value for the field."""
-        return self._without_value([shown(error, self.path, hint)], cursor, error)
+        return self._without_value([shown(error, self.path, hint)], cursor, masked(error))
 
     def own_failure(self, value: Any, hint: Mapping[str, Any]) -> GraphQLResponse | None:
         """The result for a Python value of which the fields beside relations cannot be shown; None where they can."""

@@ -179,8 +179,17 @@ class FraiseQLConfig:
 
     subscription_init_timeout: float = _limit(SubscriptionLimits, "init_timeout", "for a client's connection_init")
     subscription_max_operations: int = _limit(SubscriptionLimits, "max_operations", "at once on one WebSocket")
+    subscription_max_unread: int = _limit(
+        SubscriptionLimits, "max_unread", "results kept for one client that does not read, in bytes"
+    )
     subscription_max_queued: int = _limit(SubscriptionLimits, "max_queued", "results kept for a client that is slow")
     subscription_max_buffered: int = _limit(SubscriptionLimits, "max_buffered", "events kept for a stream that is busy")
+    subscription_statement_timeout: float = _limit(
+        SubscriptionLimits, "statement_timeout", "for one statement of a subscription"
+    )
+    subscription_max_plain_generators: int = _limit(
+        SubscriptionLimits, "max_plain_generators", "generators at once that are not asynchronous, of all clients"
+    )
     subscription_recovery_timeout: float = _limit(
         SubscriptionLimits, "recovery_timeout", "without the database before subscriptions end"
     )

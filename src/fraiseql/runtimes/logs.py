@@ -12,6 +12,7 @@ from fraiseql.observations import (
     EventsDelayed,
     InternalErrorMasked,
     Observation,
+    OperationCompleted,
     OutboxPurged,
     OutboxPurgeFailed,
     ReconnectFailed,
@@ -57,6 +58,11 @@ def _refused(seen: RequestRefused) -> None:
     logger.info("connection %s refused with %d: %s", seen.connection_id, seen.status, seen.reason)
 
 
+def _operation_completed(seen: OperationCompleted) -> None:
+    if logger.isEnabledFor(logging.INFO):
+        logger.info("%s over WebSocket %s in %.1f ms", seen.request_id, seen.outcome, seen.seconds * 1_000)
+
+
 def _websocket_closed(seen: WebSocketClosed) -> None:
     logger.info("WebSocket %s closed with %d: %s", seen.connection_id, seen.code, seen.reason or "no reason")
 
@@ -95,6 +101,7 @@ def _purge_failed(seen: OutboxPurgeFailed) -> None:
 _LOGGERS: dict[type[Observation], Callable[[Any], None]] = {
     RequestCompleted: _completed,
     RequestRefused: _refused,
+    OperationCompleted: _operation_completed,
     WebSocketClosed: _websocket_closed,
     InternalErrorMasked: _masked,
     ConnectionOpened: _opened,

@@ -8,7 +8,32 @@ from fraiseql.effects import Emission
 from fraiseql.errors import RequestError
 from fraiseql.pipeline import GraphQLResponse, Outcome, refuse
 
-__all__ = ["Delivery"]
+__all__ = ["Delivery", "Unread"]
+
+
+class Unread:
+    """The bytes that are kept for one connection, whichever operation they are of."""
+
+    __slots__ = ("_left", "_max")
+
+    def __init__(self, max_bytes: int) -> None:
+        self._left = self._max = max_bytes
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        return self._max - self._left
+
+    def add(self, size: int) -> bool:
+        """Keep so many more; False where there is no room for them."""
+        if size > self._left:
+            return False
+        self._left -= size
+        return True
+
+    def remove(self, size: int) -> None:
+        """They are sent, or forgotten."""
+        self._left += size
 
 
 class Delivery:
@@ -17,14 +42,19 @@ class Delivery:
     A state (the result of a live query) replaces the one before. Of anything else nothing is dropped: when there is no
     more room, the stream ends with an error that says where to resume.
 
+    Args:
+        limit: how many results are kept.
+        unread: bounds their bytes, together with those of the connection's other operations.
+
     Attributes:
         cursor: the place behind the last result that was sent.
     """
 
-    __slots__ = ("_kept", "_limit", "_paused", "cursor")
+    __slots__ = ("_kept", "_limit", "_paused", "_unread", "cursor")
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, unread: Unread) -> None:
         self._limit = limit
+        self._unread = unread
         self._kept: deque[Emission] = deque()
         self._paused = False  # its stream was told to wait
         self.cursor: str | None = None
@@ -32,11 +62,16 @@ class Delivery:
     def keep(self, emission: Emission, is_state: bool) -> bool:
         """Keep a result for later; False where there is no room for it."""
         if is_state:
-            self._kept.clear()
-        elif len(self._kept) >= self._limit:
+            self.forget()
+        if len(self._kept) >= self._limit or not self._unread.add(len(emission.body)):
             return False
         self._kept.append(emission)
         return True
+
+    def forget(self) -> None:
+        """Keep nothing any more."""
+        self._unread.remove(sum(len(emission.body) for emission in self._kept))
+        self._kept.clear()
 
     def must_pause(self, is_state: bool) -> bool:
         """Whether the stream shall be told to wait, now that something is kept; not so for states, and only once."""
@@ -58,11 +93,15 @@ class Delivery:
 
     def take(self) -> Emission | None:
         """The next result to send, if one is kept."""
-        return self._kept.popleft() if self._kept else None
+        if not self._kept:
+            return None
+        emission = self._kept.popleft()
+        self._unread.remove(len(emission.body))
+        return emission
 
     def too_slow(self) -> GraphQLResponse:
         """Forget what is kept, and say so."""
-        self._kept.clear()
+        self.forget()
         hint = {} if self.cursor is None else {"cursor": self.cursor}
         message = "The client did not read its results in time; what came after the cursor was not sent."
         if self.cursor is None:

@@ -9,7 +9,7 @@ from fraiseql.limits import SubscriptionLimits
 from fraiseql.pipeline import GraphQLResponse
 from fraiseql.protocol import sse
 from fraiseql.protocol.http11 import Data, EndOfMessage, Response, ServerConnection
-from fraiseql.session.delivery import Delivery
+from fraiseql.session.delivery import Delivery, Unread
 from fraiseql.session.events import Command, PauseOperation, ResumeOperation, SendData
 
 __all__ = ["EventStream"]
@@ -27,21 +27,19 @@ class EventStream:
     Args:
         machine: the connection; its request is complete and not answered yet.
         limits: see SubscriptionLimits.
-        timeout: seconds for the operation to end; None for a subscription.
+        timeout: seconds for the operation to end, unless it turns out to be a subscription.
         now: seconds on a clock that never goes back.
 
     Attributes:
-        times_out: when the operation takes too long.
+        times_out: when the operation takes too long; None for a subscription.
         keep_alive: when a comment shall be sent, if nothing else was.
     """
 
-    def __init__(
-        self, machine: ServerConnection, limits: SubscriptionLimits, timeout: float | None, now: float
-    ) -> None:
+    def __init__(self, machine: ServerConnection, limits: SubscriptionLimits, timeout: float, now: float) -> None:
         self._machine = machine
         self._interval = limits.keep_alive
-        self._delivery = Delivery(limits.max_queued)
-        self.times_out = None if timeout is None else now + timeout
+        self._delivery = Delivery(limits.max_queued, Unread(limits.max_unread))
+        self.times_out: float | None = now + timeout
         self.keep_alive = now + limits.keep_alive
 
     @property

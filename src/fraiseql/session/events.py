@@ -19,6 +19,7 @@ __all__ = [
     "OperationEmitted",
     "OperationEnded",
     "OperationFailed",
+    "OperationJoined",
     "PauseOperation",
     "ResumeOperation",
     "SendData",
@@ -62,6 +63,13 @@ class OperationFailed:
     error: BaseException
 
 
+@dataclass(frozen=True, slots=True)
+class OperationJoined:
+    """A program takes part in a stream: it is a subscription, and lasts."""
+
+    operation_id: int
+
+
 @dataclass(slots=True)  # not frozen: one is made for each client and result of a stream, in a third of the time
 class OperationEmitted:
     """A stream that an operation takes part in has emitted.
@@ -100,6 +108,7 @@ SessionEvent: TypeAlias = (
     | EofReceived
     | OperationEnded
     | OperationFailed
+    | OperationJoined
     | OperationEmitted
     | SendingPaused
     | SendingResumed

@@ -32,6 +32,7 @@ from fraiseql.session.events import (
     OperationEmitted,
     OperationEnded,
     OperationFailed,
+    OperationJoined,
     SendData,
     SendingPaused,
     SendingResumed,
@@ -116,6 +117,9 @@ class HttpSession:
         match event:
             case DataReceived(data):
                 self._machine.receive_data(data)
+            case OperationJoined(operation_id):
+                if self._stream is not None and operation_id == self._operations:
+                    self._stream.times_out = None  # a subscription may last
             case OperationEmitted(operation_id, emission, is_state):
                 self._emitted(operation_id, emission, is_state, now, commands)
             case OperationEnded(operation_id, result):
@@ -138,6 +142,9 @@ class HttpSession:
                 self._draining = True
                 if self._stream is not None and self._stream.times_out is None:
                     self._cut_stream(commands)
+                elif self._is_authorising:
+                    commands.append(CancelOperation(self._operations))
+                    self._refuse_stream(503, "The server is stopping.", "SERVER_STOPPING", now, date, commands)
         self._advance(now, date, commands)
         self._set_deadline(now)
         return commands
@@ -198,7 +205,9 @@ class HttpSession:
             self._answer(refusal.answer, now, date, commands)
             return
         commands.append(SendData(self._machine.send(handshake.response, date)))
-        session = WebSocketSession(self._endpoint, self._connection_id, handshake, request.headers, now)
+        session = WebSocketSession(
+            self._endpoint, self._connection_id, handshake, request.headers, self._requests - 1, now
+        )
         self.successor = session, self._machine.trailing_data
 
     def _start(self, request: Request, body: bytes, now: float, date: bytes, commands: list[Command]) -> None:
@@ -225,11 +234,10 @@ class HttpSession:
     def _begin_stream(self, caller: Caller, now: float, date: bytes, commands: list[Command]) -> None:
         """Answer with events from now on."""
         assert self._graphql is not None
-        lasts = self._pipeline.is_subscription(self._graphql)
-        timeout = None if lasts else self._pipeline.limits.request_timeout
+        timeout = self._pipeline.limits.request_timeout
         self._stream = EventStream(self._machine, self._endpoint.subscriptions, timeout, now)
         commands.append(SendData(self._stream.begin(date, close=self._draining)))
-        program = self._pipeline.operate(self._graphql, self._request_id, caller)
+        program = self._pipeline.operate(self._graphql, self._request_id, caller, self._last_event_id)
         commands.append(StartOperation(self._operations, program))
 
     def _emitted(
@@ -265,16 +273,33 @@ class HttpSession:
     def _operation_failed(
         self, operation_id: int, error: BaseException, now: float, date: bytes, commands: list[Command]
     ) -> None:
-        if self._media_type == EVENT_STREAM and self._stream is None and self._running:  # nobody was let in
-            self._running = False
-            if isinstance(error, RequestError):
-                refused = error_answer(403, error.message, error.code)
-            else:
-                self._observe(InternalErrorMasked(self._request_id, error))
-                refused = error_answer(500, "Internal server error.", "INTERNAL_SERVER_ERROR")
-            self._answer(refused, now, date, commands)
-        else:
+        if not self._is_authorising or operation_id != self._operations:
             self._operation_ended(operation_id, self._refuse(*_BROKEN, error), now, date, commands)
+        elif isinstance(error, RequestError):
+            self._refuse_stream(403, error.message, error.code, now, date, commands)
+        else:
+            self._observe(InternalErrorMasked(self._request_id, error))
+            _, message, code = _BROKEN
+            self._refuse_stream(500, message, code, now, date, commands)
+
+    @property
+    def _is_authorising(self) -> bool:
+        """Whether a request for an event stream waits for who asks."""
+        return self._running and self._media_type == EVENT_STREAM and self._stream is None
+
+    def _refuse_stream(
+        self, status: int, message: str, code: str, now: float, date: bytes, commands: list[Command]
+    ) -> None:
+        """Answer a request for an event stream that does not begin."""
+        self._running = False
+        self._answer(error_answer(status, message, code), now, date, commands)
+
+    @property
+    def _last_event_id(self) -> str | None:
+        """What a browser's EventSource says when it comes back (WHATWG HTML §9.2.4)."""
+        assert self._request is not None
+        value = self._request.get(b"last-event-id")
+        return value.decode("utf-8", "replace") if value else None
 
     def _finish_stream(
         self, stream: EventStream, response: GraphQLResponse | None, now: float, commands: list[Command]
@@ -315,6 +340,10 @@ class HttpSession:
         if self._stream is not None and (self._stream.times_out is None or now < self._stream.times_out):
             if not self._sending_paused:
                 commands.append(SendData(self._stream.comment(now)))
+        elif self._is_authorising:
+            commands.append(CancelOperation(self._operations))
+            _, message, code = _TIMED_OUT
+            self._refuse_stream(504, message, code, now, date, commands)
         elif self._running:
             commands.append(CancelOperation(self._operations))
             self._operation_ended(self._operations, self._refuse(*_TIMED_OUT), now, date, commands)

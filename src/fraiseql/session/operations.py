@@ -7,10 +7,10 @@ from typing import Any, Final
 from fraiseql.context import ANONYMOUS, Caller
 from fraiseql.effects import Emission
 from fraiseql.errors import RequestError
-from fraiseql.observations import InternalErrorMasked
+from fraiseql.observations import InternalErrorMasked, OperationCompleted
 from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Outcome, check_depth, refuse
 from fraiseql.protocol import graphql_transport_ws as graphql
-from fraiseql.session.delivery import Delivery
+from fraiseql.session.delivery import Delivery, Unread
 from fraiseql.session.endpoint import Endpoint
 from fraiseql.session.events import CancelOperation, Command, PauseOperation, ResumeOperation, StartOperation
 from fraiseql.session.outgoing import Outgoing
@@ -31,42 +31,54 @@ class _Running:
         deadline: when it takes too long; None for a subscription.
     """
 
-    __slots__ = ("deadline", "delivery", "operation")
+    __slots__ = ("began", "deadline", "delivery", "operation")
 
-    def __init__(self, operation: graphql.Operation, deadline: float | None, max_queued: int) -> None:
+    def __init__(self, operation: graphql.Operation, began: float, deadline: float, delivery: Delivery) -> None:
         self.operation = operation
-        self.deadline = deadline
-        self.delivery = Delivery(max_queued)
+        self.began = began
+        self.deadline: float | None = deadline
+        self.delivery = delivery
 
 
 class Operations:
-    """Starts operations, answers for them, and ends them; each has a number of its own, from 1.
+    """Starts operations, answers for them, and ends them; each has a number of its own.
 
     Args:
         endpoint: what all connections share.
         machine: says what the client wants, and spells the answers.
         outgoing: takes the answers.
+        unread: bounds what is kept for a client that does not read.
         connection_id: request ids begin with it.
+        last_number: of the requests that came before on this connection.
 
     Attributes:
         caller: who the client is.
+        refuses: whether no more operations are started: the server stops.
     """
 
     def __init__(
-        self, endpoint: Endpoint, machine: graphql.ServerConnection, outgoing: Outgoing, connection_id: str
+        self,
+        endpoint: Endpoint,
+        machine: graphql.ServerConnection,
+        outgoing: Outgoing,
+        unread: Unread,
+        connection_id: str,
+        last_number: int,
     ) -> None:
         self._endpoint = endpoint
         self._machine = machine
         self._outgoing = outgoing
+        self._unread = unread
         self._connection_id = connection_id
+        self.refuses = False
         self._running: dict[int, _Running] = {}
         self._numbers: dict[graphql.Operation, int] = {}
-        self._count = 0
+        self._count = last_number
         self.caller: Caller = ANONYMOUS
 
     @property
     def deadlines(self) -> list[float]:
-        """When operations that are no subscriptions take too long."""
+        """When operations that are no subscriptions, as far as is known, take too long."""
         return [running.deadline for running in self._running.values() if running.deadline is not None]
 
     def start(self, subscribe: graphql.Subscribe, now: float, commands: list[Command]) -> None:
@@ -76,26 +88,33 @@ class Operations:
             subscribe.query, subscribe.operation_name, subscribe.variables or {}, subscribe.extensions or {}
         )
         try:
+            if self.refuses:
+                raise RequestError("The server is stopping.", code="SERVER_STOPPING")
             check_depth(request.variables, pipeline.limits.max_input_depth)
         except RequestError as error:
             self._answer(operation, refuse(Outcome.NOT_VALID, [error]), commands)
             return
         self._count = number = self._count + 1
-        deadline = None if pipeline.is_subscription(request) else now + pipeline.limits.request_timeout
-        self._running[number] = _Running(operation, deadline, self._endpoint.subscriptions.max_queued)
+        delivery = Delivery(self._endpoint.subscriptions.max_queued, self._unread)
+        self._running[number] = _Running(operation, now, now + pipeline.limits.request_timeout, delivery)
         self._numbers[operation] = number
         commands.append(StartOperation(number, pipeline.operate(request, self.request_id(number), self.caller)))
 
     def cancel(self, operation: graphql.Operation, commands: list[Command]) -> None:
         """The client wants no more of it."""
         number = self._numbers.pop(operation)
-        del self._running[number]
+        self._running.pop(number).delivery.forget()
         commands.append(CancelOperation(number))
 
     def cancel_all(self, commands: list[Command]) -> None:
         """The connection ends."""
         for operation in list(self._numbers):
             self.cancel(operation, commands)
+
+    def joined(self, number: int) -> None:
+        """It is a subscription, and may last."""
+        if number in self._running:
+            self._running[number].deadline = None
 
     def emitted(self, number: int, emission: Emission, is_state: bool, commands: list[Command]) -> None:
         """A stream brought a result."""
@@ -111,7 +130,7 @@ class Operations:
         elif running.delivery.must_pause(is_state):
             commands.append(PauseOperation(number))
 
-    def ended(self, number: int, response: GraphQLResponse | None, commands: list[Command]) -> None:
+    def ended(self, number: int, response: GraphQLResponse | None, now: float, commands: list[Command]) -> None:
         """An operation is over, with its only or last result, or without one."""
         running = self._running.pop(number, None)
         if running is None:
@@ -119,19 +138,21 @@ class Operations:
         del self._numbers[running.operation]
         if response is not None and response.cause is not None:
             self._endpoint.observe(InternalErrorMasked(self.request_id(number), response.cause))
+        outcome = "COMPLETED" if response is None else response.outcome.name
+        self._endpoint.observe(OperationCompleted(self.request_id(number), outcome, now - running.began))
         self._send_kept(running, commands)
         self._answer(running.operation, response, commands)
 
-    def failed(self, number: int, error: BaseException, commands: list[Command]) -> None:
+    def failed(self, number: int, error: BaseException, now: float, commands: list[Command]) -> None:
         """An operation raised what none should."""
-        self.ended(number, self._refusal(number, Outcome.STREAM_FAILED, *_BROKEN, error), commands)
+        self.ended(number, self._refusal(number, Outcome.STREAM_FAILED, *_BROKEN, error), now, commands)
 
     def time_out(self, now: float, commands: list[Command]) -> None:
         """End those that take too long."""
         for number, running in list(self._running.items()):
             if running.deadline is not None and running.deadline <= now:
                 commands.append(CancelOperation(number))
-                self.ended(number, self._refusal(number, Outcome.TIMED_OUT, *_TIMED_OUT), commands)
+                self.ended(number, self._refusal(number, Outcome.TIMED_OUT, *_TIMED_OUT), now, commands)
 
     def resume(self, commands: list[Command]) -> None:
         """The client reads again: send what was kept for it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fraiseql.protocol.websocket import ServerConnection
+from fraiseql.session.delivery import Unread
 from fraiseql.session.events import Command, SendData
 
 __all__ = ["Outgoing"]
@@ -13,16 +14,20 @@ class Outgoing:
 
     Args:
         socket: frames them.
+        unread: bounds what is held, together with the results that are kept.
 
     Attributes:
         paused: whether the client does not read.
+        overflowed: whether there was no room for a message: the connection cannot go on.
         held_bytes: the size of what is held.
     """
 
-    __slots__ = ("_closed", "_held", "_socket", "held_bytes", "paused")
+    __slots__ = ("_closed", "_held", "_socket", "_unread", "held_bytes", "overflowed", "paused")
 
-    def __init__(self, socket: ServerConnection) -> None:
+    def __init__(self, socket: ServerConnection, unread: Unread) -> None:
         self._socket = socket
+        self._unread = unread
+        self.overflowed = False
         self._held: list[bytes] = []
         self._closed = False
         self.paused = False
@@ -33,6 +38,9 @@ class Outgoing:
         if not message or self._closed:
             return
         if self.paused:
+            if not self._unread.add(len(message)):
+                self.overflowed = True
+                return
             self._held.append(message)
             self.held_bytes += len(message)
         else:
@@ -40,7 +48,9 @@ class Outgoing:
 
     def resume(self, commands: list[Command]) -> None:
         """The client reads again: send what was held."""
-        held, self._held, self.held_bytes, self.paused = self._held, [], 0, False
+        self.paused = False
+        self._unread.remove(self.held_bytes)
+        held, self._held, self.held_bytes = self._held, [], 0
         for message in held:
             self.say(message, commands)
 

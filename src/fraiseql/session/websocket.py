@@ -9,6 +9,7 @@ from fraiseql.errors import RemoteProtocolError, RequestError
 from fraiseql.observations import InternalErrorMasked, RequestRefused, WebSocketClosed
 from fraiseql.protocol import graphql_transport_ws as graphql
 from fraiseql.protocol import websocket
+from fraiseql.session.delivery import Unread
 from fraiseql.session.endpoint import Endpoint
 from fraiseql.session.events import (
     CancelOperation,
@@ -22,6 +23,7 @@ from fraiseql.session.events import (
     OperationEmitted,
     OperationEnded,
     OperationFailed,
+    OperationJoined,
     SendData,
     SendingPaused,
     SendingResumed,
@@ -50,6 +52,7 @@ class WebSocketSession:
         connection_id: unique in the process; request ids begin with it.
         handshake: that opened the WebSocket.
         headers: of the HTTP request.
+        last_number: of the requests that came before on this connection.
         now: seconds on a clock that never goes back.
 
     Attributes:
@@ -62,6 +65,7 @@ class WebSocketSession:
         connection_id: str,
         handshake: websocket.Handshake,
         headers: tuple[tuple[bytes, bytes], ...],
+        last_number: int,
         now: float,
     ) -> None:
         self._endpoint = endpoint
@@ -71,11 +75,12 @@ class WebSocketSession:
         self._socket = websocket.ServerConnection(endpoint.websocket, handshake.deflate)
         self._machine = graphql.ServerConnection(max_operations=endpoint.subscriptions.max_operations)
         self._heartbeat = websocket.Heartbeat(endpoint.websocket, now)
-        self._outgoing = Outgoing(self._socket)
-        self._operations = Operations(endpoint, self._machine, self._outgoing, connection_id)
+        unread = Unread(endpoint.subscriptions.max_unread)
+        self._outgoing = Outgoing(self._socket, unread)
+        self._operations = Operations(endpoint, self._machine, self._outgoing, unread, connection_id, last_number)
         self._authorising = False
-        # For connection_init, the answer to it, or the client's Close
-        self._wait: float | None = now + endpoint.subscriptions.init_timeout
+        # When connection_init, then what on_connect says, then the client's Close is overdue
+        self._next_step: float | None = now + endpoint.subscriptions.init_timeout
         self._pong: websocket.Pong | None = None  # for a client that does not read
         self._draining = False
         self._closing = False
@@ -92,7 +97,7 @@ class WebSocketSession:
 
         Args:
             now: seconds on a clock that never goes back.
-            date: not needed any more.
+            date: is for HTTP alone.
         """
         commands: list[Command] = []
         if self._closed:
@@ -100,13 +105,16 @@ class WebSocketSession:
         match event:
             case OperationEmitted(operation_id, emission, is_state):
                 self._operations.emitted(operation_id, emission, is_state, commands)
-                return commands  # changes no deadline
+                if not self._outgoing.overflowed:
+                    return commands  # changes no deadline
+            case OperationJoined(operation_id):
+                self._operations.joined(operation_id)
             case DataReceived(data):
                 self._heartbeat.data_received(now)
                 self._socket.receive_data(data)
                 self._read(now, commands)
             case OperationEnded(operation_id, result):
-                self._ended(operation_id, result, commands)
+                self._ended(operation_id, result, now, commands)
             case OperationFailed(operation_id, error):
                 self._failed(operation_id, error, now, commands)
             case SendingPaused():
@@ -120,12 +128,14 @@ class WebSocketSession:
                 self._read(now, commands)
                 self._end(_ABNORMAL, "the client left", commands)
             case DrainRequested():
-                self._draining = True
+                self._draining = self._operations.refuses = True
             case ConnectionMade():
                 if self._subprotocol is None:
                     self._close(
                         graphql.CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable", now, commands
                     )
+        if self._outgoing.overflowed:
+            self._end(_ABNORMAL, "the client did not read what it asked for", commands)
         if self._draining and not self._closing and not self._operations.deadlines:
             self._close(_GOING_AWAY, "Going away", now, commands)
         self._set_deadline()
@@ -177,7 +187,7 @@ class WebSocketSession:
                 self._outgoing.say(self._machine.send_pong(payload), commands)
             case graphql.ConnectionInit(payload):
                 self._authorising = True
-                self._wait = now + self._endpoint.pipeline.limits.request_timeout
+                self._next_step = now + self._endpoint.pipeline.limits.request_timeout
                 request = ConnectionRequest("websocket", self._headers, payload)
                 commands.append(StartOperation(_AUTHORISING, self._endpoint.authorise(request)))
             case graphql.Refused(_, answer):
@@ -185,17 +195,17 @@ class WebSocketSession:
 
     # What operations bring
 
-    def _ended(self, operation_id: int, result: Any, commands: list[Command]) -> None:
+    def _ended(self, operation_id: int, result: Any, now: float, commands: list[Command]) -> None:
         if operation_id != _AUTHORISING:
-            self._operations.ended(operation_id, result, commands)
+            self._operations.ended(operation_id, result, now, commands)
         elif self._authorising:
             caller: Caller = result
-            self._authorising, self._wait, self._operations.caller = False, None, caller
+            self._authorising, self._next_step, self._operations.caller = False, None, caller
             self._outgoing.say(self._machine.accept(), commands)
 
     def _failed(self, operation_id: int, error: BaseException, now: float, commands: list[Command]) -> None:
         if operation_id != _AUTHORISING:
-            self._operations.failed(operation_id, error, commands)
+            self._operations.failed(operation_id, error, now, commands)
         elif self._authorising:
             self._authorising = False
             if isinstance(error, RequestError):
@@ -218,7 +228,7 @@ class WebSocketSession:
             return
         if self._closing:
             self._end(_ABNORMAL, "the client did not close in time", commands)
-        elif self._wait is not None and now >= self._wait:
+        elif self._next_step is not None and now >= self._next_step:
             too_late = self._machine.init_timed_out()
             if too_late is not None:
                 self._refuse_peer(too_late, now, commands)
@@ -249,7 +259,7 @@ class WebSocketSession:
         self._closing = True
         self._outgoing.end()
         self._cancel_all(commands)
-        self._wait = now + self._endpoint.websocket.close_timeout
+        self._next_step = now + self._endpoint.websocket.close_timeout
 
     def _close_received(self, close: websocket.Close, commands: list[Command]) -> None:
         """Answer the client's Close, unless it answers ours."""
@@ -273,8 +283,8 @@ class WebSocketSession:
 
     def _set_deadline(self) -> None:
         deadlines = self._operations.deadlines
-        if self._wait is not None:
-            deadlines.append(self._wait)
+        if self._next_step is not None:
+            deadlines.append(self._next_step)
         if not self._closing and not self._outgoing.paused:
             deadlines.append(self._heartbeat.deadline)
         self.deadline = min(deadlines) if deadlines and not self._closed else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fraiseql.effects import Program, Row, Statement, fetch, sleep
 from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.limits import SubscriptionLimits
-from fraiseql.pipeline.failures import shown
+from fraiseql.pipeline.failures import masked, shown
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, refuse
 from fraiseql.pipeline.subscription import PreparedSubscription
 
@@ -19,8 +19,10 @@ def not_started(subscription: PreparedSubscription, error: Exception, request_id
     """What is answered where a source cannot be opened, or the first result not be had: one result, then the end."""
     unavailable = isinstance(error, DatabaseError) and error.unavailable
     outcome = Outcome.UNAVAILABLE if unavailable else Outcome.FAILED
-    entry = misfit(subscription, error) or shown(error, subscription.path, {"requestId": request_id})
-    return refuse(outcome, [entry], error)
+    entry = misfit(subscription, error)
+    if entry is not None:
+        return refuse(outcome, [entry])
+    return refuse(outcome, [shown(error, subscription.path, {"requestId": request_id})], masked(error))
 
 
 def broke_off(
@@ -29,7 +31,7 @@ def broke_off(
     """What is answered where a stream fails midway; the client can resume behind `cursor`."""
     place = None if cursor is None else {"cursor": cursor}
     entry = shown(error, subscription.path, {"requestId": request_id}, place)
-    return refuse(Outcome.STREAM_FAILED, [entry], error)
+    return refuse(Outcome.STREAM_FAILED, [entry], masked(error))
 
 
 def misfit(subscription: PreparedSubscription, error: Exception) -> RequestError | None:
@@ -48,7 +50,7 @@ def fetch_again(statement: Statement, parameters: tuple[bytes | None, ...], limi
     pause, failed_at, now = _FIRST_PAUSE, None, 0.0
     while True:
         try:
-            return (yield from fetch(statement, parameters))
+            return (yield from fetch(statement, parameters, limits.statement_timeout))
         except DatabaseError as error:
             if not error.unavailable or (failed_at is not None and now - failed_at >= limits.recovery_timeout):
                 raise

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
 from fraiseql.effects import Absent, Event, EventSource, Program, emit, next_item, open_source
 from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.limits import SubscriptionLimits
+from fraiseql.payloads import encode_payload
 from fraiseql.pipeline.response import GraphQLResponse
 from fraiseql.pipeline.streams.ending import broke_off, fetch_again, not_started
 from fraiseql.pipeline.subscription import PreparedSubscription, emission_of
@@ -91,7 +91,7 @@ class _EventStream:
 
     def _texts(self, events: Sequence[Event]) -> Program[list[str | Exception | None]]:
         """For each event its JSON, None where the arguments leave it out, or what is wrong with its payload."""
-        payloads = [_payload(event) for event in events]
+        payloads = [_payload(event, self._subscription.field.by) for event in events]
         rows = [payload for payload in payloads if isinstance(payload, bytes)]
         shown = iter((yield from self._fetch(b"[" + b",".join(rows) + b"]"))) if rows else iter(())
         return [next(shown) if isinstance(payload, bytes) else payload for payload in payloads]
@@ -104,17 +104,13 @@ class _EventStream:
         return texts
 
 
-def _payload(event: Event) -> bytes | Exception:
-    """The row that an event holds."""
+def _payload(event: Event, by: str | None) -> bytes | Exception:
+    """The row that an event holds, or the column that names it."""
     if not isinstance(event.payload, dict):
         return TypeError(f"the payload of an event of {event.topic!r} is no object of columns and values")
+    if by is not None and event.payload.get(by) is None:
+        return KeyError(f"the payload of an event of {event.topic!r} does not hold {by!r}")
     try:
-        return orjson.dumps(event.payload, default=_number)
-    except (orjson.JSONEncodeError, RecursionError) as error:
+        return encode_payload(event.payload)
+    except TypeError as error:
         return error
-
-
-def _number(value: Any) -> orjson.Fragment:
-    if isinstance(value, Decimal) and value.is_finite():
-        return orjson.Fragment(f"{value:f}")
-    raise TypeError(f"{type(value).__name__} is not JSON")

@@ -45,9 +45,9 @@ def live_stream(
                 return _not_run(subscription, error, request_id)
             return broke_off(subscription, error, request_id)
         response = subscription.result(row[0] or b"null")
-        if response.body != body:
-            body = response.body
-            yield from emit(emission_of(response, request_id))
+        # Who has just come is given what is true now, also where that is nothing new for the others.
+        yield from emit(emission_of(response, request_id), to_newcomers=response.body == body)
+        body = response.body
         # What happens in this pause is read right behind it: runs are that far apart, and none comes too late.
         yield from sleep(limits.live_interval)
         try:
@@ -61,7 +61,7 @@ def live_stream(
 def _not_run(subscription: PreparedSubscription, error: DatabaseError, request_id: str) -> GraphQLResponse:
     wrong = misfit(subscription, error)
     if wrong is not None:
-        return refuse(Outcome.VARIABLES_INVALID, [wrong], error)
+        return refuse(Outcome.VARIABLES_INVALID, [wrong])
     return subscription.failure(error, {"requestId": request_id})
 
 

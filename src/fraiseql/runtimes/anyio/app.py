@@ -90,8 +90,10 @@ class FraiseQLApp:
             bus = EventBus.memory() if self._config.event_bus == "memory" else EventBus.postgresql()
         self._bus = connect_bus(bus, self._database, limits, observe)
         self._background = Background()
-        self._streams = Streams(self._background)
-        self._perform = Performer(self._database, self._bus, self._streams, observe)
+        # Half of the pool for streams, half of it for any one client: the rest is for the others.
+        self._share = max(1, self._config.pool_max_size // 2)
+        self._streams = Streams(self._background, self._share)
+        self._perform = Performer(self._database, self._bus, self._streams, limits, observe)
         self._date = HttpDate()
         self._ids = itertools.count(1)
         self._prefix = secrets.token_hex(4)  # so that the ids of two processes differ
@@ -233,6 +235,7 @@ class FraiseQLApp:
             client,
             ClientSession(self._endpoint, connection_id),
             perform=self._perform,
+            max_statements=self._share,
             date=self._date,
             connection_id=connection_id,
             write_timeout=self._endpoint.http.write_timeout,

@@ -17,6 +17,7 @@ from anyio.abc import TaskGroup
 
 from fraiseql.effects import Emission, Program
 from fraiseql.observations import InternalErrorMasked, Observer, RequestRefused
+from fraiseql.pipeline import GraphQLResponse
 from fraiseql.runtimes.anyio.background import running_clock
 from fraiseql.runtimes.anyio.programs import Participant, Perform, Run, run_program
 from fraiseql.runtimes.anyio.transport import ClientSocket
@@ -32,6 +33,7 @@ from fraiseql.session import (
     OperationEmitted,
     OperationEnded,
     OperationFailed,
+    OperationJoined,
     PauseOperation,
     ResumeOperation,
     SendData,
@@ -76,6 +78,9 @@ class _Operation(Participant):
         self._id = operation_id
         self.scope = anyio.CancelScope()
 
+    def joined(self) -> None:
+        self._connection.joined(self._id)
+
     def deliver(self, emission: Emission, is_state: bool) -> None:
         self._connection.emitted(self._id, emission, is_state)
 
@@ -87,6 +92,7 @@ class ClientConnection:
         client: its socket.
         session: decides everything.
         perform: carries out the effects of operations.
+        max_statements: that its operations may run at once, lest one client take all connections to the database.
         date: gives the wall clock as HTTP writes it.
         connection_id: for observations.
         write_timeout: seconds for a client that takes nothing of its answer.
@@ -99,6 +105,7 @@ class ClientConnection:
         session: Session,
         *,
         perform: Perform,
+        max_statements: int,
         date: Callable[[], bytes],
         connection_id: str,
         write_timeout: float,
@@ -107,6 +114,7 @@ class ClientConnection:
         self._client = client
         self._session = session
         self._perform = perform
+        self._gate = anyio.Semaphore(max_statements, fast_acquire=True)
         self._date = date
         self.connection_id = connection_id
         self._write_timeout = write_timeout
@@ -161,6 +169,11 @@ class ClientConnection:
             except Exception as error:
                 self._observe(InternalErrorMasked(self.connection_id, error))
                 self._leave()
+
+    def joined(self, operation_id: int) -> None:
+        """An operation takes part in a stream: it may last."""
+        if operation_id in self._operations:
+            self._tell(OperationJoined(operation_id))
 
     async def _read(self) -> None:
         """Wait for the client, or for the deadline, and tell the session."""
@@ -272,11 +285,18 @@ class ClientConnection:
             self._group.cancel_scope.cancel()
 
     async def _operate(self, operation_id: int, program: Program[Any], operation: _Operation) -> None:
-        event: SessionEvent | None = None
+        event: OperationEnded | OperationFailed | None = None
         with operation.scope:
             try:
-                event = OperationEnded(operation_id, await run_program(program, self._perform, Run(operation)))
+                result = await run_program(program, self._perform, Run(operation, gate=self._gate))
+                event = OperationEnded(operation_id, result)
             except Exception as error:  # a program answers all errors it knows of: this is a defect
                 event = OperationFailed(operation_id, error)
-        if event is not None and self._operations.pop(operation_id, None) is not None:
+        if event is None:
+            return
+        if self._operations.pop(operation_id, None) is not None:
             self._tell(event)
+        elif isinstance(event, OperationFailed):  # what a cancelled one raised on its way out
+            self._observe(InternalErrorMasked(f"{self.connection_id}-{operation_id}", event.error))
+        elif isinstance(event.result, GraphQLResponse) and event.result.cause is not None:
+            self._observe(InternalErrorMasked(f"{self.connection_id}-{operation_id}", event.result.cause))

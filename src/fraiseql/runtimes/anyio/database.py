@@ -7,6 +7,7 @@ import math
 import os
 import socket
 from collections import deque
+from collections.abc import Awaitable
 
 import anyio
 
@@ -140,7 +141,11 @@ class Database:
         connection = waiter.connection
         assert connection is not None
         try:
-            row = await drive(run(connection, effect))
+            row = await _in_time(drive(run(connection, effect)), effect.timeout)
+        except _TookTooLong as error:
+            await self._recover(connection)
+            self._give_back(waiter.id, connection, str(error))
+            raise
         except DatabaseError as error:
             self._give_back(waiter.id, connection, str(error))
             raise
@@ -268,6 +273,18 @@ class Database:
                 self._arm_timer()
                 await anyio.sleep_forever()
             self._handle(pool_events.DeadlineReached())
+
+
+class _TookTooLong(DatabaseError):
+    """The row did not come in time: the statement waits for a lock, or nobody answers any more."""
+
+
+async def _in_time(answer: Awaitable[Row], timeout: float | None) -> Row:
+    if timeout is None:
+        return await answer
+    with anyio.move_on_after(timeout):
+        return await answer
+    raise _TookTooLong(f"the database did not answer within {timeout:g} s", sqlstate="08006", retryable=True)
 
 
 def _cut(fd: int) -> None:

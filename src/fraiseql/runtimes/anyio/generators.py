@@ -1,33 +1,57 @@
-"""A user's generator as a source: an asynchronous one is awaited, a plain one runs in a thread."""
+"""A user's generator as a source: an asynchronous one is awaited, a plain one has a thread of its own."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
-from functools import partial
+import queue
+import threading
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
-import anyio.to_thread
+import anyio
+import anyio.from_thread
+import anyio.lowlevel
 
 from fraiseql.context import Info
 from fraiseql.effects import Absent, ResolverSource
-from fraiseql.runtimes.anyio.programs import Handle
+from fraiseql.errors import RequestError
+from fraiseql.runtimes.anyio.programs import Handle, own_cancellation
 
-__all__ = ["open_generator"]
-
-_END = object()
+__all__ = ["Generators"]
 
 
-def open_generator(source: ResolverSource, bus: Any) -> Handle:
-    """Call a user's generator function; nothing of its body runs before the first `next`.
+class Generators:
+    """Calls users' generator functions.
 
-    Raises:
-        Exception: what the call raises.
+    Args:
+        max_plain: how many that are not asynchronous may be under way at once, those included that were given up but
+            do not come back from what they block on.
     """
-    arguments = dict(source.arguments)
-    if source.takes_info:
-        arguments["info"] = Info(source.caller, source.field_name, bus)
-    generator = source.function(**arguments)
-    return _Asynchronous(generator) if hasattr(generator, "__anext__") else _Plain(generator)
+
+    def __init__(self, max_plain: int) -> None:
+        # A deque, since threads give places back: its methods are atomic.
+        self._places: deque[None] = deque([None] * max_plain)
+        self._max_plain = max_plain
+
+    def open(self, source: ResolverSource, bus: Any) -> Handle:
+        """Call a generator function; nothing of its body runs before the first `next`.
+
+        Raises:
+            RequestError: TOO_MANY_OPERATIONS: no further plain generator may run.
+            Exception: what the call raises.
+        """
+        arguments = dict(source.arguments)
+        if source.takes_info:
+            arguments["info"] = Info(source.caller, source.field_name, bus)
+        generator = source.function(**arguments)
+        if hasattr(generator, "__anext__"):
+            return _Asynchronous(generator)
+        try:
+            self._places.pop()
+        except IndexError:
+            text = f"The server runs {self._max_plain} subscriptions of this kind already."
+            raise RequestError(text, code="TOO_MANY_OPERATIONS") from None
+        return _Plain(generator, lambda: self._places.append(None))
 
 
 class _Asynchronous:
@@ -37,24 +61,62 @@ class _Asynchronous:
         self._generator = generator
 
     async def next(self, timeout: float | None) -> Any:
-        return await anext(self._generator, Absent.ENDED)
+        return await own_cancellation(anext(self._generator, Absent.ENDED))
 
     async def aclose(self) -> None:
         await self._generator.aclose()
 
 
 class _Plain:
-    """Each item is made in a worker thread, so that a generator that blocks stops nobody else."""
+    """Each item is made in a thread, which belongs to this generator alone: one that blocks stops nobody else.
 
-    def __init__(self, generator: Generator[Any, None, None]) -> None:
+    The thread is a daemon: one that never comes back does not keep the process from its end.
+
+    Args:
+        generator: what is asked for items.
+        ended: called, in the thread, when nothing of the generator runs any more.
+    """
+
+    def __init__(self, generator: Generator[Any, None, None], ended: Callable[[], None]) -> None:
         self._generator = generator
+        self._ended = ended
+        self._token = anyio.lowlevel.current_token()
+        self._asked: queue.SimpleQueue[_Answer | None] = queue.SimpleQueue()
+        threading.Thread(target=self._run, name="fraiseql generator", daemon=True).start()
 
     async def next(self, timeout: float | None) -> Any:
-        item = await anyio.to_thread.run_sync(partial(next, self._generator, _END), abandon_on_cancel=True)
-        return Absent.ENDED if item is _END else item
+        answer = _Answer()
+        self._asked.put(answer)
+        await answer.there.wait()
+        if answer.error is not None:
+            raise answer.error
+        return answer.item
 
     async def aclose(self) -> None:
+        self._asked.put(None)
+
+    def _run(self) -> None:
         try:
-            await anyio.to_thread.run_sync(self._generator.close, abandon_on_cancel=True)
-        except ValueError:  # a thread that was abandoned is still inside it
-            return
+            while (answer := self._asked.get()) is not None:
+                try:
+                    answer.item = next(self._generator, Absent.ENDED)
+                except Exception as error:
+                    answer.error = error
+                try:
+                    anyio.from_thread.run_sync(answer.there.set, token=self._token)
+                except Exception:  # the event loop has ended
+                    break
+            self._generator.close()
+        finally:
+            self._ended()
+
+
+class _Answer:
+    """What a thread found."""
+
+    __slots__ = ("error", "item", "there")
+
+    def __init__(self) -> None:
+        self.there = anyio.Event()
+        self.item: Any = None
+        self.error: Exception | None = None

@@ -9,11 +9,12 @@ from typing import Any
 import anyio
 
 from fraiseql.effects import Call, Effect, Emit, EventSource, Fetch, Join, Next, Open, Sleep
+from fraiseql.limits import SubscriptionLimits
 from fraiseql.observations import InternalErrorMasked, Observer
 from fraiseql.runtimes.anyio.bus import Bus
 from fraiseql.runtimes.anyio.database import Database
-from fraiseql.runtimes.anyio.generators import open_generator
-from fraiseql.runtimes.anyio.programs import Handle, Run
+from fraiseql.runtimes.anyio.generators import Generators
+from fraiseql.runtimes.anyio.programs import Handle, Run, own_cancellation
 from fraiseql.runtimes.anyio.streams import Streams
 
 __all__ = ["Performer"]
@@ -26,35 +27,44 @@ class Performer:
         database: for statements.
         bus: for events.
         streams: for what operations share.
+        limits: see SubscriptionLimits.
         observe: is told of errors that clients were not shown.
     """
 
-    def __init__(self, database: Database, bus: Bus, streams: Streams, observe: Observer) -> None:
+    def __init__(
+        self, database: Database, bus: Bus, streams: Streams, limits: SubscriptionLimits, observe: Observer
+    ) -> None:
         self._database = database
         self._bus = bus
         self._streams = streams
+        self._generators = Generators(limits.max_plain_generators)
         self._observe = observe
 
     async def __call__(self, effect: Effect, run: Run) -> Any:
         """Carry out one effect; raises what it raises."""
         match effect:
             case Fetch():
-                return await self._database.perform(effect)
-            case Emit(emission):
+                if run.gate is None:
+                    return await self._database.perform(effect)
+                async with run.gate:
+                    return await self._database.perform(effect)
+            case Emit(emission, to_newcomers):
                 assert run.audience is not None, "only the program of a stream emits"
-                if emission.cause is not None:
+                if emission.cause is not None and not to_newcomers:
                     self._observe(InternalErrorMasked(emission.request_id, emission.cause))
-                return await run.audience.emit(emission)
+                return await run.audience.emit(emission, to_newcomers=to_newcomers)
             case Next(handle, timeout):
-                return await handle.next(timeout)
+                assert run.audience is not None, "only the program of a stream waits for items"
+                return await run.audience.next(handle, timeout)
             case Join(stream, user):
                 assert run.participant is not None, "only an operation takes part in a stream"
+                run.participant.joined()
                 return await self._streams.join(stream, run.participant, user, self)
             case Open(source):
                 return await self._open(source, run)
             case Call(function, arguments):
                 result = function(*arguments)
-                return await result if inspect.isawaitable(result) else result
+                return await own_cancellation(result) if inspect.isawaitable(result) else result
             case Sleep(seconds):
                 await anyio.sleep(seconds)
                 return anyio.current_time()
@@ -64,7 +74,7 @@ class Performer:
         if isinstance(source, EventSource):
             handle = await self._bus.open(source)
         else:
-            handle = open_generator(source, self._bus)
+            handle = self._generators.open(source, self._bus)
         self._streams.listening += 1
         run.finalisers.append(partial(self._close, handle))
         return handle

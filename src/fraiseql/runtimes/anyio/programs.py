@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeAlias
@@ -10,7 +11,7 @@ import anyio
 
 from fraiseql.effects import Effect, Emission, Program
 
-__all__ = ["Audience", "Handle", "Participant", "Perform", "Run", "run_program"]
+__all__ = ["Audience", "Handle", "Participant", "Perform", "Run", "own_cancellation", "run_program"]
 
 _FINALISING = 10.0  # seconds for the finalisers of a user's generator
 
@@ -28,8 +29,11 @@ class Handle(Protocol):
 class Audience(Protocol):
     """Whom a program's emissions reach."""
 
-    async def emit(self, emission: Emission) -> None:
-        """Deliver to everybody."""
+    async def emit(self, emission: Emission, *, to_newcomers: bool) -> None:
+        """Deliver to everybody, or to those who were given nothing yet."""
+
+    async def next(self, handle: Handle, timeout: float | None) -> Any:
+        """Wait for an item, or for a newcomer who has to be given something."""
 
 
 class Participant(ABC):
@@ -39,6 +43,10 @@ class Participant(ABC):
 
     def __init__(self) -> None:
         self._room: anyio.Event | None = None  # while it is paused
+
+    @abstractmethod
+    def joined(self) -> None:
+        """It takes part in a stream from now on; raises nothing."""
 
     @abstractmethod
     def deliver(self, emission: Emission, is_state: bool) -> None:
@@ -67,19 +75,37 @@ class Run:
     Attributes:
         participant: the operation, where this is one's own program.
         audience: whom it emits to, where this is a stream's program.
+        gate: bounds the statements that run at once for whoever it belongs to.
         finalisers: what to do when it ends, however that comes about.
     """
 
-    __slots__ = ("audience", "finalisers", "participant")
+    __slots__ = ("audience", "finalisers", "gate", "participant")
 
-    def __init__(self, participant: Participant | None = None, audience: Audience | None = None) -> None:
+    def __init__(
+        self,
+        participant: Participant | None = None,
+        audience: Audience | None = None,
+        gate: anyio.Semaphore | None = None,
+    ) -> None:
         self.participant = participant
         self.audience = audience
+        self.gate = gate
         self.finalisers: list[Callable[[], Awaitable[None]]] = []
 
 
 Perform: TypeAlias = Callable[[Effect, Run], Awaitable[Any]]
 """Carries out one effect of a run and gives its result."""
+
+
+async def own_cancellation(answer: Awaitable[Any]) -> Any:
+    """Await a user's code. A CancelledError of its own, as of a task that it awaits, is an error like any other."""
+    try:
+        return await answer
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():  # it is we who are cancelled
+            raise
+        raise RuntimeError("a user's function ended with CancelledError, though nobody cancelled it") from error
 
 
 async def run_program(program: Program[Any], perform: Perform, run: Run) -> Any:

@@ -8,9 +8,9 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 
-from fraiseql.effects import Emission, Stream
+from fraiseql.effects import Absent, Emission, Stream
 from fraiseql.runtimes.anyio.background import Background
-from fraiseql.runtimes.anyio.programs import Participant, Perform, Run, run_program
+from fraiseql.runtimes.anyio.programs import Handle, Participant, Perform, Run, run_program
 
 __all__ = ["Streams"]
 
@@ -26,7 +26,12 @@ class _Alone:
         self._participant = participant
         self._is_state = is_state
 
-    async def emit(self, emission: Emission) -> None:
+    async def next(self, handle: Handle, timeout: float | None) -> Any:
+        return await handle.next(timeout)
+
+    async def emit(self, emission: Emission, *, to_newcomers: bool) -> None:
+        if to_newcomers:  # a state that it has been given
+            return
         await anyio.lowlevel.checkpoint()  # a generator that never waits must not stop everybody else
         await self._participant.room()
         self._participant.deliver(emission, self._is_state)
@@ -35,12 +40,13 @@ class _Alone:
 class _Shared:
     """A running stream and those who take part; it waits for none of them."""
 
-    __slots__ = ("ended", "error", "last", "participants", "result", "scope", "stream")
+    __slots__ = ("_newcomers", "_waiting", "ended", "error", "participants", "result", "scope", "stream")
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
         self.participants: dict[Participant, str | None] = {}  # and who that is
-        self.last: Emission | None = None
+        self._newcomers: set[Participant] = set()
+        self._waiting: anyio.CancelScope | None = None  # of a program that shall hear of newcomers
         self.scope = anyio.CancelScope()
         self.ended = anyio.Event()
         self.result: Any = None
@@ -48,19 +54,33 @@ class _Shared:
 
     def add(self, participant: Participant, user: str | None) -> None:
         self.participants[participant] = user
-        if self.stream.is_state and self.last is not None:
-            participant.deliver(self.last, True)
+        if self.stream.is_state:
+            self._newcomers.add(participant)
+            if self._waiting is not None:
+                self._waiting.cancel()
 
-    async def emit(self, emission: Emission) -> None:
-        self.last = emission
+    def remove(self, participant: Participant) -> None:
+        del self.participants[participant]
+        self._newcomers.discard(participant)
+
+    async def emit(self, emission: Emission, *, to_newcomers: bool) -> None:
         is_state = self.stream.is_state
+        audience = tuple(self._newcomers if to_newcomers else self.participants)
+        self._newcomers.clear()
         only = emission.user
-        for number, (participant, user) in enumerate(tuple(self.participants.items()), 1):
+        for number, participant in enumerate(audience, 1):
             # It may have left while others had their turn.
-            if participant in self.participants and (only is None or only == user):
+            if participant in self.participants and (only is None or only == self.participants[participant]):
                 participant.deliver(emission, is_state)
             if number % _AT_ONCE == 0:
                 await anyio.lowlevel.checkpoint()
+
+    async def next(self, handle: Handle, timeout: float | None) -> Any:
+        with anyio.CancelScope() as self._waiting:
+            if self._newcomers:
+                return Absent.JOINED
+            return await handle.next(timeout)
+        return Absent.JOINED  # cancelled by one; an item that had come would have been returned
 
 
 class Streams:
@@ -68,13 +88,15 @@ class Streams:
 
     Args:
         background: where shared streams run: they outlive whoever came first.
+        max_statements: that all shared streams may run at once; the other connections to the database are for requests.
 
     Attributes:
         listening: how many sources are open.
     """
 
-    def __init__(self, background: Background) -> None:
+    def __init__(self, background: Background, max_statements: int) -> None:
         self._background = background
+        self._gate = anyio.Semaphore(max_statements, fast_acquire=True)
         self._running: dict[Hashable, _Shared] = {}
         self.listening = 0
 
@@ -98,7 +120,7 @@ class Streams:
         try:
             await shared.ended.wait()
         finally:
-            del shared.participants[participant]
+            shared.remove(participant)
             if not shared.participants and self._running.get(stream.key) is shared:
                 del self._running[stream.key]
                 shared.scope.cancel()
@@ -107,12 +129,18 @@ class Streams:
         return shared.result
 
     async def _run(self, shared: _Shared, perform: Perform) -> None:
+        async def forget() -> None:
+            """Nobody joins a stream whose program has ended, however long its finalisers take."""
+            if self._running.get(shared.stream.key) is shared:
+                del self._running[shared.stream.key]
+
+        run = Run(audience=shared, gate=self._gate)
+        run.finalisers.append(forget)
         try:
             with shared.scope:
-                shared.result = await run_program(shared.stream.begin(), perform, Run(audience=shared))
+                shared.result = await run_program(shared.stream.begin(), perform, run)
         except Exception as error:
             shared.error = error
         finally:
-            if self._running.get(shared.stream.key) is shared:
-                del self._running[shared.stream.key]
+            await forget()
             shared.ended.set()
