@@ -12,7 +12,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "fraiseql"
 
-VALUES = {"errors", "limits", "context", "effects", "observations"}
+VALUES = {"errors", "limits", "context", "effects", "observations", "payloads"}
 CORE = VALUES | {"protocol", "schema", "pipeline", "postgres", "bus", "subscriptions", "session"}
 EVERYTHING = CORE | {"runtimes", "testing", "cli", "_version"}
 FACE = "fraiseql"  # the package's own __init__, which imports nearly everything
@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "context": set(),
     "effects": {"context"},
     "observations": set(),
+    "payloads": set(),
     "protocol": {"errors", "limits"},
     "schema": {"errors"},
     "pipeline": VALUES | {"schema"},
@@ -42,6 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 # What each part may import from outside the standard library. Parts that are not named here: anything.
 MAY_USE: dict[str, set[str]] = {
     **{value: set() for value in VALUES},
+    "payloads": {"orjson"},
     "protocol": {"orjson"},
     "schema": set(),
     "pipeline": {"graphql", "orjson"},
