@@ -85,6 +85,20 @@ def test_a_schema_may_be_named(db: Connection) -> None:
     assert topics(db) == ["A.T"]
 
 
+def test_two_outboxes_watch_the_same_table(db: Connection) -> None:
+    other = EventBus.postgresql(schema="other", channel="other")
+    db.execute("create schema other; create table t (id int); create view v as table t")
+    db.execute(outbox_sql(other).encode())
+    for _ in range(2):
+        for source in ("t", "v"):
+            assert watch(db, source) == ["t"]
+            assert db.execute(watch_sql(other, source).encode()).fetchall() == [("t",)]
+    assert db.execute("select count(*) from pg_trigger where tgrelid = 't'::regclass").fetchone() == (4,)
+    db.execute("insert into t values (1)")
+    assert sorted(topics(db)) == ["t", "v"]
+    assert len(db.execute("select from other.fraiseql_outbox").fetchall()) == 2
+
+
 def test_a_long_name_can_be_watched(db: Connection) -> None:
     first, second = "t" * 62 + "1", "t" * 62 + "2"
     for name in (first, second):
@@ -122,6 +136,27 @@ def test_what_cannot_be_watched_is_warned_of(db: Connection) -> None:
     assert any("no table beneath nothing" in text for text in warnings)
 
 
+def test_a_function_beneath_a_view_is_warned_of(db: Connection) -> None:
+    """Nobody sees what it reads."""
+    warnings: list[str] = []
+    db.add_notice_handler(lambda notice: warnings.append(notice.message_primary or ""))
+    db.execute(
+        "create table t (id int); create table secret (id int);"
+        "create function elsewhere() returns bigint stable language sql as 'select count(*) from secret';"
+        "create function twice(n int) returns int immutable language sql as 'select 2 * n';"
+        "create view inner_v as select id, elsewhere() as n from t;"
+        "create view v as select twice(id) as id, n, now() as at from inner_v;"
+        "create view pure as select twice(id) from t"
+    )
+    assert watch(db, "v") == ["t"]
+    (text,) = warnings
+    assert "elsewhere() beneath v" in text
+    assert "fraiseql_invalidate('v')" in text
+    warnings.clear()
+    assert watch(db, "pure") == ["t"]
+    assert warnings == []
+
+
 @pytest.mark.parametrize(
     ("statements", "expected"),
     [
@@ -152,6 +187,8 @@ ROW_TRIGGER = f"create trigger r after insert or update or delete on t for each 
         ("'x', 'owner'", "ann", None),
         ("'x', 'owner', 'id'", "ann", "1"),
         ("'x', '', 'owner'", None, "ann"),
+        ("'x', '', ''", None, None),
+        ("'x', 'owner', ''", "ann", None),
     ],
 )
 def test_rows_are_published(db: Connection, arguments: str, tenant: str | None, user: str | None) -> None:
@@ -162,12 +199,46 @@ def test_rows_are_published(db: Connection, arguments: str, tenant: str | None, 
     assert rows == [("x", {"id": 1, "owner": "ann"}, tenant, user)] * 3
 
 
-@pytest.mark.parametrize("arguments", ["'x', 'tenant'", "'x', '', 'tenant'", "'x', 'owner', 'tenant'", ""])
+@pytest.mark.parametrize("arguments", ["'x', 'tenant'", "'x', '', 'tenant'", "'x', 'owner', 'tenant'"])
 def test_a_row_is_not_published_to_everybody_by_mistake(db: Connection, arguments: str) -> None:
     db.execute("create table t (id int, owner text)")
     db.execute(f"{ROW_TRIGGER}fraiseql_publish_row({arguments})".encode())
-    with pytest.raises((psycopg.errors.UndefinedColumn, psycopg.errors.NotNullViolation)):
+    with pytest.raises(psycopg.errors.UndefinedColumn):
         db.execute("insert into t values (1, 'ann')")
+
+
+@pytest.mark.parametrize(
+    ("trigger", "arguments", "message"),
+    [
+        ("before insert on t for each row", "'x'", "AFTER .* not BEFORE FOR EACH ROW"),
+        ("after insert on t for each statement", "'x'", "FOR EACH ROW, not AFTER FOR EACH STATEMENT"),
+        ("before insert on t for each statement", "'x'", "not BEFORE FOR EACH STATEMENT"),
+        ("instead of insert on t_view for each row", "'x'", "not INSTEAD OF FOR EACH ROW"),
+        ("after insert on t for each row", "", "the first argument of fraiseql_publish_row is the topic"),
+        ("after insert on t for each row", "''", "the first argument of fraiseql_publish_row is the topic"),
+    ],
+)
+def test_a_trigger_that_would_publish_nothing_or_take_rows_away(
+    db: Connection, trigger: str, arguments: str, message: str
+) -> None:
+    db.execute("create table t (id int); create view t_view as table t")
+    db.execute(f"create trigger r {trigger} execute function {S}.fraiseql_publish_row({arguments})".encode())
+    with pytest.raises(psycopg.Error, match=message):
+        db.execute(b"insert into " + (b"t_view" if "t_view" in trigger else b"t") + b" values (1)")
+
+
+@pytest.mark.parametrize("call", ["publish('')", "publish(null)", "invalidate('')", "invalidate(null)"])
+def test_an_event_needs_a_topic(db: Connection, call: str) -> None:
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="needs a"):
+        db.execute(f"select {S}.fraiseql_{call}".encode())
+
+
+def test_a_purge_without_a_floor_says_so(db: Connection) -> None:
+    db.execute(f'delete from {S}."it\'s out_floor"'.encode())
+    with pytest.raises(psycopg.Error, match="has lost its row; run fraiseql outbox again"):
+        db.execute(f"select {S}.fraiseql_purge('0')".encode())
+    db.execute(outbox_sql(BUS).encode())
+    assert db.execute(f"select {S}.fraiseql_purge('0')".encode()).fetchone() == (0,)
 
 
 def test_a_role_changes_tables_without_any_right_on_the_outbox(db: Connection, postgres: EmbeddedPostgres) -> None:

@@ -103,11 +103,19 @@ for each statement execute function @prefix@fraiseql_notify(@channel@);
 create or replace function @prefix@fraiseql_publish(
     topic text, payload jsonb default 'null', tenant_id text default null, user_id text default null
 ) returns text
-language sql volatile security definer set search_path from current
+language plpgsql volatile security definer set search_path from current
 as $fraiseql$
+declare
+    published text;
+begin
+    if coalesce($1, '') = '' then
+        raise exception 'fraiseql_publish: an event needs a topic' using errcode = 'invalid_parameter_value';
+    end if;
     insert into @outbox@ (topic, payload, tenant_id, user_id)
     values ($1, coalesce($2, 'null'), $3, $4)
-    returning xid::text || '.' || id::text
+    returning xid::text || '.' || id::text into published;
+    return published;
+end
 $fraiseql$;
 
 -- Say that the rows of a table or view, spelled as in sql_source, are others now; once in a transaction is enough.
@@ -120,6 +128,10 @@ declare
     marks constant text := coalesce(current_setting('fraiseql.changed', true), '');
     mark constant text := format('%s %L;', @outbox_name@::regclass::oid, changed);
 begin
+    if coalesce(source, '') = '' then
+        raise exception 'fraiseql_invalidate: a table or view needs a name'
+            using errcode = 'invalid_parameter_value';
+    end if;
     if strpos(marks, mark) = 0 then
         insert into @outbox@ (topic) values (changed);
         perform set_config('fraiseql.changed', marks || mark, true);
@@ -137,21 +149,31 @@ begin
 end
 $fraiseql$;
 
--- For triggers on rows: publishes the row, as JSON, on a topic. Further arguments name the column that holds the tenant
--- ('' for none), and the one that holds the only user who may see it.
+-- For triggers on rows: publishes the row, as JSON, on a topic. Further arguments name the column that holds the
+-- tenant, and the one that holds the only user who may see it; '' for none.
 create or replace function @prefix@fraiseql_publish_row() returns trigger
 language plpgsql security definer set search_path from current
 as $fraiseql$
 declare
-    changed constant jsonb := case when tg_op = 'DELETE' then to_jsonb(old) else to_jsonb(new) end;
+    changed jsonb;
     tenant constant text := nullif(tg_argv[1], '');
+    only_user constant text := nullif(tg_argv[2], '');
 begin
-    if not changed ?& array_remove(array[tenant, tg_argv[2]], null) then
-        raise exception 'trigger %: the table % has no column % or %', tg_name, tg_table_name, tenant, tg_argv[2]
+    if tg_when <> 'AFTER' or tg_level <> 'ROW' then  -- before, the null below would take the row away
+        raise exception 'trigger %: fraiseql_publish_row is for triggers AFTER INSERT, UPDATE or DELETE FOR EACH ROW,'
+            ' not % FOR EACH %', tg_name, tg_when, tg_level using errcode = 'trigger_protocol_violated';
+    end if;
+    if coalesce(tg_argv[0], '') = '' then
+        raise exception 'trigger %: the first argument of fraiseql_publish_row is the topic', tg_name
+            using errcode = 'invalid_parameter_value';
+    end if;
+    changed := case when tg_op = 'DELETE' then to_jsonb(old) else to_jsonb(new) end;
+    if not changed ?& array_remove(array[tenant, only_user], null) then
+        raise exception 'trigger %: the table % has no column % or %', tg_name, tg_table_name, tenant, only_user
             using errcode = 'undefined_column';
     end if;
     insert into @outbox@ (topic, payload, tenant_id, user_id)
-    values (tg_argv[0], changed, changed ->> tenant, changed ->> tg_argv[2]);
+    values (tg_argv[0], changed, changed ->> tenant, changed ->> only_user);
     return null;
 end
 $fraiseql$;
@@ -165,8 +187,11 @@ declare
     start constant regclass := to_regclass(array_to_string(array(
         select quote_ident(part) from unnest(string_to_array(source, '.')) with ordinality parts(part, n) order by n
     ), '.'));
-    trigger_name constant text := 'fraiseql_changed_'
+    called constant oid := to_regprocedure(@changed_name@ || '()');
+    plain_name constant text := 'fraiseql_changed_'
         || case when octet_length(source) <= 46 then source else hashtextextended(source, 0)::text end;
+    -- Where the triggers of another outbox have the plain one.
+    own_name constant text := 'fraiseql_changed_' || hashtextextended(@outbox_name@ || ' ' || source, 0)::text;
     relation record;
     found_any boolean := false;
 begin
@@ -188,23 +213,44 @@ begin
                 select inhrelid from pg_inherits where inhparent = beneath.oid  -- partitions
             ) below
         )
-        select class.oid::regclass as name, class.relkind as kind
-        from beneath join pg_class class using (oid) where class.relkind in ('r', 'p', 'm', 'f') order by 1
+        select class.oid, class.oid::regclass::text as name, class.relkind::text as kind
+        from beneath join pg_class class using (oid) where class.relkind in ('r', 'p', 'm', 'f')
+        union
+        select function.oid, function.oid::regprocedure::text, 'function'
+        from beneath
+        join pg_class view on view.oid = beneath.oid and view.relkind = 'v'
+        join pg_rewrite rule on rule.ev_class = view.oid
+        join pg_depend depend on depend.classid = 'pg_rewrite'::regclass and depend.objid = rule.oid
+            and depend.refclassid = 'pg_proc'::regclass
+        join pg_proc function on function.oid = depend.refobjid
+        where function.provolatile <> 'i'  -- an immutable one reads nothing
+            and function.pronamespace not in (select oid from pg_namespace
+                where nspname in ('pg_catalog', 'information_schema'))
+        order by 1
     loop
-        if relation.kind in ('m', 'f') then
+        if relation.kind = 'function' then
+            raise warning 'nobody sees what the function % beneath % reads; after changes of that, call'
+                ' fraiseql_invalidate(%)', relation.name, source, quote_literal(source);
+            continue;
+        elsif relation.kind in ('m', 'f') then
             raise warning 'changes of % cannot be watched; after each, call fraiseql_invalidate(%)',
                 relation.name, quote_literal(source);
             continue;
         end if;
         found_any := true;
-        if not exists (select from pg_trigger where tgrelid = relation.name and tgname = trigger_name) then
+        if not exists (
+            select from pg_trigger
+            where tgrelid = relation.oid and tgname in (plain_name, own_name) and tgfoid = called
+        ) then
             execute format(
                 'create trigger %I after insert or update or delete or truncate on %s'
                 ' for each statement execute function %s(%L)',
-                trigger_name, relation.name, @changed_name@, source
+                case when exists (select from pg_trigger where tgrelid = relation.oid and tgname = plain_name)
+                    then own_name else plain_name end,
+                relation.name, @changed_name@, source
             );
         end if;
-        return next relation.name;
+        return next relation.oid::regclass;
     end loop;
     if not found_any then
         raise warning 'there is no table beneath % whose changes can be watched', source;
@@ -228,6 +274,10 @@ begin
             where xid < pg_snapshot_xmin(pg_current_snapshot()) order by xid, id limit at_most
         ) first
     ) first where is_old order by xid desc, id desc limit 1;
+    if not exists (select from @floor@) then
+        raise exception '% has lost its row; run fraiseql outbox again', @floor_name@
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
     if last.xid is null then
         return 0;
     end if;
