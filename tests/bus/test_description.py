@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import fraiseql
@@ -43,6 +45,12 @@ def test_what_has_no_source_cannot_have_changed(source: type) -> None:
         invalidate(source)
 
 
+@pytest.mark.parametrize("source", ["", "a\0b", "\ud800"])
+def test_what_is_no_name_of_a_source(source: str) -> None:
+    with pytest.raises(ValueError, match=r"name|NUL|Unicode"):
+        invalidate(User, source)
+
+
 def test_buses_are_values() -> None:
     assert EventBus.memory() == EventBus.memory()
     assert EventBus.postgresql(schema="app") == EventBus.postgresql(schema="app") != EventBus.postgresql()
@@ -50,11 +58,15 @@ def test_buses_are_values() -> None:
 
 
 @pytest.mark.parametrize(
-    "names", [{"schema": ""}, {"table": ""}, {"table": "t" * 58}, {"channel": "c" * 64}, {"channel": "a\0"}]
+    "names",
+    [
+        *({"schema": ""}, {"table": ""}, {"table": "t" * 58}, {"channel": "c" * 64}, {"channel": "a\0"}),
+        *({"schema": 5}, {"schema": b"x"}, {"table": None}, {"channel": ["c"]}, {"schema": "\ud800"}),
+    ],
 )
-def test_a_name_that_postgresql_cannot_hold(names: dict[str, str]) -> None:
+def test_a_name_that_postgresql_cannot_hold(names: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(names))):
-        EventBus.postgresql(**names)  # type: ignore[arg-type]
+        EventBus.postgresql(**names)
 
 
 def test_a_bus_of_postgresql_needs_a_database() -> None:

@@ -22,6 +22,7 @@ class World:
         self.fanout = Fanout()
         self.fanout.place(Cursor(0, 0))
         self.outbox: list[Entry] = []
+        self.under_way: tuple[Page, frozenset[str] | None] | None = None
 
     def write(self, topic: str) -> None:
         cursor = Cursor(len(self.outbox) + 1, 1)
@@ -34,10 +35,18 @@ class World:
         last = found[-1].cursor if found else position
         return Page(entries, last, more=len(behind) > 3, pending=False, known=True, expired=False)
 
-    def read(self) -> None:
+    def begin_read(self) -> None:
         assert self.fanout.position is not None
-        page = self.page(self.fanout.position)
-        self.fanout.deliver(page.entries, page.position)
+        topics = self.fanout.topics
+        self.under_way = (self.page(self.fanout.position, topics), topics)
+
+    def read(self) -> None:
+        """End the read that is under way, or do a whole one."""
+        if self.under_way is None:
+            self.begin_read()
+        assert self.under_way is not None
+        (page, topics), self.under_way = self.under_way, None
+        self.fanout.deliver(page.entries, page.position, topics)
 
 
 class Client:
@@ -76,11 +85,12 @@ class Client:
 
 ACTIONS = st.one_of(
     st.tuples(st.just("write"), st.sampled_from("abc")),
+    st.tuples(st.just("begin_read"), st.none()),
     st.tuples(st.just("read"), st.none()),
     st.tuples(st.just("act"), st.integers(0, 4)),
     st.tuples(
         st.just("open"),
-        st.tuples(st.sampled_from(["a", "ab", "abc"]), st.integers(1, 4), st.none() | st.integers(0, 20)),
+        st.tuples(st.sampled_from(["a", "ab", "abc", "b", "c"]), st.integers(1, 4), st.none() | st.integers(0, 20)),
     ),
 )
 
@@ -91,6 +101,9 @@ def test_every_stream_gets_each_event_once_and_in_order(actions: list[tuple[str,
     for name, argument in actions:
         if name == "write":
             world.write(argument)  # type: ignore[arg-type]
+        elif name == "begin_read":
+            if world.under_way is None:
+                world.begin_read()
         elif name == "read":
             world.read()
         elif name == "open":

@@ -16,6 +16,7 @@ from fraiseql.limits import SubscriptionLimits
 from fraiseql.observations import EventsDelayed, Observation
 
 LOST = DatabaseError("gone", sqlstate="08006", retryable=True)
+TOPICS = frozenset({"a"})
 REFUSED = DatabaseError("no rights", sqlstate="42501")
 
 
@@ -33,8 +34,8 @@ class Playbook:
         self.fanout = Fanout()
         self.reader = OutboxReader(self.fanout, SubscriptionLimits(**limits), self.seen.append)
 
-    def open(self) -> StreamState:
-        stream = StreamState(EventSource(frozenset({"a"})), 100, lambda: None)
+    def open(self, topics: frozenset[str] = TOPICS) -> StreamState:
+        stream = StreamState(EventSource(topics), 100, lambda: None)
         self.fanout.add(stream)
         return stream
 
@@ -45,7 +46,7 @@ class Playbook:
         self.reader.connected()
         assert self.step(now) == Place()
         self.reader.placed(Cursor(5, 1))
-        assert self.step(now) == Read(Cursor(5, 1))
+        assert self.step(now) == Read(Cursor(5, 1), TOPICS)
         self.reader.read(page(at=5), now)
         return stream
 
@@ -67,10 +68,10 @@ def test_a_notification_or_the_time_makes_it_read() -> None:
     assert stream.placed
     assert play.step(1) == Wait(5)
     play.reader.notified()
-    assert play.step(1) == Read(Cursor(5, 1))
+    assert play.step(1) == Read(Cursor(5, 1), TOPICS)
     play.reader.read(page(6, 7), 1)
     assert play.step(1) == Wait(6)
-    assert play.step(6) == Read(Cursor(7, 1))
+    assert play.step(6) == Read(Cursor(7, 1), TOPICS)
     assert [event.payload for event in stream.take() or ()] == [6, 7]  # type: ignore[union-attr]
 
 
@@ -79,7 +80,30 @@ def test_a_full_page_is_followed_by_the_next_at_once() -> None:
     play.reading()
     play.reader.notified()
     play.reader.read(page(6, more=True), 1)
-    assert play.step(1) == Read(Cursor(6, 1))
+    assert play.step(1) == Read(Cursor(6, 1), TOPICS)
+
+
+def test_it_reads_what_somebody_waits_for_and_who_comes_meanwhile_reads_it_by_itself() -> None:
+    play = Playbook()
+    first = play.reading()
+    play.reader.notified()
+    assert play.step(1) == Read(Cursor(5, 1), TOPICS)
+    late = play.open(frozenset("ab"))
+    play.reader.read(page(6, 7), 1)
+    assert (late.must_read, late.position) == (True, Cursor(5, 1)), "an event of b may be among these"
+    assert [event.payload for event in first.take() or ()] == [6, 7]  # type: ignore[union-attr]
+    play.reader.notified()
+    assert play.step(2) == Read(Cursor(7, 1), frozenset("ab"))
+    later = play.open()
+    play.reader.read(page(8), 2)
+    assert not later.behind, "its topic was asked for"
+    for n in range(1_000):
+        play.open(frozenset({f"topic {n}"}))
+    play.reader.notified()
+    assert play.step(3) == Read(Cursor(8, 1), None), "so many are not sent each time"
+    late = play.open(frozenset("z"))
+    play.reader.read(page(9), 3)
+    assert not late.behind, "all were asked for"
 
 
 def test_held_back_events_are_asked_for_ever_more_seldom() -> None:
@@ -122,7 +146,7 @@ def test_a_lost_connection_goes_on_where_it_was() -> None:
     assert play.step(1.3) == Wait(1.4)
     assert play.step(1.4) == Connect()
     play.reader.connected()
-    assert play.step(1.5) == Read(Cursor(5, 1)), "behind the last event that was handed out"
+    assert play.step(1.5) == Read(Cursor(5, 1), TOPICS), "behind the last event that was handed out"
     assert stream.take() is None
 
 
@@ -213,7 +237,7 @@ def test_the_connection_is_given_back_when_nobody_listens_for_a_while() -> None:
     play.fanout.remove(again)
     assert play.step(60) == Wait(100)
     play.reader.notified()
-    assert play.step(119) == Read(Cursor(5, 1)), "so that the server has not to keep its notifications"
+    assert play.step(119) == Read(Cursor(5, 1), frozenset()), "so that the server has not to keep its notifications"
     assert play.step(120) == Disconnect()
     assert play.step(120) == Wait(None)
     assert not play.open().placed

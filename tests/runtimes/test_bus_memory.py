@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gc
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 import anyio
@@ -144,10 +147,84 @@ async def test_a_subscription_that_is_left_is_closed(bus: Bus) -> None:
     assert len(bus._fanout) == 0  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("payload", [object(), {1}, b"bytes", float])
+class Number(Enum):
+    NAN = float("nan")
+
+
+@dataclass
+class Measure:
+    value: float
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        *(object(), {1}, b"bytes", float, float("nan"), float("inf"), -float("inf"), Decimal("nan"), Number.NAN),
+        *([None, float("nan")], {"x": {"y": (1, float("inf"))}}, Measure(float("nan")), [Measure(float("inf"))]),
+    ],
+)
 async def test_what_json_cannot_hold_is_no_payload(bus: Bus, payload: object) -> None:
     with pytest.raises(TypeError, match="payload"):
         await bus.publish("a", payload)
+
+
+@pytest.mark.parametrize("payload", [None, [None], {"null": "null"}, Measure(1.5), 1e308])
+async def test_what_only_looks_like_it_is_a_payload(bus: Bus, payload: object) -> None:
+    await bus.publish("a", payload)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        *[((event,), TypeError) for event in (b"x", bytearray(b"x"), 5, None, {"a": 1}, ["x"], [Event("a"), "b"])],
+        *[((Event(topic),), TypeError) for topic in (None, 5, b"a")],  # type: ignore[arg-type]
+        *[((topic,), ValueError) for topic in ("", "a\0b", "\ud800")],
+        (([Event("a"), Event("")],), ValueError),
+    ],
+)
+async def test_what_cannot_be_published(bus: Bus, arguments: tuple[Any, ...], error: type[Exception]) -> None:
+    stream = await bus.open(source("a"))
+    with pytest.raises(error, match=r"topic|Event"):
+        await bus.publish(*arguments)
+    assert await received(stream) == []
+
+
+@pytest.mark.parametrize("name", ["tenant", "user"])
+@pytest.mark.parametrize(("value", "error"), [(5, TypeError), (b"x", TypeError), ([], TypeError), ("a\0", ValueError)])
+async def test_whose_an_event_is_is_a_text(bus: Bus, name: str, value: Any, error: type[Exception]) -> None:
+    for publish in (bus.publish("a", **{name: value}), bus.publish([Event("a", **{name: value})])):
+        with pytest.raises(error, match=name):
+            await publish
+    with pytest.raises(error, match=name):
+        bus.subscribe("a", **{name: value})
+    with pytest.raises(error, match=name):
+        await bus.open(source("a", **{name: value}))
+
+
+@pytest.mark.parametrize(
+    ("topics", "after", "error"),
+    [
+        ((), None, TypeError),
+        ((5,), None, TypeError),
+        ((["a"],), None, TypeError),
+        (("a",), 5, TypeError),
+        (("a",), b"1.1", TypeError),
+        (("a", ""), None, ValueError),
+        (("a\0b",), None, ValueError),
+    ],
+)
+async def test_what_cannot_be_subscribed_to(bus: Bus, topics: Any, after: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        bus.subscribe(*topics, after=after)
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [None, "a", source(), EventSource("a"), EventSource({"a"}), source(5), source("a", after=5)],  # type: ignore
+)
+async def test_what_is_no_source(bus: Bus, argument: Any) -> None:
+    with pytest.raises(TypeError):
+        await bus.open(argument)
 
 
 async def test_whole_events_take_no_further_arguments(bus: Bus) -> None:

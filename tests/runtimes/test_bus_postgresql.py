@@ -14,9 +14,10 @@ import anyio.to_thread
 import psycopg
 import pytest
 
-from fraiseql.bus import EventBus, EventStream, invalidate
+from fraiseql.bus import EventBus, EventStream, invalidate, statements
 from fraiseql.bus.ddl import outbox_sql
-from fraiseql.effects import Absent, Event, EventSource
+from fraiseql.bus.statements import Page
+from fraiseql.effects import Absent, Event, EventSource, Fetch, Row
 from fraiseql.errors import DatabaseError, RequestError, StartupError
 from fraiseql.limits import PoolLimits, SubscriptionLimits
 from fraiseql.observations import ConnectionLost, Observation, OutboxPurged, OutboxPurgeFailed, ReconnectFailed
@@ -176,6 +177,101 @@ async def test_a_long_history_is_resumed_in_pages(outbox_url: str) -> None:
         await bus.publish("a", "last")
         stream = await bus.open(source("a", after=start))
         assert payloads(await take(stream, 2_501)) == [*range(0, 5_000, 2), "last"]
+
+
+async def test_pages_are_bounded_by_what_comes_over_the_wire(outbox_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million equal characters are stored in twelve thousand bytes."""
+    sizes: list[int] = []
+
+    def read_page(fetch: Fetch, row: Row) -> Page:
+        sizes.append(len(row[0] or b""))
+        return statements.read_page(fetch, row)
+
+    monkeypatch.setattr(reading, "read_page", read_page)
+    monkeypatch.setattr(outbox, "read_page", read_page)
+    publish = "SELECT count(fraiseql_publish(%s, to_jsonb(repeat('a', %s)))) FROM generate_series(1, %s)"
+    async with running(outbox_url) as bus:
+        start = event_cursor(await bus.publish("a", "start"))
+        stream = await bus.open(source("a"))
+        with psycopg.connect(outbox_url) as connection:
+            for row in (("a", 1_000_000, 10), ("unwanted", 1_000_000, 50), ("a", 6_000_000, 2), ("a", 1, 1)):
+                connection.execute(publish, row)
+        resumed = await bus.open(source("a", after=start))
+        for each in (stream, resumed):
+            events = await take(each, 13)
+            assert [len(event.payload) for event in events] == [1_000_000] * 10 + [6_000_000] * 2 + [1]
+    assert max(sizes) < 6_001_000
+    assert sum(sizes) < 2 * 22_100_000
+
+
+async def test_a_stream_that_is_opened_while_a_read_is_under_way_misses_nothing(
+    outbox_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That read does not ask for its topic."""
+    at_it, go_on = anyio.Event(), anyio.Event()
+    ask = reading.Reading._ask
+
+    async def slow(self: reading.Reading, fetch: Fetch) -> Row:
+        at_it.set()
+        await go_on.wait()
+        return await ask(self, fetch)
+
+    async with running(outbox_url) as bus:
+        first = await bus.open(source("a"))
+        await bus.publish("a", 0)
+        assert payloads(await take(first, 1)) == [0]
+        monkeypatch.setattr(reading.Reading, "_ask", slow)
+        await bus.publish("a", 1)
+        await at_it.wait()
+        late = await bus.open(source("b"))
+        resumed = await bus.open(source("b", "a", after=event_cursor(await bus.publish("b", 2))))
+        await bus.publish([Event("b", 3), Event("a", 4)])
+        go_on.set()
+        assert payloads(await take(first, 2)) == [1, 4]
+        assert payloads(await take(late, 2)) == [2, 3]
+        assert payloads(await take(resumed, 2)) == [3, 4]
+        await bus.publish([Event("b", 5), Event("a", 6)])
+        assert payloads(await take(first, 1)) == [6]
+        assert payloads(await take(late, 1)) == [5]
+        assert payloads(await take(resumed, 2)) == [5, 6]
+
+
+async def test_a_cursor_that_was_just_given_is_one_whoever_else_writes(outbox_url: str) -> None:
+    async with running(outbox_url) as bus:
+        with psycopg.connect(outbox_url) as older:
+            older.execute("SELECT pg_current_xact_id()")
+            first = event_cursor(await bus.publish("a", 1))
+            resumed = await bus.open(source("a", after=first))
+            await bus.publish("a", 2)
+            assert await resumed.next(QUIET) is Absent.TIMED_OUT, "what comes before it may still be committed"
+        assert payloads(await take(resumed, 1)) == [2]
+        xid = int(first.partition(".")[0])
+        with pytest.raises(RequestError) as caught:
+            await bus.open(source("a", after=f"{xid + 1_000}.1"))
+        assert caught.value.code == "BAD_USER_INPUT"
+
+
+async def test_a_floor_without_its_row(outbox_url: str) -> None:
+    async with running(outbox_url, outbox_poll=0.05) as bus:
+        stream = await bus.open(source("a"))
+        cursor = event_cursor(await bus.publish("a"))
+        await take(stream, 1)
+        with psycopg.connect(outbox_url) as connection:
+            connection.execute("DELETE FROM fraiseql_outbox_floor")
+        lost = "lost its row.* run `fraiseql outbox` again"
+        with pytest.raises(DatabaseError, match=lost):
+            await stream.next(5)
+        for after in (None, cursor):
+            with pytest.raises(DatabaseError, match=lost) as caught:
+                await bus.open(source("a", after=after))
+            assert not caught.value.retryable
+        with pytest.raises(StartupError, match=lost):
+            await bus.check()
+        with psycopg.connect(outbox_url) as connection:
+            connection.execute(outbox_sql(EventBus.postgresql()).encode())
+        stream = await bus.open(source("a"))
+        await bus.publish("a", 1)
+        assert payloads(await take(stream, 1)) == [1]
 
 
 @pytest.mark.parametrize(
@@ -546,7 +642,7 @@ async def test_changes_of_what_is_beneath_a_view_are_events_of_it(outbox_url: st
             assert len(await take(stream, 1)) == 1
 
 
-@pytest.mark.parametrize("payload", [object(), {1, 2}, {"x": b"bytes"}, 2**70])
+@pytest.mark.parametrize("payload", [object(), {1, 2}, {"x": b"bytes"}, 2**70, {"x": [float("nan")]}])
 async def test_what_json_cannot_hold_is_no_payload(outbox_url: str, payload: object) -> None:
     async with running(outbox_url) as bus:
         with pytest.raises(TypeError, match="payload"):

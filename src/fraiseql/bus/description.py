@@ -58,6 +58,7 @@ class PostgresqlBus(EventBus):
         _check_name("channel", self.channel, _LONGEST_NAME)
 
 
-def _check_name(what: str, name: str, longest: int) -> None:
-    if not name or "\0" in name or len(name.encode("utf-8", "replace")) > longest:
+def _check_name(what: str, name: object, longest: int) -> None:
+    fits = isinstance(name, str) and "\0" not in name and 1 <= len(name.encode("utf-8", "replace")) <= longest
+    if not fits or any("\ud800" <= character <= "\udfff" for character in str(name)):
         raise ConfigurationError(f"EventBus.postgresql: {what} is {name!r}, not a name of 1 to {longest} bytes")

@@ -91,7 +91,8 @@ class Bus(Protocol):
             The cursor of the last one; None where the bus keeps nothing.
 
         Raises:
-            TypeError: the payload is nothing that JSON can hold.
+            TypeError: the payload is nothing that JSON can hold, or an argument has another type.
+            ValueError: the topic is empty, or a text holds a NUL character.
             DatabaseError: nothing was published, unless the connection was lost (08006): then nobody knows.
         """
 
@@ -99,6 +100,8 @@ class Bus(Protocol):
         """Begin to listen. What is published from the return on is not missed; the last before it may come too.
 
         Raises:
+            TypeError: the source has no topics, or something in it has another type.
+            ValueError: a topic is empty, or a text holds a NUL character.
             RequestError: `after` is no cursor of this bus (BAD_USER_INPUT), or too old (CURSOR_EXPIRED).
             DatabaseError: what carries the events cannot be reached, or is not set up.
         """
@@ -106,4 +109,9 @@ class Bus(Protocol):
     def subscribe(
         self, *topics: str, tenant: str | None = None, user: str | None = None, after: str | None = None
     ) -> Subscription:
-        """The events of some topics, one by one, for a `with` and a `for`; see EventSource for the arguments."""
+        """The events of some topics, one by one, for a `with` and a `for`; see EventSource for the arguments.
+
+        Raises:
+            TypeError: there is no topic, or an argument has another type.
+            ValueError: a topic is empty, or a text holds a NUL character.
+        """

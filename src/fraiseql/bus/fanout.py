@@ -16,6 +16,8 @@ from fraiseql.errors import DatabaseError, FraiseQLError, RequestError
 
 __all__ = ["Fanout", "StreamState"]
 
+_MAX_TOPICS = 1_000  # of one read: they are sent with each
+
 
 class StreamState:
     """One stream: what it waits for, what it was given and why it ended.
@@ -141,6 +143,11 @@ class Fanout:
     def __len__(self) -> int:
         return len(self._streams)
 
+    @property
+    def topics(self) -> frozenset[str] | None:
+        """What the streams wait for; None for all topics, where there are very many."""
+        return frozenset(self._by_topic) if len(self._by_topic) <= _MAX_TOPICS else None
+
     def add(self, stream: StreamState) -> None:
         """Begin to give it what it wants."""
         self._streams[stream] = None
@@ -166,10 +173,16 @@ class Fanout:
                 stream.placed = True
                 stream.wake()
 
-    def deliver(self, entries: Iterable[Entry], position: Cursor) -> None:
-        """Hand out events that come behind the present position, and go on to a new one."""
-        touched: dict[StreamState, None] = {}
+    def deliver(self, entries: Iterable[Entry], position: Cursor, topics: frozenset[str] | None = None) -> None:
+        """Hand out events that come behind the present position, and go on to a new one.
+
+        Args:
+            entries: the events.
+            position: the new one.
+            topics: those that were asked for; None for all.
+        """
         before = self.position
+        touched = self._not_asked_for(topics, before, position)
         for entry in entries:
             for stream in self._by_topic.get(entry.event.topic, ()):
                 if stream.give(entry.event, entry.cursor, before):
@@ -178,6 +191,21 @@ class Fanout:
         self.position = position
         for stream in touched:
             stream.wake()
+
+    def _not_asked_for(
+        self, topics: frozenset[str] | None, before: Cursor | None, position: Cursor
+    ) -> dict[StreamState, None]:
+        """Streams that came while the read was under way, with topics it leaves out: they read by themselves."""
+        late: dict[StreamState, None] = {}
+        if topics is None or before is None:
+            return late
+        for topic in self._by_topic.keys() - topics:
+            for stream in self._by_topic[topic]:
+                begin = before if stream.position is None else max(before, stream.position)
+                if not stream.behind and begin < position:
+                    stream.begin_at(begin)
+                    late[stream] = None
+        return late
 
     def broadcast(self, events: Iterable[Event]) -> None:
         """Hand out events that nobody keeps."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fraiseql.bus.arguments import check_topic
 from fraiseql.effects import Event, changed_topic
 
 __all__ = ["invalidate"]
@@ -15,6 +16,7 @@ def invalidate(*sources: type | str) -> tuple[Event, ...]:
 
     Raises:
         TypeError: a class without a `sql_source`, or something else.
+        ValueError: a name is empty, or PostgreSQL cannot hold it.
     """
     names = dict.fromkeys(_name_of(source) for source in sources)
     return tuple(Event(changed_topic(name)) for name in names)
@@ -22,6 +24,9 @@ def invalidate(*sources: type | str) -> tuple[Event, ...]:
 
 def _name_of(source: object) -> str:
     if isinstance(source, str):
+        if not source:
+            raise ValueError("invalidate takes names of tables and views, not an empty one")
+        check_topic(source)
         return source
     declaration = vars(source).get("__fraiseql__") if isinstance(source, type) else None
     name = getattr(declaration, "sql_source", None)

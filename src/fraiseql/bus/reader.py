@@ -43,9 +43,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Read behind this place; answered by `read` or `failed`."""
+    """Read behind this place; answered by `read` or `failed`.
+
+    Attributes:
+        position: the place.
+        topics: events of these only; None for all.
+    """
 
     position: Cursor
+    topics: frozenset[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,7 @@ class OutboxReader:
         self._observe = observe
         self._is_connected = False
         self._read_at = 0.0
+        self._topics: frozenset[str] | None = None  # that the last Read has asked for
         self._delay = 0.0  # between reads while events are pending
         self._pending_since: float | None = None
         self._delay_told = False
@@ -102,7 +109,10 @@ class OutboxReader:
             return Connect() if now >= self._retry_at else Wait(self._retry_at)
         if self._fanout.position is None:
             return Place()
-        return Read(self._fanout.position) if now >= self._read_at else Wait(self._read_at)
+        if now < self._read_at:
+            return Wait(self._read_at)
+        self._topics = self._fanout.topics
+        return Read(self._fanout.position, self._topics)
 
     def connected(self) -> None:
         """`Connect` is done. What was committed before is read, and for what comes later there is a notification."""
@@ -126,7 +136,7 @@ class OutboxReader:
             self._fanout.fail(expired())
             self._read_at = 0.0
             return
-        self._fanout.deliver(page.entries, page.position)
+        self._fanout.deliver(page.entries, page.position, self._topics)
         self._note_pending(page, now)
         if page.more:
             self._read_at = 0.0

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any
 
 import orjson
 
@@ -15,12 +12,13 @@ from fraiseql.bus.ddl import quote_identifier, quote_literal
 from fraiseql.bus.description import PostgresqlBus
 from fraiseql.effects import Event, Fetch, Row, Statement
 from fraiseql.errors import DatabaseError
+from fraiseql.payloads import decode_payload, encode_payload
 
-__all__ = ["Entry", "Outbox", "Page", "decode_payload", "encode_payload", "read_page", "read_place"]
+__all__ = ["Entry", "Outbox", "Page", "read_page", "read_place"]
 
+_REMEDY = 'fraiseql outbox app:schema | psql "$FRAISEQL_DATABASE_URL"'
 _PAGE = 1_000  # events of one answer: a hundred bytes each make 100 KB, decoded in a millisecond
-_INT_MIN, _INT_MAX, _INT_DIGITS = -(2**63), 2**64 - 1, 20
-_PAGE_BYTES = 4_194_304  # of payloads, as they are stored; one larger event comes alone
+_PAGE_BYTES = 4_194_304  # of the wanted events as text, however small they are stored; a larger one comes alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ class Page:
         more: whether another read will find more at once.
         pending: whether events are committed that cannot be delivered yet, as an older transaction may still commit
             some that come before them. Nothing notifies of its end.
-        known: whether the cursor that the read began at may be one of this database.
+        known: whether the cursor that the read began at may be one of this database: its transaction has begun.
         expired: whether events behind that cursor are not kept any more.
     """
 
@@ -76,8 +74,8 @@ class Outbox:
         self._check = _statement(_CHECK, names, 1)
 
     def read(self, position: Cursor, topics: Iterable[str] | None = None) -> Fetch:
-        """The events after a place, of some topics or of all; see `read_page`."""
-        wanted = None if topics is None else orjson.dumps(list(topics))
+        """The events after a place, of some topics or of all; see `read_page`. Payloads of others are not looked at."""
+        wanted = None if topics is None else orjson.dumps(dict.fromkeys(topics))  # an object's keys are found faster
         return Fetch(self._read, (b"%d" % position.xid, b"%d" % position.id, wanted))
 
     def place(self) -> Fetch:
@@ -115,42 +113,18 @@ class Outbox:
     @property
     def remedy(self) -> str:
         """How an outbox is made."""
-        return 'create it with: fraiseql outbox app:schema | psql "$FRAISEQL_DATABASE_URL"'
-
-
-def encode_payload(payload: Any) -> bytes:
-    """A payload as JSON; a Decimal is a number.
-
-    Raises:
-        TypeError: it is nothing that JSON can hold.
-    """
-    try:
-        return orjson.dumps(payload, default=_number)
-    except TypeError as error:
-        raise TypeError(f"the payload of an event must be what JSON can hold: {error}") from None
-
-
-def decode_payload(text: str | bytes) -> Any:
-    """A payload of JSON; numbers keep all their digits, as int or Decimal."""
-    return json.loads(text, parse_float=Decimal, parse_int=_whole)
-
-
-def _whole(text: str) -> int | Decimal:
-    """An int of 64 bits, or a Decimal: that is what can be written as JSON again."""
-    if len(text) <= _INT_DIGITS and _INT_MIN <= (number := int(text)) <= _INT_MAX:
-        return number
-    return Decimal(text)
-
-
-def _number(value: Any) -> orjson.Fragment:
-    if isinstance(value, Decimal) and value.is_finite():
-        return orjson.Fragment(f"{value:f}")
-    raise TypeError(f"{type(value).__name__} is not JSON")
+        return f"create it with: {_REMEDY}"
 
 
 def read_page(fetch: Fetch, row: Row) -> Page:
-    """The answer to `Outbox.read`."""
+    """The answer to `Outbox.read`.
+
+    Raises:
+        DatabaseError: nobody knows which events are kept.
+    """
     events, position, more, pending, known, expired = row
+    if expired is None:
+        raise _without_floor()
     entries = []
     for xid, id, topic, payload, tenant, user in orjson.loads(events or b"[]"):
         cursor = Cursor(int(xid), id)
@@ -164,9 +138,11 @@ def read_place(row: Row) -> Cursor:
     """The answer to `Outbox.place`.
 
     Raises:
-        DatabaseError: the outbox holds what is no transaction of this database.
+        DatabaseError: the outbox holds what is no transaction of this database, or nobody knows which events are kept.
     """
     position, foreign = row
+    if foreign is None:
+        raise _without_floor()
     if foreign == b"t":
         text = (
             "the outbox holds events of another database, as after a restore from a dump: they can be neither "
@@ -174,6 +150,14 @@ def read_place(row: Row) -> Cursor:
         )
         raise DatabaseError(text, sqlstate="55000")
     return _cursor(position or b"")
+
+
+def _without_floor() -> DatabaseError:
+    text = (
+        "the outbox's table of the floor has lost its row, so that nobody knows which events are kept; "
+        f"run `fraiseql outbox` again: {_REMEDY}"
+    )
+    return DatabaseError(text, sqlstate="55000")
 
 
 def _cursor(text: bytes) -> Cursor:
@@ -192,37 +176,46 @@ def _statement(template: str, names: dict[str, str], columns: int) -> Statement:
 
 
 # All subqueries see one snapshot. Below its xmin every transaction has ended: nothing can be committed there any more.
+# The window's sum is made row by row, and asked for no further than to the cut: what comes behind is not decompressed.
 _READ = """\
 with horizon as materialized (
     select pg_snapshot_xmin(pg_current_snapshot()) as xid
 ), scanned as materialized (
-    select *, sum(pg_column_size(payload)) over (order by xid, id) - pg_column_size(payload) as bytes_before
-    from (
-        select xid, id, topic, payload, tenant_id, user_id from @outbox@
-        where (xid, id) > ($1::xid8, $2::bigint) and xid < (select xid from horizon)
-        order by xid, id limit @page@
-    ) following
+    select xid, id, topic, payload, tenant_id, user_id, $3::jsonb is null or $3::jsonb ? topic as wanted
+    from @outbox@
+    where (xid, id) > ($1::xid8, $2::bigint) and xid < (select xid from horizon)
+    order by xid, id limit @page@
+), cut as materialized (
+    select xid, id from (
+        select xid, id, count(*) filter (where wanted) over so_far as events, sum(
+            case when wanted then octet_length(concat(topic, tenant_id, user_id, payload::text)) end
+        ) over so_far as bytes
+        from scanned window so_far as (order by xid, id rows unbounded preceding)
+    ) summed where bytes > @page_bytes@ and events > 1 order by xid, id limit 1
 ), page as materialized (
-    select * from scanned where bytes_before < @page_bytes@
+    select * from scanned where coalesce((xid, id) < (select xid, id from cut), true)
 )
 select
     (
         select json_agg(json_build_array(xid::text, id, topic, payload::text, tenant_id, user_id) order by xid, id)
-        from page where $3::jsonb is null or $3::jsonb ? topic
+        from page where wanted
     ),
     (select xid::text || '.' || id::text from page order by xid desc, id desc limit 1),
-    (select count(*) from page) < (select count(*) from scanned) or (select count(*) from scanned) = @page@,
+    exists (select from cut) or (select count(*) from scanned) = @page@,
     coalesce((select xid from @outbox@ order by xid desc, id desc limit 1) >= horizon.xid, false),
-    $1::xid8 < horizon.xid,
+    $1::xid8 < pg_snapshot_xmax(pg_current_snapshot()),
     ($1::xid8, $2::bigint) < (floor.xid, floor.id)
-from horizon, @floor@ floor"""
+from horizon left join @floor@ floor on true"""
 
 _PLACE = """\
 select
-    coalesce(last.xid, floor.xid)::text || '.' || coalesce(last.id, floor.id)::text,
-    greatest(floor.xid, (select xid from @outbox@ order by xid desc, id desc limit 1))
-        >= pg_snapshot_xmax(pg_current_snapshot())
-from @floor@ floor left join lateral (
+    case when (last.xid, last.id) > (floor.xid, floor.id)
+        then last.xid::text || '.' || last.id::text else floor.xid::text || '.' || floor.id::text end,
+    case when floor.xid is not null then
+        greatest(floor.xid, (select xid from @outbox@ order by xid desc, id desc limit 1))
+            >= pg_snapshot_xmax(pg_current_snapshot())
+    end
+from (select) one left join @floor@ floor on true left join lateral (
     select xid, id from @outbox@
     where xid < pg_snapshot_xmin(pg_current_snapshot()) order by xid desc, id desc limit 1
 ) last on true"""

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from fraiseql.bus.arguments import check_source, events_of, source_of
 from fraiseql.bus.fanout import Fanout
-from fraiseql.bus.statements import decode_payload, encode_payload
 from fraiseql.effects import Event, EventSource
 from fraiseql.errors import RequestError
 from fraiseql.limits import SubscriptionLimits
-from fraiseql.runtimes.anyio.bus.streams import EventSubscription, RunningStream, events_of
+from fraiseql.payloads import decode_payload, encode_payload
+from fraiseql.runtimes.anyio.bus.streams import EventSubscription, RunningStream
 
 __all__ = ["RunningMemoryBus"]
 
@@ -49,6 +50,7 @@ class RunningMemoryBus:
 
     async def open(self, source: EventSource) -> RunningStream:
         """Begin to listen; see Bus. There is nothing to resume."""
+        check_source(source)
         if source.after is not None:
             raise RequestError(
                 "this server keeps no events to resume from: `after` is not known", code="BAD_USER_INPUT"
@@ -59,4 +61,4 @@ class RunningMemoryBus:
         self, *topics: str, tenant: str | None = None, user: str | None = None, after: str | None = None
     ) -> EventSubscription:
         """The events of some topics; see Bus."""
-        return EventSubscription(EventSource(frozenset(topics), tenant, user, after), self.open)
+        return EventSubscription(source_of(topics, tenant, user, after), self.open)

@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 
 from fraiseql.bus import PostgresqlBus
+from fraiseql.bus.arguments import check_source, events_of, source_of
 from fraiseql.bus.cursors import not_a_cursor, parse_cursor
 from fraiseql.bus.fanout import Fanout, StreamState
 from fraiseql.bus.statements import Outbox, read_page, read_place
@@ -17,7 +18,7 @@ from fraiseql.limits import SubscriptionLimits
 from fraiseql.observations import Observer, OutboxPurged, OutboxPurgeFailed
 from fraiseql.runtimes.anyio.background import Background
 from fraiseql.runtimes.anyio.bus.reading import Reading
-from fraiseql.runtimes.anyio.bus.streams import EventSubscription, RunningStream, events_of
+from fraiseql.runtimes.anyio.bus.streams import EventSubscription, RunningStream
 from fraiseql.runtimes.anyio.database import Database
 
 __all__ = ["RunningPostgresqlBus"]
@@ -91,6 +92,7 @@ class RunningPostgresqlBus:
 
     async def open(self, source: EventSource) -> RunningStream:
         """Begin to listen; see Bus."""
+        check_source(source)
         after = None if source.after is None else parse_cursor(source.after)
         if not self._background.is_running:
             raise DatabaseError("the event bus is not running", sqlstate="57P01", retryable=True)
@@ -113,7 +115,7 @@ class RunningPostgresqlBus:
         self, *topics: str, tenant: str | None = None, user: str | None = None, after: str | None = None
     ) -> EventSubscription:
         """The events of some topics; see Bus."""
-        return EventSubscription(EventSource(frozenset(topics), tenant, user, after), self.open)
+        return EventSubscription(source_of(topics, tenant, user, after), self.open)
 
     async def _placed(self, stream: RunningStream) -> None:
         """Wait until it is known from where on the stream is given events."""

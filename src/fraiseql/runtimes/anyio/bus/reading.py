@@ -81,8 +81,8 @@ class Reading:
                 await self._connect()
             case Place():
                 self._reader.placed(read_place(await self._ask(self._outbox.place())))
-            case Read(position):
-                fetch = self._outbox.read(position)
+            case Read(position, topics):
+                fetch = self._outbox.read(position, topics)
                 self._heard()  # what comes from here on may be missing in the answer
                 row = await self._ask(fetch)
                 self._reader.read(read_page(fetch, row), anyio.current_time())

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import anyio
 import anyio.lowlevel
@@ -13,7 +12,7 @@ from fraiseql.bus.driver import EventStream
 from fraiseql.bus.fanout import Fanout, StreamState
 from fraiseql.effects import Absent, Event, EventSource
 
-__all__ = ["EventSubscription", "RunningStream", "events_of"]
+__all__ = ["EventSubscription", "RunningStream"]
 
 
 class RunningStream:
@@ -119,18 +118,3 @@ class EventSubscription:
         # A loop that is left by `break`, or by the end of a generator around it, closes nothing by itself.
         if self._stream is not None:
             self._stream.close()
-
-
-def events_of(
-    event: str | Event | Iterable[Event], payload: Any, tenant: str | None, user: str | None
-) -> tuple[Event, ...]:
-    """What `Bus.publish` was given, as events.
-
-    Raises:
-        TypeError: whole events and further arguments.
-    """
-    if isinstance(event, str):
-        return (Event(event, payload, tenant, user),)
-    if (payload, tenant, user) != (None, None, None):
-        raise TypeError("publish takes a topic with its payload, tenant and user, or whole events")
-    return (event,) if isinstance(event, Event) else tuple(event)
