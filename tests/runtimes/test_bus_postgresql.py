@@ -42,10 +42,15 @@ def outbox_url(database_url: str) -> str:
 
 @asynccontextmanager
 async def running(
-    conninfo: str, seen: list[Observation] | None = None, *, patience: float = 20.0, **limits: float
+    conninfo: str,
+    seen: list[Observation] | None = None,
+    *,
+    patience: float = 20.0,
+    pool: PoolLimits | None = None,
+    **limits: float,
 ) -> AsyncIterator[RunningPostgresqlBus]:
     observe = [].append if seen is None else seen.append
-    database = Database(conninfo, PoolLimits(), observe)
+    database = Database(conninfo, pool, observe)
     await database.start()
     bus = connect_bus(EventBus.postgresql(), database, SubscriptionLimits(**limits), observe)  # type: ignore[arg-type]
     assert isinstance(bus, RunningPostgresqlBus)
@@ -500,6 +505,28 @@ async def test_a_connection_that_answers_no_more_is_replaced(
             assert payloads(await take(stream, 1)) == [2]
         finally:
             os.kill(frozen, signal.SIGCONT)
+
+
+async def test_who_publishes_or_resumes_does_not_wait_for_ever(
+    postgres: EmbeddedPostgres, outbox_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "_ANSWER_TIMEOUT", 0.3)
+    async with running(outbox_url, pool=PoolLimits(max_size=1, recovery_timeout=0.1)) as bus:
+        cursor = event_cursor(await bus.publish("a", 1))
+        for attempt in (partial(bus.publish, "a", 2), partial(bus.open, source("a", after=cursor))):
+            await bus.publish("b")
+            name = outbox_url.rpartition("=")[2]
+            find = f"SELECT pid FROM pg_stat_activity WHERE datname = '{name}' AND query LIKE '%fraiseql_publish%'"
+            ((frozen,),) = postgres.execute(f"{find} AND pid <> pg_backend_pid()")
+            os.kill(int(frozen), signal.SIGSTOP)
+            try:
+                with pytest.raises(DatabaseError, match="did not answer within") as caught:
+                    await attempt()
+                assert caught.value.retryable
+            finally:
+                os.kill(int(frozen), signal.SIGCONT)
+        resumed = await bus.open(source("b", after=cursor))
+        assert len(await take(resumed, 2)) == 2
 
 
 async def test_a_defect_is_told_to_the_streams_and_reading_goes_on(

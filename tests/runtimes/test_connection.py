@@ -242,14 +242,21 @@ async def test_a_client_that_leaves_while_its_operation_runs_is_noticed() -> Non
         assert bench.session.kinds()[-1] == "EofReceived"
 
 
-async def test_an_operation_cancelled_in_the_commands_that_started_it() -> None:
+async def test_an_operation_cancelled_in_the_commands_that_started_it_takes_no_step() -> None:
+    steps = []
+
+    def stepping() -> Program[Any]:
+        steps.append(1)
+        yield from program(b"x")
+
     async with driven(
-        lambda event: [StartOperation(1, program(b"x")), CancelOperation(1)] if isinstance(event, DataReceived) else []
+        lambda event: [StartOperation(1, stepping()), CancelOperation(1)] if isinstance(event, DataReceived) else []
     ) as bench:
         bench.database.go.set()
         await bench.say(b"x")
         await anyio.sleep(0.02)
         assert bench.session.kinds() == ["ConnectionMade", "DataReceived"]
+        assert not steps
 
 
 async def test_the_deadline_is_delivered_also_where_an_operation_moved_it() -> None:

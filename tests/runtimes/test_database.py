@@ -6,6 +6,7 @@ import asyncio
 import math
 import os
 import random
+import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from fraiseql.effects import Statement
+from fraiseql.effects import Fetch, Statement
 from fraiseql.errors import ConfigurationError, DatabaseError
 from fraiseql.limits import PoolLimits
 from fraiseql.observations import ConnectionLost, ConnectionOpened, Observation, ReconnectFailed
@@ -399,3 +400,29 @@ async def test_a_bad_connection_string_is_refused_before_anything_runs() -> None
     with pytest.raises(ConfigurationError, match="database_url"):
         Database("postgresql://[")
     assert math.isinf(Database("")._armed)
+
+
+async def test_a_statement_may_have_a_time_limit_and_its_connection_lives_on(module_database_url: str) -> None:
+    async with opened(module_database_url, max_size=1) as database:
+        began = anyio.current_time()
+        with pytest.raises(DatabaseError, match=r"did not answer within 0\.1 s") as late:
+            await database.perform(Fetch(SLEEP, (b"60",), 0.1))
+        assert late.value.unavailable
+        assert anyio.current_time() - began < 5
+        (pid,) = await database.fetch(Statement(b"SELECT pg_backend_pid()::text", 1), ())
+        assert await database.perform(Fetch(ECHO, (b"hello",), 5.0)) == (b"hello",)
+        assert await database.fetch(Statement(b"SELECT pg_backend_pid()::text", 1), ()) == (pid,)
+
+
+async def test_a_server_that_has_stopped_answering_is_given_up(module_database_url: str) -> None:
+    seen: list[Observation] = []
+    async with opened(module_database_url, seen, max_size=1, recovery_timeout=0.2) as database:
+        (pid,) = await database.fetch(Statement(b"SELECT pg_backend_pid()::text", 1), ())
+        os.kill(int(pid or b""), signal.SIGSTOP)
+        try:
+            with pytest.raises(DatabaseError, match="did not answer"):
+                await database.perform(Fetch(ECHO, (b"hello",), 0.1))
+            assert await database.perform(Fetch(ECHO, (b"hello",), 5.0)) == (b"hello",)
+        finally:
+            os.kill(int(pid or b""), signal.SIGCONT)
+        assert [type(each) for each in seen] == [ConnectionOpened, ConnectionLost, ConnectionOpened]

@@ -9,13 +9,14 @@ from decimal import Decimal
 from typing import Any
 
 import anyio
+import psycopg
 import pytest
 
 import fraiseql
 from fraiseql import Caller, ConnectionRequest, EventBus, Info
 from fraiseql.bus import outbox_sql, watch_sql
 from fraiseql.errors import RequestError, StartupError
-from fraiseql.observations import Observation, WebSocketClosed
+from fraiseql.observations import InternalErrorMasked, Observation, WebSocketClosed
 from fraiseql.protocol import sse
 from fraiseql.runtimes.anyio import FraiseQLApp
 from fraiseql.runtimes.config import FraiseQLConfig
@@ -84,6 +85,25 @@ async def shouts(info: Info) -> AsyncIterator[str]:
         yield event.payload
 
 
+@fraiseql.subscription
+async def bitter() -> AsyncIterator[int]:
+    """Fails when it is ended."""
+    try:
+        yield 1
+        await anyio.sleep_forever()
+    finally:
+        raise ValueError("not like this")
+
+
+@fraiseql.subscription(topic="note_changed")
+def note_changed(id: int) -> Note:
+    """One note."""
+
+
+@fraiseql.query
+def tags() -> list[Tag]: ...
+
+
 @fraiseql.subscription(topic="note_added")
 def note_added(author: str | None) -> Note:
     """Each new note."""
@@ -108,8 +128,8 @@ def live_notes(author: str | None) -> list[Note]:
 
 SCHEMA = fraiseql.Schema(
     types=[Note, Tag],
-    queries=[notes],
-    subscriptions=[ticks, plain_ticks, failing, shouts, note_added, price_added, live_notes],
+    queries=[notes, tags],
+    subscriptions=[ticks, plain_ticks, failing, shouts, bitter, note_added, note_changed, price_added, live_notes],
 )
 
 TABLES = """
@@ -407,6 +427,66 @@ async def test_subscriptions_go_on_across_a_restart_of_the_database(url: str, po
         texts = [result["data"]["noteAdded"]["text"] for result in await client.hear(added, 2)]
         assert texts == ["before", "after"]
         assert [len(result["data"]["liveNotes"]) for result in await client.hear(live)] == [2]
+
+
+async def test_live_queries_that_wait_leave_connections_for_others_and_end(url: str) -> None:
+    query = "subscription ($author: String) { liveNotes(author: $author) { text } }"
+    limits = {"pool_max_size": 4, "subscription_statement_timeout": 0.5, "subscription_recovery_timeout": 1.0}
+    async with serving(url, **limits) as app, opened(app.port) as client, opened(app.port) as other:
+        with psycopg.connect(url) as locker:
+            locker.execute("lock table notes in access exclusive mode")
+            live = [await client.subscribe(query, {"author": str(number)}) for number in range(8)]
+            for _ in range(5):
+                with anyio.fail_after(2):
+                    assert await other.ended(await other.subscribe("{ tags { id } }")) == [{"data": {"tags": []}}]
+            (errors,) = await client.ended(live[0])
+        assert errors[0]["extensions"]["code"] == "DATABASE_UNAVAILABLE"
+
+
+async def test_one_client_does_not_take_all_connections(url: str) -> None:
+    async with serving(url, pool_max_size=4) as app, opened(app.port) as greedy, opened(app.port) as other:
+        with psycopg.connect(url) as locker:
+            locker.execute("lock table notes in access exclusive mode")
+            waiting = [await greedy.subscribe("{ notes { id } }") for _ in range(20)]
+            await anyio.sleep(0.1)
+            with anyio.fail_after(3):
+                assert await other.ended(await other.subscribe("{ tags { id } }")) == [{"data": {"tags": []}}]
+        for operation in waiting:
+            assert await greedy.ended(operation) == [{"data": {"notes": []}}]
+
+
+async def test_a_callers_tenant_is_a_text(url: str) -> None:
+    seen: list[Observation] = []
+    wrong: Any = 5
+    async with (
+        serving(url, on_connect=lambda request: Caller(tenant_id=wrong), seen=seen) as app,
+        opened(app.port) as client,
+    ):
+        assert await client.at_end() == 4500
+    assert any(isinstance(each, InternalErrorMasked) for each in seen)
+
+
+async def test_mistakes_of_clients_are_no_errors_of_the_server(url: str) -> None:
+    seen: list[Observation] = []
+    async with serving(url, seen=seen) as app, opened(app.port) as client:
+        for query in (
+            'subscription { noteAdded(after: "nonsense") { id } }',
+            'subscription { noteChanged(id: "no number") { id } }',
+            "subscription { nothing }",
+        ):
+            assert await client.ended(await client.subscribe(query))
+    assert not [each for each in seen if isinstance(each, InternalErrorMasked)]
+
+
+async def test_what_a_generator_raises_on_its_way_out_is_told(url: str) -> None:
+    seen: list[Observation] = []
+    async with serving(url, seen=seen) as app, opened(app.port) as client:
+        operation = await client.subscribe("subscription { bitter }")
+        await client.hear(operation)
+        await client.complete(operation)
+        with anyio.fail_after(10):
+            while not any(isinstance(each, InternalErrorMasked) for each in seen):
+                await anyio.sleep(0.01)
 
 
 async def test_a_client_that_does_not_read_ends_with_an_error_that_says_where_to_resume(

@@ -159,6 +159,21 @@ def test_origins(origins, origin, is_allowed):
         assert caught.value.status == 403
 
 
+@pytest.mark.parametrize(
+    ("origin", "host", "is_allowed"),
+    [
+        (b"https://example.org", b"example.org:443", True),
+        (b"http://example.org", b"example.org:80", True),
+        (b"https://example.org:443", b"example.org", True),
+        (b"https://example.org", b"example.org:80", False),
+        (b"https://example.org:8443", b"example.org:443", False),
+        (b"http://example.org:8000", b"example.org:8000", True),
+    ],
+)
+def test_the_port_of_the_scheme_may_be_left_out(origin, host, is_allowed):
+    assert Origins().allow(origin, host) is is_allowed
+
+
 def test_one_string_is_no_collection_of_origins():
     with pytest.raises(LocalProtocolError):
         Origins("https://app.example")

@@ -21,6 +21,7 @@ _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 §1.3
 _VERSION: Final = b"13"
 _KEY: Final = re.compile(rb"[A-Za-z0-9+/]{22}==")  # 16 bytes in base64
 _NONCE_SIZE: Final = 16
+_DEFAULT_PORTS: Final = {b"http": b":80", b"https": b":443"}
 _BAD_GATEWAY: Final = 502
 _EVERY_PAGE: Final = "*"
 
@@ -87,8 +88,12 @@ class Origins:
         origin = origin.lower()
         if origin in [allowed.lower().encode("utf-8", "surrogatepass") for allowed in self.allowed]:
             return True
-        host = origin.partition(b"://")[2]
-        return self.same_host and bool(host) and authority is not None and host == authority.lower()
+        scheme, _, host = origin.partition(b"://")
+        if not self.same_host or not host or authority is None:
+            return False
+        # Either may name the port that the scheme has anyway (RFC 6454 §4).
+        port = _DEFAULT_PORTS.get(scheme, b"")
+        return host.removesuffix(port) == authority.lower().removesuffix(port)
 
 
 _SAME_HOST: Final = Origins()
@@ -154,7 +159,7 @@ def _check_request(request: Request) -> bytes:
     if not _lists(request, b"upgrade", b"websocket") or not _lists(request, b"connection", b"upgrade"):
         raise HandshakeRefused("not a request for a WebSocket")
     if request.get(b"transfer-encoding") is not None or request.get(b"content-length") not in (None, b"0"):
-        raise HandshakeRefused("a body")
+        raise HandshakeRefused("a WebSocket handshake has no body")
     if request.get_all(_VERSION_FIELD) != [_VERSION]:  # RFC 6455 §4.2.2, §4.4
         raise HandshakeRefused("only version 13 is spoken here", status=426, headers=((_VERSION_FIELD, _VERSION),))
     keys = request.get_all(_KEY_FIELD)

@@ -286,6 +286,8 @@ class ClientConnection:
 
     async def _operate(self, operation_id: int, program: Program[Any], operation: _Operation) -> None:
         event: OperationEnded | OperationFailed | None = None
+        if operation_id not in self._operations:  # cancelled before its first step, which costs the most
+            return
         with operation.scope:
             try:
                 result = await run_program(program, self._perform, Run(operation, gate=self._gate))
