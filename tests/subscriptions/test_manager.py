@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import json
 import tracemalloc
+from asyncio import Future, new_event_loop
+from functools import partial
 
 import pytest
 
@@ -16,6 +19,10 @@ from subscriptions.conftest import ORDERS, Order, Status, drain, manager
 
 TICK = "subscription { tick }"
 ORDER = "subscription { orderPlaced { id } }"
+
+
+async def _on_error(*arguments):
+    """Nobody would await it."""
 
 
 def ticks(results):
@@ -113,6 +120,66 @@ def test_not_a_schema():
         SubscriptionManager(object())
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"max_subscriptions": value} for value in (-1, 0, 1.5, "1", None, True)),
+        *({"policy": value} for value in ("x", "coalesce", None, 1)),
+        *({"on_error": value} for value in (5, _on_error, "print")),
+        *({"limits": None}, {"limits": QueryLimits()}, {"query_limits": None}, {"query_limits": SubscriptionLimits()}),
+    ],
+)
+def test_what_cannot_be_configured(options):
+    with pytest.raises(ConfigurationError, match=next(iter(options))):
+        manager(**options)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *({"query": value} for value in (None, 5, b"x")),
+        *({"variables": value} for value in (5, [], "x", "", 0)),
+        *({"operation_name": value} for value in (5, b"A", [])),
+        *({"tenant_id": value} for value in ([1], 5, b"a")),
+        *({"user_id": value} for value in ([1], 5, b"a")),
+        *({"on_event": value} for value in (5, "print", _on_error)),
+        *({"policy": value} for value in ("coalesce", "x", 1)),
+    ],
+)
+def test_what_cannot_be_subscribed_to_takes_no_slot(arguments):
+    subject = manager(max_subscriptions=1)
+    with pytest.raises(TypeError, match=next(iter(arguments))):
+        subject.create_subscription(**{"query": TICK, **arguments})
+    assert (subject.get_metrics().created, len(subject._subscribers), len(subject._groups)) == (0, 0, 0)
+    assert subject.create_subscription(TICK)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        *(({"topic_or_field": value}, TypeError) for value in (None, 5, b"tick", ["tick"])),
+        *(({"topic_or_field": value}, ConfigurationError) for value in ("", "tock", "order.lost", "order_placed")),
+        *(
+            ({name: value}, TypeError)
+            for name in ("tenant_id", "user_id", "cursor")
+            for value in (5, b"a", [], object())
+        ),
+    ],
+)
+def test_what_cannot_be_published_is_not_counted(arguments, error):
+    subject = manager()
+    subject.create_subscription(TICK)
+    with pytest.raises(error):
+        subject.publish_event(**{"topic_or_field": "tick", "payload": 1, **arguments})
+    metrics = subject.get_metrics()
+    assert (metrics.published, metrics.failed, metrics.delivered) == (0, 0, 0)
+
+
+def test_a_schema_without_that_name_says_what_there_is():
+    with pytest.raises(ConfigurationError, match=r"no subscription field or topic 'tock'; .*order\.placed, .*tick"):
+        manager().publish_event("tock", 1)
+
+
 # Who is given what
 
 
@@ -153,7 +220,6 @@ def test_a_topic_reaches_all_its_fields_and_a_field_itself_alone():
     seen = subject.create_subscription("subscription { orderSeen { id } }")
     assert subject.publish_event("order.placed", ORDERS[0]) == 2
     assert subject.publish_event("orderSeen", ORDERS[1]) == 1
-    assert subject.publish_event("order.lost", ORDERS[0]) == 0
     assert len(drain(subject, placed)) == 1
     assert len(drain(subject, seen)) == 2
     subject.complete_subscription(placed)
@@ -306,14 +372,40 @@ def test_a_value_that_does_not_fit_is_counted_without_anybody_to_tell():
     assert subject.get_metrics().failed == 1
 
 
-async def _coroutine(event, arguments):
+async def _coroutine(event, arguments=None):
     return 1
 
 
-@pytest.mark.parametrize("resolver", [_coroutine, None, 7])
+async def _generator(event, arguments=None):
+    yield 1
+
+
+class _Callable:
+    async def __call__(self, event, arguments=None):
+        return 1
+
+
+ASYNC = [_coroutine, _generator, _Callable(), partial(_coroutine, arguments=None)]
+
+
+@pytest.mark.parametrize("resolver", [*ASYNC, None, 7])
 def test_what_is_no_resolver(resolver):
     with pytest.raises(ConfigurationError, match="plain function"):
         manager().register_resolver("tick", resolver)
+
+
+def test_a_resolver_that_gives_something_to_be_awaited_is_masked():
+    errors = []
+    subject = manager(on_error=lambda name, error: errors.append((name, str(error))))
+    given = [_coroutine(1), Future(loop=new_event_loop())]
+    subject.register_resolver("tick", lambda event, arguments: given[event.payload])
+    id_ = subject.create_subscription(TICK)
+    for number in range(2):
+        subject.publish_event("tick", number)
+    assert [result["errors"][0]["message"] for result in drain(subject, id_)] == ["Internal server error."] * 2
+    assert inspect.getcoroutinestate(given[0]) == inspect.CORO_CLOSED
+    assert [(name, "awaited" in text) for name, text in errors] == [("tick", True)] * 2
+    given[1].get_loop().close()
 
 
 def test_an_unknown_field_has_no_resolver():
@@ -426,7 +518,7 @@ def test_metrics():
     ids = [subject.create_subscription(TICK) for _ in range(3)]
     before = subject.get_metrics()
     subject.publish_event("tick", 1)
-    subject.publish_event("nothing", 1)
+    subject.publish_event("orderPlaced", ORDERS[0])
     subject.complete_subscription(ids[0])
     after = subject.get_metrics()
     assert (before.active, before.published) == (3, 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from inspect import iscoroutinefunction
 from types import MappingProxyType
 from typing import Any
 
@@ -13,9 +12,17 @@ from fraiseql.errors import ConfigurationError, RequestError
 from fraiseql.limits import QueryLimits, SubscriptionLimits
 from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Pipeline, PreparedSubscription
 from fraiseql.schema import Schema
+from fraiseql.subscriptions.arguments import (
+    check_caller,
+    check_configuration,
+    check_event,
+    check_on_event,
+    check_request,
+    is_async,
+)
 from fraiseql.subscriptions.groups import Groups
 from fraiseql.subscriptions.metrics import SubscriptionMetrics
-from fraiseql.subscriptions.resolvers import SKIP, Resolver, check_default, default_value
+from fraiseql.subscriptions.resolvers import SKIP, Resolver, check_default, default_value, resolved_value
 from fraiseql.subscriptions.subscriber import OverflowPolicy, Subscriber
 
 __all__ = ["SubscriptionManager"]
@@ -40,12 +47,12 @@ class SubscriptionManager:
             has raised; it must not raise itself.
 
     Raises:
-        ConfigurationError: not a Schema.
+        ConfigurationError: not a Schema, or another argument that cannot be.
     """
 
     __slots__ = (
-        *("_counts", "_fields", "_groups", "_last_id", "_limits", "_max_subscriptions", "_on_error", "_pipeline"),
-        *("_policy", "_resolvers", "_subscribers"),
+        *("_counts", "_fields", "_groups", "_last_id", "_limits", "_max_subscriptions", "_names", "_on_error"),
+        *("_pipeline", "_policy", "_resolvers", "_subscribers"),
     )
 
     def __init__(
@@ -58,8 +65,11 @@ class SubscriptionManager:
         policy: OverflowPolicy = OverflowPolicy.DISCONNECT,
         on_error: Callable[[str, Exception], None] | None = None,
     ) -> None:
+        check_configuration(limits, query_limits, max_subscriptions, policy, on_error)
         self._pipeline = Pipeline(schema, query_limits)
         self._fields = schema.model.subscriptions
+        topics = {field.topic for field in self._fields.values() if field.topic is not None}
+        self._names = topics | self._fields.keys()
         self._limits = limits
         self._max_subscriptions = max_subscriptions
         self._policy = policy
@@ -100,7 +110,11 @@ class SubscriptionManager:
             Refusal: the request is not valid, or is no subscription; its `errors` say why.
             RequestError: there are too many subscriptions, or this one is to be resumed, which needs a bus.
             ConfigurationError: its field was given arguments that nothing heeds before a resolver is registered.
+            TypeError: an argument has another type; nothing was begun.
         """
+        check_request(query, variables, operation_name)
+        check_caller(tenant_id, user_id)
+        check_on_event(on_event, policy)
         if len(self._subscribers) >= self._max_subscriptions:
             text = f"There are {self._max_subscriptions} subscriptions already."
             raise RequestError(text, code="TOO_MANY_SUBSCRIPTIONS")
@@ -113,8 +127,8 @@ class SubscriptionManager:
         self._last_id += 1
         id_ = str(self._last_id)
         subscriber = Subscriber(id_, user_id, on_event, policy or self._policy, self._limits.max_queued)
-        self._subscribers[id_] = subscriber
         self._groups.add(prepared, tenant_id, subscriber)
+        self._subscribers[id_] = subscriber
         self._counts["created"] += 1
         self._counts["active"] += 1
         return id_
@@ -170,7 +184,15 @@ class SubscriptionManager:
 
         Returns:
             How many subscriptions were given a result.
+
+        Raises:
+            ConfigurationError: no subscription field has that name or topic.
+            TypeError: an argument has another type.
         """
+        check_event(topic_or_field, tenant_id, user_id, cursor)
+        if topic_or_field not in self._names:
+            known = ", ".join(sorted(self._names)) or "none"
+            raise ConfigurationError(f"there is no subscription field or topic {topic_or_field!r}; there are: {known}")
         counts = self._counts
         counts["published"] += 1
         event = Event(topic_or_field, payload, tenant_id, user_id, cursor)
@@ -206,7 +228,7 @@ class SubscriptionManager:
             if resolver is None:
                 value = default_value(prepared, event)
             else:
-                value = resolver(event, MappingProxyType(prepared.arguments))
+                value = resolved_value(resolver, event, MappingProxyType(prepared.arguments))
         except Exception as error:  # a user's code raises anything; RequestErrors are meant for the client
             response = prepared.failure(error, {}, event.cursor)
             if isinstance(error, RequestError):
@@ -239,10 +261,10 @@ class SubscriptionManager:
         What it raises becomes an error of the result, masked unless it is a RequestError; SKIP leaves the event out.
 
         Raises:
-            ConfigurationError: no subscription field has that GraphQL name, or the resolver is a coroutine function.
+            ConfigurationError: no subscription field has that GraphQL name, or the resolver is no plain function.
         """
         self._check_field(field_name)
-        if not callable(resolver) or iscoroutinefunction(resolver):
+        if not callable(resolver) or is_async(resolver):
             raise ConfigurationError(f"the resolver of {field_name!r} is {resolver!r}; expected a plain function")
         self._resolvers[field_name] = resolver
 

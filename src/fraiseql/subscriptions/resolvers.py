@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from decimal import Decimal
 from enum import Enum
+from inspect import isawaitable
 from typing import Any, Final, TypeAlias
 
 from fraiseql.effects import Event
@@ -15,7 +16,7 @@ from fraiseql.schema.model import EnumType, InputType, SubscriptionKind
 from fraiseql.schema.scalars import Scalar
 from fraiseql.schema.validate import filtered_field
 
-__all__ = ["SKIP", "Resolver", "check_default", "default_value"]
+__all__ = ["SKIP", "Resolver", "check_default", "default_value", "resolved_value"]
 
 
 class _Skip(Enum):
@@ -43,6 +44,21 @@ def check_default(prepared: PreparedSubscription) -> None:
 def _has_input_object(prepared: PreparedSubscription) -> bool:
     types = prepared.model.types
     return any(isinstance(types[each.type.named], InputType) for each in prepared.field.arguments.values())
+
+
+def resolved_value(resolver: Resolver, event: Event, arguments: Mapping[str, Any]) -> Any:
+    """What a resolver gives.
+
+    Raises:
+        TypeError: it gives something to be awaited, which nobody does here.
+        Exception: what it raises.
+    """
+    value = resolver(event, arguments)
+    if isawaitable(value):
+        if isinstance(value, Coroutine):
+            value.close()  # or Python would warn that it was never awaited
+        raise TypeError(f"a resolver must give a value, not something to be awaited: {type(value).__name__}")
+    return value
 
 
 def default_value(prepared: PreparedSubscription, event: Event) -> Any:
