@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -26,6 +27,8 @@ __all__ = ["RunningPostgresqlBus"]
 _OPENING = 10.0  # seconds that a new stream waits for the database: longer than a restart of PostgreSQL takes
 _RETRY_INITIAL = 0.1  # seconds between the reads of a stream that is behind, where they fail; doubled each time ...
 _RETRY_MAX = 2.0  # ... up to this
+_ANSWER_TIMEOUT = 10.0  # seconds for one answer: the network may swallow everything without a word
+_PURGE_TIMEOUT = 60.0  # ... and for one of many rows
 _PURGES = 24  # attempts within the time that events are kept ...
 _PURGE_INTERVALS = (1.0, 3_600.0)  # ... but no more often, and no more seldom, in seconds
 
@@ -59,7 +62,7 @@ class RunningPostgresqlBus:
 
     async def check(self) -> None:
         """Make sure that the database has the outbox; see Bus."""
-        (found,) = await self._database.perform(self._outbox.check())
+        (found,) = await self._ask(self._outbox.check())
         if found != b"t":
             raise StartupError(f"the database has no outbox {self._outbox.name}; {self._outbox.remedy}")
         try:
@@ -149,7 +152,7 @@ class RunningPostgresqlBus:
 
     async def _ask(self, fetch: Fetch) -> Row:
         try:
-            return await self._database.perform(fetch)
+            return await self._database.perform(replace(fetch, timeout=_ANSWER_TIMEOUT))
         except DatabaseError as error:
             raise self._outbox.explain(error) from None
 
@@ -162,7 +165,7 @@ class RunningPostgresqlBus:
 
     async def purge(self) -> int:
         """Remove the events that are kept no longer; gives how many. A failure is observed, not raised."""
-        fetch, purged = self._outbox.purge(self._limits.outbox_retention), 0
+        fetch, purged = replace(self._outbox.purge(self._limits.outbox_retention), timeout=_PURGE_TIMEOUT), 0
         try:
             while True:
                 (count,) = await self._database.perform(fetch)
