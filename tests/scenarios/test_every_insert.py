@@ -62,6 +62,7 @@ class Writer:
 
 async def test_four_writers_and_a_restart(postgres: EmbeddedPostgres, database_url: str) -> None:
     load(database_url, generate(users=3, posts=3, comments=3))
+    (started,) = postgres.execute("select pg_postmaster_start_time()")
     writers = [Writer(database_url, name) for name in range(WRITERS)]
     app = FraiseQLApp(schema, database_url, FraiseQLConfig(port=0), observe=lambda seen: None)
     with anyio.fail_after(120):
@@ -79,6 +80,7 @@ async def test_four_writers_and_a_restart(postgres: EmbeddedPostgres, database_u
             assert subscription.pending() == 0
             await subscription.unsubscribe()
     assert seen == [list(range(EACH))] * WRITERS
+    assert postgres.execute("select pg_postmaster_start_time()") != [started], "the database was restarted"
 
 
 async def read(subscription: Subscription, seen: list[list[int]]) -> None:
