@@ -676,6 +676,26 @@ async def test_what_json_cannot_hold_is_no_payload(outbox_url: str, payload: obj
             await bus.publish("a", payload)
 
 
+async def test_what_no_bus_can_carry_is_refused_before_the_database_sees_it(outbox_url: str) -> None:
+    async with running(outbox_url) as bus:
+        for event, error in (
+            (b"x", TypeError),
+            (["x"], TypeError),
+            ("", ValueError),
+            (Event("a", tenant=5), TypeError),
+        ):  # type: ignore[arg-type]
+            with pytest.raises(error):
+                await bus.publish(event)  # type: ignore[arg-type]
+        for topics, options in (((), {}), ((5,), {}), (("a",), {"after": 5}), (("a",), {"user": 5})):
+            with pytest.raises(TypeError):
+                bus.subscribe(*topics, **options)  # type: ignore[arg-type]
+        stream = await bus.open(source("a"))
+        with pytest.raises(ValueError, match="NUL"):
+            await bus.open(source("b\0"))  # it would be a parameter of the read that all share
+        await bus.publish("a", 1)
+        assert payloads(await take(stream, 1)) == [1]
+
+
 async def test_publishing_several_is_all_or_nothing(outbox_url: str) -> None:
     async with running(outbox_url) as bus:
         stream = await bus.open(source("a"))
