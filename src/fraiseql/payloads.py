@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-__all__ = ["decode_payload", "encode_payload"]
+__all__ = ["decode_payload", "encode_number", "encode_payload"]
 
 _INT_MIN, _INT_MAX, _INT_DIGITS = -(2**63), 2**64 - 1, 20
 
@@ -24,7 +24,7 @@ def encode_payload(payload: Any) -> bytes:
         TypeError: it is nothing that JSON can hold, or holds a number that is not finite.
     """
     try:
-        body = orjson.dumps(payload, default=_number)
+        body = orjson.dumps(payload, default=encode_number)
     except (TypeError, RecursionError) as error:
         raise TypeError(f"the payload of an event must be what JSON can hold: {error}") from None
     if b"null" in body and not _is_finite(payload):  # orjson writes NaN and infinities so
@@ -44,7 +44,8 @@ def _whole(text: str) -> int | Decimal:
     return Decimal(text)
 
 
-def _number(value: Any) -> orjson.Fragment:
+def encode_number(value: Any) -> orjson.Fragment:
+    """A Decimal as a JSON number, for `orjson.dumps(default=...)`; raises TypeError for anything else."""
     if isinstance(value, Decimal) and value.is_finite():
         return orjson.Fragment(f"{value:f}")
     raise TypeError(f"{value!r} is not JSON" if isinstance(value, Decimal) else f"{type(value).__name__} is not JSON")

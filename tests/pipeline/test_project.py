@@ -120,6 +120,7 @@ _ZONE = dt.timezone(dt.timedelta(hours=-5, minutes=-30))
         ("exact", Decimal("-0.00"), '"0.00"'),
         ("exact", "1.50", '"1.50"'),
         ("exact", 5, '"5"'),
+        ("json", {"exact": [Decimal("1.50")]}, '{"exact":[1.50]}'),
         ("json", {"big": 2**80, "a": [None, 0.1]}, '{"big":1208925819614629174706176,"a":[null,0.1]}'),
         ("mood", Mood.GOOD, '"GOOD"'),
         ("mood", "very good", '"GOOD"'),
@@ -155,7 +156,10 @@ def test_values(field: str, value: Any, text: str) -> None:
         *[("day", value) for value in ("x", 5, dt.datetime(2024, 1, 1))],
         *[("time", value) for value in ("x", dt.time(1, tzinfo=dt.UTC), "12:00+01:00")],
         *[("exact", value) for value in ("x", Decimal("NaN"), Decimal("Infinity"), True, Decimal("1E+5000"))],
-        *[("json", value) for value in (object(), {"a": float("nan")}, {1, 2}, Decimal(1), "\ud800", b"")],
+        *[
+            ("json", value)
+            for value in (object(), {"a": float("nan")}, {1, 2}, Decimal("NaN"), "\ud800", b"", dt.date(2020, 1, 1))
+        ],
         *[("mood", value) for value in ("GOOD ", Other.WORSE, 5, ["very good"], None.__class__)],
         *[("list", value) for value in ("12", 5, {1}, {1: 2}, iter([1]))],
         *[("inner { textOfIt }", value) for value in ("x", 5, [], (1,), True)],

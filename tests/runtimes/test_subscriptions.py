@@ -85,6 +85,22 @@ async def shouts(info: Info) -> AsyncIterator[str]:
         yield event.payload
 
 
+@fraiseql.type
+class Measured:
+    """What somebody measured."""
+
+    value: float
+    exact: Decimal
+    all: fraiseql.JSON
+
+
+@fraiseql.subscription
+async def measurements(info: Info) -> AsyncIterator[Measured]:
+    """What is published by hand, as it is."""
+    async for event in info.bus.subscribe("measurements"):
+        yield event.payload
+
+
 @fraiseql.subscription
 async def bitter() -> AsyncIterator[int]:
     """Fails when it is ended."""
@@ -129,7 +145,18 @@ def live_notes(author: str | None) -> list[Note]:
 SCHEMA = fraiseql.Schema(
     types=[Note, Tag],
     queries=[notes, tags],
-    subscriptions=[ticks, plain_ticks, failing, shouts, bitter, note_added, note_changed, price_added, live_notes],
+    subscriptions=[
+        measurements,
+        ticks,
+        plain_ticks,
+        failing,
+        shouts,
+        bitter,
+        note_added,
+        note_changed,
+        price_added,
+        live_notes,
+    ],
 )
 
 TABLES = """
@@ -160,7 +187,7 @@ async def serving(
     config = FraiseQLConfig(port=0, **settings)
     observe = [].append if seen is None else seen.append
     async with FraiseQLApp(SCHEMA, url, config, bus=bus, on_connect=on_connect, observe=observe) as app:
-        with anyio.fail_after(60):
+        with anyio.fail_after(120):
             yield app
 
 
@@ -333,6 +360,23 @@ async def test_numbers_in_payloads_keep_all_their_digits(url: str, postgres: Emb
                 await app.bus.publish("price_added", {"price": Decimal(price)})
                 (result,) = await client.hear(priced)
                 assert result["data"] == {"priceAdded": {"price": price}}
+
+
+async def test_numbers_of_payloads_are_shown_as_their_fields_declare_them(url: str) -> None:
+    payload = {"value": 1.5, "exact": Decimal("0.10"), "all": {"a": [Decimal("1.50"), 2]}}
+    for bus in (EventBus.postgresql(), EventBus.memory()):
+        async with serving(url, bus=bus) as app, opened(app.port) as client:
+            measured = await client.subscribe("subscription { measurements { value exact all } }")
+            await until_streams(app, 1)
+            await until_subscribed(app)
+            await app.bus.publish("measurements", payload)
+            shown = {"value": 1.5, "exact": "0.10", "all": {"a": [1.5, 2]}}
+            assert await client.hear(measured) == [{"data": {"measurements": shown}}]
+
+
+async def until_subscribed(app: FraiseQLApp) -> None:
+    """Let a generator that listens to the bus come to its first event: nothing tells when it does."""
+    await anyio.sleep(0.3)
 
 
 async def test_complete_and_a_vanished_client_run_the_finalisers(url: str) -> None:

@@ -15,7 +15,7 @@ from fraiseql.protocol import http11, websocket
 
 __all__ = ["GraphQLClient", "HandshakeFailed", "opened"]
 
-TIMEOUT = 20.0  # seconds for anything that is waited for
+TIMEOUT = 60.0  # seconds for anything that is waited for
 
 
 class HandshakeFailed(Exception):

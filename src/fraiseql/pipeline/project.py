@@ -15,6 +15,7 @@ from typing import Any, Final
 import orjson
 
 from fraiseql.errors import RequestError
+from fraiseql.payloads import encode_number
 from fraiseql.pipeline.failures import shown
 from fraiseql.pipeline.plan import RootField, SelectedField, Selection
 from fraiseql.schema.model import EnumType, Field, ObjectType, SchemaModel, TypeReference
@@ -163,9 +164,15 @@ class _Projection:
         return orjson.Fragment(_float8(found)) if isinstance(found, float) else found
 
 
+_JSON_ONLY: Final = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
+
+
 def _json(value: Any) -> orjson.Fragment:
     """Any JSON value; numbers of any size, but no NaN."""
-    return orjson.Fragment(json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode())
+    try:
+        return orjson.Fragment(json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode())
+    except TypeError:  # a Decimal, as in payloads of events
+        return orjson.Fragment(orjson.dumps(value, default=encode_number, option=_JSON_ONLY))
 
 
 def _float8(value: float) -> str:

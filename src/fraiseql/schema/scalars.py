@@ -96,6 +96,11 @@ def _parse_int(value: Any) -> int:
     return int(value)
 
 
+def _serialize_float(value: Any) -> float:
+    # Numbers of an event's payload come as Decimal, since nobody knows yet which of them need all their digits.
+    return _parse_float(float(value) if isinstance(value, Decimal) else value)
+
+
 def _parse_float(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError(f"Float cannot represent non numeric value: {_shown(value)}")
@@ -209,7 +214,7 @@ def _scalars() -> Mapping[str, Scalar]:
         Scalar("String", "text", _parse_string, _parse_string, _as_it_is),
         Scalar("ID", "text", _parse_id, _serialize_id, _as_it_is, ordered=False),
         Scalar("Int", "int4", _parse_int, _parse_int, _as_it_is),
-        Scalar("Float", "float8", _parse_float, _parse_float, _as_it_is, finite="abs({}) < 'Infinity'"),
+        Scalar("Float", "float8", _parse_float, _serialize_float, _as_it_is, finite="abs({}) < 'Infinity'"),
         Scalar("Boolean", "boolean", _parse_boolean, _parse_boolean, _as_it_is, ordered=False),
         Scalar(
             "UUID",
