@@ -541,9 +541,9 @@ async def test_a_client_that_does_not_read_ends_with_an_error_that_says_where_to
         other = await quick.subscribe("subscription { noteAdded { id } }")
         await until_streams(app, 2)
         name = url.rpartition("=")[2]
-        rows = 60
+        rows = 120  # 30 MB: more than the kernel takes for a client that does not read
         postgres.execute(
-            f"insert into notes (author, text) select 'me', repeat('x', 200000) from generate_series(1, {rows})", name
+            f"insert into notes (author, text) select 'me', repeat('x', 250000) from generate_series(1, {rows})", name
         )
         assert len(await quick.hear(other, rows)) == rows
         results = await slow.ended(operation)
