@@ -171,8 +171,19 @@ def test_values_and_relations_arrive(nasty_text: str, nasty_url: str, loader: Lo
         }""",
     )
     assert one["class"] == {
-        **{"import": "x", "orderBy": 3, "sayHi": "hi", "column": "n", "a1": 1, "a12": 2, "a13": 3, "backSlash": "b"},
-        **{"newLine": "l", "class": "c", "class2": "d", "and": True, "typename": "t"},
+        "import": "x",
+        "orderBy": 3,
+        "sayHi": "hi",
+        "column": "n",
+        "a1": 1,
+        "a12": 2,
+        "a13": 3,
+        "backSlash": "b",
+        "newLine": "l",
+        "class": "c",
+        "class2": "d",
+        "and": True,
+        "typename": "t",
     }
     assert one["order"] == {
         "status": "IN_PROGRESS",
@@ -200,10 +211,23 @@ def test_values_and_relations_arrive(nasty_text: str, nasty_url: str, loader: Lo
     assert one["status"] == {"status": "UNICODE"}
     assert one["myTable"] == {"isOk": True}
     assert one["everything"] == {
-        **{"cBigint": "9223372036854775807", "cNumeric": "1.50", "cReal": 0.5, "cChar": "ab   ", "cJson": {"a": 1}},
-        **{"cJsonb": [1], "cTimestamp": "2024-01-02T03:04:05+00:00", "cStatus": "TRUE", "aInteger": [1, None]},
-        **{"aText": [], "aNumeric": ["1.10"], "aStatus": ["NEW", "IT_S_DONE"], "aMatrix": [[1, 2], [3, 4]]},
-        **{"aJsonb": [{"k": 1}], "aDouble": [1.5], "aTimestamptz": ["2024-01-01T00:00:00+00:00"], "aEmail": ["a@b"]},
+        "cBigint": "9223372036854775807",
+        "cNumeric": "1.50",
+        "cReal": 0.5,
+        "cChar": "ab",
+        "cJson": {"a": 1},
+        "cJsonb": [1],
+        "cTimestamp": "2024-01-02T03:04:05+00:00",
+        "cStatus": "TRUE",
+        "aInteger": [1, None],
+        "aText": [],
+        "aNumeric": ["1.10"],
+        "aStatus": ["NEW", "IT_S_DONE"],
+        "aMatrix": [[1, 2], [3, 4]],
+        "aJsonb": [{"k": 1}],
+        "aDouble": [1.5],
+        "aTimestamptz": ["2024-01-01T00:00:00+00:00"],
+        "aEmail": ["a@b"],
     }
     assert one["vUsers"] == [{"id": "1", "shout": "ADA@X"}]
     assert one["orderTotals"] == [{"orderId": "10", "total": "10.00"}]
@@ -242,10 +266,18 @@ def test_nulls_are_told_as_the_database_knows_them(nasty_text: str, loader: Load
         ]
     }
     assert shown == {
-        **{"Users.id": "ID!", "Users.mail": "String!", "Users.managerId": "ID", "Users.profile": "Profile"},
-        **{"Profile.user": "Users!", "VUser.id": "ID", "VUser.mail": "String", "Defaulted.count": "Int!"},
-        **{"Everything.aText": "[String]!", "Order.billingAddress": "Address!", "Order.shippingAddress": "Address"},
-        **{"Address.ordersByBillingAddress": "[Order!]!"},
+        "Users.id": "ID!",
+        "Users.mail": "String!",
+        "Users.managerId": "ID",
+        "Users.profile": "Profile",
+        "Profile.user": "Users!",
+        "VUser.id": "ID",
+        "VUser.mail": "String",
+        "Defaulted.count": "Int!",
+        "Everything.aText": "[String]!",
+        "Order.billingAddress": "Address!",
+        "Order.shippingAddress": "Address",
+        "Address.ordersByBillingAddress": "[Order!]!",
     }
 
 
