@@ -230,7 +230,7 @@ def test_values_and_relations_arrive(nasty_text: str, nasty_url: str, loader: Lo
         "aEmail": ["a@b"],
     }
     assert one["vUsers"] == [{"id": "1", "shout": "ADA@X"}]
-    assert one["orderTotals"] == [{"orderId": "10", "total": "10.00"}]
+    assert one["orderTotals"] == [{"orderId": 10, "total": "10.00"}]
 
 
 def test_comments_become_descriptions(nasty_text: str, loader: Loader) -> None:

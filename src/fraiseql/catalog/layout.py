@@ -39,7 +39,8 @@ def laid_out(prefix: str, bracket: Bracket, indent: str = "", suffix: str = "") 
         return [line]
     inner = f"{indent}{_STEP}{', '.join(map(str, bracket.items))}"
     first, last = f"{indent}{prefix}{bracket.open}", f"{indent}{bracket.close}{suffix}"
-    if not bracket.literal and _width(inner) <= _WIDTH:
+    alone = bracket.open.startswith("def ") and len(bracket.items) == 1  # a lone parameter has its comma
+    if not bracket.literal and not alone and _width(inner) <= _WIDTH:
         return [first, inner, last]
     lines = [first]
     for item in bracket.items:

@@ -53,7 +53,7 @@ def _add_demo(subparsers: Any) -> None:
 
 
 def _add_sql(subparsers: Any) -> None:
-    command = _add_command(subparsers, "sql", commands.print_sql, "print the SQL of a query; needs no database")
+    command = _add_command(subparsers, "sql", commands.print_sql, "print the SQL of a query, and its plan where asked")
     _add_target(command)
     command.add_argument("query", help="a GraphQL document; - reads it from standard input")
     command.add_argument("--variables", type=_json_object, metavar="JSON", help="the variables, as a JSON object")
@@ -64,7 +64,7 @@ def _add_sql(subparsers: Any) -> None:
 
 
 def _add_check(subparsers: Any) -> None:
-    text = "hold a schema against the database: its sources, columns, types, indexes and privileges"
+    text = "hold a schema against the live database"
     command = _add_command(subparsers, "check", commands.check, text)
     _add_target(command)
     add_settings(command, ("database_url",))
