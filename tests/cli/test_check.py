@@ -353,21 +353,21 @@ def test_privileges(
 ) -> None:
     sql = """
     create table users (id int primary key, tenant int);
-    create schema closed; create table closed.posts (id int primary key, author_id int, secret text);
-    create index on closed.posts (author_id);
-    create role checker login; grant select (id) on users to checker; grant select (id) on closed.posts to checker
+    create schema "Closed"; create table "Closed".posts (id int primary key, author_id int, secret text);
+    create index on "Closed".posts (author_id);
+    create role checker login; grant select (id) on users to checker; grant select (id) on "Closed".posts to checker
     """
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(sql.encode())
     try:
-        (tmp_path / "privileges_app.py").write_text(HEAD + related("closed.posts", on="{'author_id': 'tenant'}") + TAIL)
+        (tmp_path / "privileges_app.py").write_text(HEAD + related("Closed.posts", on="{'author_id': 'tenant'}") + TAIL)
         monkeypatch.syspath_prepend(tmp_path)
         assert main(["check", "privileges_app:schema", "--database-url", f"{database_url} user=checker"]) == 1
         assert capsys.readouterr().out.splitlines() == [
             "error: User: the role checker may not select tenant of users; grant select on users to checker;",
-            "error: Post: the role checker may not use the schema closed; grant usage on schema closed to checker;",
-            "error: Post: the role checker may not select author_id of closed.posts; "
-            "grant select on closed.posts to checker;",
+            'error: Post: the role checker may not use the schema "Closed"; grant usage on schema "Closed" to checker;',
+            'error: Post: the role checker may not select author_id of "Closed".posts; '
+            'grant select on "Closed".posts to checker;',
             "3 errors, 0 warnings",
         ]
     finally:

@@ -222,8 +222,8 @@ class _Check:
     def _privileges(self, where: str, table: Table, used: list[str]) -> Iterator[Finding]:
         role = self._catalog.role
         if not table.usable:
-            found = f"the role {role} may not use the schema {table.schema}"
-            yield Finding(_ERROR, where, found, f"grant usage on schema {table.schema} to {role};")
+            found = f"the role {role} may not use the schema {table.quoted_schema}"
+            yield Finding(_ERROR, where, found, f"grant usage on schema {table.quoted_schema} to {role};")
         hidden = [
             table.columns[name].quoted for name in used if name in table.columns and not table.columns[name].readable
         ]

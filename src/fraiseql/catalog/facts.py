@@ -86,7 +86,7 @@ class Table:
 
     Attributes:
         oid: by which foreign keys and views name it.
-        quoted: its name with its schema, as SQL needs it.
+        quoted: its name as SQL needs it, with its schema unless the search path finds it.
         kind: pg_class.relkind: r, p, v, m or f.
         visible: whether its name alone finds it on the search path.
         usable: whether the role may use its schema.
@@ -101,6 +101,7 @@ class Table:
     schema: str
     name: str
     quoted: str
+    quoted_schema: str
     kind: str
     columns: Mapping[str, Column]
     visible: bool = True
@@ -124,7 +125,7 @@ class Catalog:
     """All that was asked for.
 
     Attributes:
-        role: who asked.
+        role: who asked, as SQL needs it.
         found: for each source that was asked for, in that order: its table, or None.
         tables: every table that is known, by oid: those, and for a check the ones that their views read.
         names: the tables and views there are, `name` on the search path or `schema.name`, where a source is missing.

@@ -104,6 +104,7 @@ def _table(raw: Any, types: Mapping[int, DataType], names: Mapping[int, Mapping[
         raw["schema"],
         raw["name"],
         raw["quoted"],
+        raw["quoted_schema"],
         raw["kind"],
         columns,
         raw["visible"],
@@ -184,7 +185,7 @@ types as (
     where below.oid <> 0
 )
 select json_build_object(
-    'role', current_user,
+    'role', quote_ident(current_user),
     'found', (select coalesce(json_agg(oid::int8 order by place), '[]') from wanted),
     'names', case when exists (select from wanted where oid is null) then (
         select json_agg(case when pg_table_is_visible(c.oid) then '' else n.nspname || '.' end || c.relname
@@ -222,6 +223,7 @@ select json_build_object(
             'name', c.relname,
             'quoted', case when pg_table_is_visible(c.oid) then '' else quote_ident(n.nspname) || '.' end
                 || quote_ident(c.relname),
+            'quoted_schema', quote_ident(n.nspname),
             'kind', c.relkind,
             'comment', obj_description(c.oid, 'pg_class'),
             'visible', pg_table_is_visible(c.oid),
