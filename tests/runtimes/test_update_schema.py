@@ -79,6 +79,15 @@ async def words() -> AsyncIterator[str]:
 def live_things() -> list[Thing]: ...
 
 
+@fraiseql.subscription(topic="changed")
+def changed() -> Thing: ...
+
+
+def _new_changed() -> NewThing: ...
+
+
+new_changed = fraiseql.subscription(name="changed", topic="changed")(_new_changed)
+
 proceed: list[anyio.Event] = []
 
 OLD = fraiseql.Schema(queries=[old_things, slow_things], subscriptions=[ticks])
@@ -163,6 +172,25 @@ async def test_a_subscription_goes_on_with_its_schema(things_url: str) -> None:
         proceed[0].set()
         assert await client.hear(running) == [{"data": {"ticks": 2}}], "its results keep the type that it was told"
         await client.complete(running)
+
+
+async def test_the_same_events_are_shown_by_each_schema_in_its_own_way(things_url: str) -> None:
+    old = fraiseql.Schema(queries=[old_things], subscriptions=[changed])
+    new = fraiseql.Schema(queries=[new_things], subscriptions=[new_changed])
+    document = "subscription { changed { id name } }"
+    async with make(old, things_url, event_bus="memory") as app, opened(app.port) as client:
+        before = await client.subscribe(document)
+        with anyio.fail_after(10):
+            while app.streams.listening < 1:
+                await anyio.sleep(0.001)
+        await app.update_schema(new)
+        after = await client.subscribe(document)
+        with anyio.fail_after(10):
+            while app.streams.listening < 2:
+                await anyio.sleep(0.001)
+        await app.bus.publish("changed", {"id": 7, "name": "x"})
+        assert await client.hear(before) == [{"data": {"changed": {"id": 7, "name": "x"}}}]
+        assert await client.hear(after) == [{"data": {"changed": {"id": "7", "name": "x"}}}]
 
 
 async def test_what_is_wrong_leaves_the_old_schema(things_url: str, connected: Any) -> None:

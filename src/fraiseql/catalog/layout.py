@@ -91,7 +91,8 @@ def docstring(text: str | None, indent: str = _STEP) -> list[str] | None:
 
 def comment(text: str, indent: str = "") -> str:
     """One line, whatever the text."""
-    return f"{indent}# {text if text.isprintable() else quoted(text)}"
+    shown = "".join(each if each.isprintable() else _escaped(each, "") for each in text)
+    return f"{indent}# {shown}".rstrip()
 
 
 def _escaped(each: str, quote: str) -> str:
