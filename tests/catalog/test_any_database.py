@@ -80,7 +80,7 @@ def catalogs(draw: st.DrawFn) -> Catalog:
     return Catalog("me", tuple(tables.values()), tables)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(catalogs())
 def test_any_database_becomes_a_schema(catalog: Catalog) -> None:
     text = generate_module(catalog)
