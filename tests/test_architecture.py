@@ -13,7 +13,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "fraiseql"
 
 VALUES = {"errors", "limits", "context", "effects", "observations", "payloads"}
-CORE = VALUES | {"protocol", "schema", "pipeline", "postgres", "bus", "subscriptions", "session"}
+CORE = VALUES | {"protocol", "schema", "pipeline", "postgres", "bus", "subscriptions", "session", "catalog"}
 EVERYTHING = CORE | {"runtimes", "testing", "cli", "_version"}
 FACE = "fraiseql"  # the package's own __init__, which imports nearly everything
 
@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bus": VALUES,
     "subscriptions": VALUES | {"schema", "pipeline"},
     "session": VALUES | {"protocol", "pipeline"},
+    "catalog": VALUES | {"schema"},
     "runtimes": CORE | {"_version"},
     "testing": CORE | {"runtimes"},
     "cli": EVERYTHING | {FACE},
@@ -51,6 +52,7 @@ MAY_USE: dict[str, set[str]] = {
     "bus": {"orjson"},
     "subscriptions": {"orjson"},
     "session": {"orjson"},
+    "catalog": {"orjson"},
 }
 
 # Below the runtimes there is no I/O, clock, entropy, environment, logger or concurrency.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -50,7 +52,8 @@ def test_the_version_is_printed(run: Run) -> None:
 def test_help_lists_every_command(run: Run) -> None:
     outcome = run("--help")
     assert outcome.code == 0
-    assert all(f"\n    {command} " in outcome.out for command in ("serve", "demo", "sql", "schema", "outbox"))
+    listed = re.findall(r"^    ([a-z]+)\b", outcome.out, re.MULTILINE)
+    assert listed == ["serve", "demo", "sql", "schema", "check", "introspect", "outbox"]
 
 
 @pytest.mark.parametrize(
@@ -208,3 +211,25 @@ def test_an_output_that_cannot_be_written_is_one_sentence(arguments: list[str]) 
         command = [sys.executable, "-m", "fraiseql", *arguments]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (1, "fraiseql: cannot write the output: No space left on device\n")
+
+
+def test_a_letter_that_the_output_cannot_hold_is_one_sentence(tmp_path: Path) -> None:
+    app = """
+import fraiseql
+
+@fraiseql.type(sql_source="t", jsonb_column=None)
+class T:
+    "Snow \u2603"
+    id: int
+
+@fraiseql.query
+def ts() -> list[T]: ...
+
+schema = fraiseql.Schema(queries=[ts])
+"""
+    (tmp_path / "snow.py").write_text(app)
+    command = [sys.executable, "-m", "fraiseql", "schema", "snow:schema"]
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    sentence = "fraiseql: cannot write the output: latin-1 has no '\\u2603'; set PYTHONIOENCODING=utf-8\n"
+    assert (done.returncode, done.stderr) == (1, sentence)

@@ -31,6 +31,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_demo(subparsers)
     _add_sql(subparsers)
     _add_schema(subparsers)
+    _add_check(subparsers)
+    _add_introspect(subparsers)
     _add_outbox(subparsers)
     return parser
 
@@ -51,11 +53,32 @@ def _add_demo(subparsers: Any) -> None:
 
 
 def _add_sql(subparsers: Any) -> None:
-    command = _add_command(subparsers, "sql", commands.print_sql, "print the SQL of a query; needs no database")
+    command = _add_command(subparsers, "sql", commands.print_sql, "print the SQL of a query, and its plan where asked")
     _add_target(command)
     command.add_argument("query", help="a GraphQL document; - reads it from standard input")
     command.add_argument("--variables", type=_json_object, metavar="JSON", help="the variables, as a JSON object")
     command.add_argument("--operation", metavar="NAME", help="which operation, where the document has several")
+    text = "run the statement, roll it back, and print PostgreSQL's plan with what it cost"
+    command.add_argument("--analyze", action="store_true", help=text)
+    add_settings(command, ("database_url",))
+
+
+def _add_check(subparsers: Any) -> None:
+    text = "hold a schema against the live database"
+    command = _add_command(subparsers, "check", commands.check, text)
+    _add_target(command)
+    add_settings(command, ("database_url",))
+
+
+def _add_introspect(subparsers: Any) -> None:
+    text = "print a Python module that serves an existing database"
+    command = _add_command(subparsers, "introspect", commands.introspect, text)
+    for option, what in (
+        ("--schema", "whose tables and views (default public)"),
+        ("--table", "only the tables and views of this name"),
+    ):
+        command.add_argument(option, metavar="NAME", action="append", default=[], help=f"{what}; may be repeated")
+    add_settings(command, ("database_url",))
 
 
 def _add_schema(subparsers: Any) -> None:

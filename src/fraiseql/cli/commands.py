@@ -12,7 +12,7 @@ from fraiseql.cli.serving import run_async
 from fraiseql.cli.settings import read_config
 from fraiseql.cli.target import load_schema
 
-__all__ = ["demo", "print_outbox", "print_schema", "print_sql", "serve"]
+__all__ = ["check", "demo", "introspect", "print_outbox", "print_schema", "print_sql", "serve"]
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -32,19 +32,37 @@ def demo(options: argparse.Namespace) -> int:
 
 
 def print_sql(options: argparse.Namespace) -> int:
-    """Print the one statement that serves a query, and its parameters; no database is asked."""
+    """Print the one statement that serves a query, and its parameters; a database is asked for a plan only."""
     from fraiseql.pipeline import Pipeline
 
-    schema, limits = load_schema(options.target), read_config(options).query_limits
+    schema, config = load_schema(options.target), read_config(options)
     document = sys.stdin.read() if options.query == "-" else options.query
-    explanation = Pipeline(schema, limits).explain(
+    explanation = Pipeline(schema, config.query_limits, introspection=config.introspection).explain(
         document, variables=options.variables, operation_name=options.operation
     )
     lines = [explanation.sql or "-- no SQL: the schema alone answers this"]
     for number, value in enumerate(explanation.parameters, start=1):
         lines.append(f"-- ${number} = {'NULL' if value is None else json.dumps(value, ensure_ascii=False)}")
+    if options.analyze and explanation.sql:
+        from fraiseql.cli.database import plan_of
+
+        lines += ["", plan_of(explanation, options)]
     write("\n".join(lines))
     return 0
+
+
+def check(options: argparse.Namespace) -> int:
+    """Hold a schema against the database."""
+    from fraiseql.cli.database import check
+
+    return check(options)
+
+
+def introspect(options: argparse.Namespace) -> int:
+    """Print a Python module for what the database holds."""
+    from fraiseql.cli.database import introspect
+
+    return introspect(options)
 
 
 def print_schema(options: argparse.Namespace) -> int:

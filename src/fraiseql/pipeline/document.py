@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from graphql import (
+    ASTValidationRule,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
@@ -19,6 +20,7 @@ from graphql import (
     SelectionSetNode,
     VariableNode,
     parse,
+    specified_rules,
     validate,
 )
 
@@ -89,15 +91,29 @@ class Document:
         raise Refusal(Outcome.OPERATION_UNKNOWN, [RequestError(message, code="OPERATION_RESOLUTION_FAILURE")])
 
 
-def prepare_document(schema: GraphQLSchema, text: str, limits: QueryLimits) -> Document:
+class _NoIntrospection(ASTValidationRule):
+    """Refuses the fields that tell of the schema; `__typename` tells of a value, and stays."""
+
+    def enter_field(self, node: FieldNode, *_: Any) -> None:
+        name = node.name.value
+        if name in ("__schema", "__type"):
+            message = f"Introspection is switched off: {name} is not served."
+            self.report_error(GraphQLError(message, node, extensions={"code": "INTROSPECTION_DISABLED"}))
+
+
+def prepare_document(schema: GraphQLSchema, text: str, limits: QueryLimits, *, introspection: bool = True) -> Document:
     """Parse and validate a document and compile its operations.
+
+    Args:
+        introspection: whether `__schema` and `__type` are served.
 
     Raises:
         Refusal: with every error found, up to 20.
     """
     try:
         document = _parse(text, limits)
-        errors = validate(schema, document, max_errors=_MAX_ERRORS)
+        rules: list[Any] = [*([] if introspection else [_NoIntrospection]), *specified_rules]
+        errors = validate(schema, document, rules, max_errors=_MAX_ERRORS)
     except RecursionError:
         # A limit on tokens cannot bound how deep they nest, and the rules recurse.
         raise _too_complex("The document nests too deep.") from None
@@ -142,7 +158,8 @@ def _validation_error(document: DocumentNode, error: GraphQLError) -> RequestErr
     paths = (response_path(document, node) for node in error.nodes or ())
     path = next((path for path in paths if path), None)
     message = error.message if len(error.message) <= _MAX_MESSAGE else f"{error.message[:_MAX_MESSAGE]}..."
-    return RequestError(message, code="GRAPHQL_VALIDATION_FAILED", path=path, locations=_locations(error))
+    code = (error.extensions or {}).get("code", "GRAPHQL_VALIDATION_FAILED")
+    return RequestError(message, code=code, path=path, locations=_locations(error))
 
 
 def _locations(error: GraphQLError) -> list[tuple[int, int]]:

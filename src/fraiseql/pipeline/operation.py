@@ -43,23 +43,27 @@ class Pipeline:
         schema: what is served.
         limits: bounds of each request and of the caches.
         subscriptions: bounds of the operations that go on.
+        introspection: whether `__schema` and `__type` are served.
 
     Raises:
         ConfigurationError: not a Schema.
     """
 
-    __slots__ = ("_planning", "_prepared", "limits", "subscriptions")
+    __slots__ = ("_introspection", "_planning", "_prepared", "limits", "subscriptions")
 
     def __init__(
         self,
         schema: Schema,
         limits: QueryLimits = QueryLimits(),  # noqa: B008 - it is frozen
         subscriptions: SubscriptionLimits = SubscriptionLimits(),  # noqa: B008 - it is frozen
+        *,
+        introspection: bool = True,
     ) -> None:
         if not isinstance(schema, Schema):
             raise ConfigurationError(f"the schema is {schema!r}; expected a fraiseql.Schema")
         self.limits = limits
         self.subscriptions = subscriptions
+        self._introspection = introspection
         self._planning = Planning.begin(schema.model, build_graphql_schema(schema.model), limits)
         self._prepared: Cache[tuple[str, str | None], PreparedOperation] = Cache(limits.max_cached_documents, _MAX_TEXT)
 
@@ -183,7 +187,9 @@ class Pipeline:
         prepared = self._prepared.get(key)
         if prepared is None:
             try:
-                document = prepare_document(self._planning.schema, request.query, self.limits)
+                document = prepare_document(
+                    self._planning.schema, request.query, self.limits, introspection=self._introspection
+                )
             except RecursionError:
                 raise _too_deep() from None
             prepared = PreparedOperation(self._planning, document.operation(request.operation_name))

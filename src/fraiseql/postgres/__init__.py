@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from fraiseql.postgres.connection import Connection
-from fraiseql.postgres.conversation import cancel, connect, drain, run
+from fraiseql.postgres.conversation import cancel, connect, drain, explain, run
 from fraiseql.postgres.listening import Listener
 from fraiseql.postgres.pool import Pool
 from fraiseql.postgres.waits import Conversation, Ready, Wait
 
-__all__ = ["Connection", "Conversation", "Listener", "Pool", "Ready", "Wait", "cancel", "connect", "drain", "run"]
+__all__ = [
+    "Connection",
+    "Conversation",
+    "Listener",
+    "Pool",
+    "Ready",
+    "Wait",
+    "cancel",
+    "connect",
+    "drain",
+    "explain",
+    "run",
+]

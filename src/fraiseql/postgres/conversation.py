@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import psycopg
 from psycopg import generators, pq
-from psycopg.pq import ConnStatus, ExecStatus
+from psycopg.pq import ConnStatus, Escaping, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 
 from fraiseql.effects import Fetch, Row
@@ -23,7 +23,7 @@ from fraiseql.postgres.errors import (
 )
 from fraiseql.postgres.waits import Conversation, on
 
-__all__ = ["CAN_CANCEL", "cancel", "connect", "drain", "run"]
+__all__ = ["CAN_CANCEL", "cancel", "connect", "drain", "explain", "run"]
 
 # The cancel of libpq < 17 blocks, with the interpreter's lock held. There the connection is discarded instead.
 CAN_CANCEL = pq.version() >= 170_000
@@ -82,6 +82,34 @@ def run(connection: Connection, fetch: Fetch) -> Conversation[Row]:
     return _only_row(connection, result, fetch.statement.columns)
 
 
+def explain(connection: Connection, fetch: Fetch) -> Conversation[str]:
+    """Run EXPLAIN (ANALYZE, BUFFERS) of one statement in a transaction that is rolled back, and return the plan.
+
+    The statement is prepared, so that the plan is the one that `run` has.
+
+    Raises:
+        DatabaseError: as for `run`.
+    """
+    escaping = Escaping(connection.pgconn)
+    values = [b"NULL" if value is None else escaping.escape_literal(value) for value in fetch.parameters]
+    arguments = b"(%b)" % b", ".join(values) if values else b""
+    try:
+        yield from _command(connection, b"BEGIN")
+        try:
+            name = connection.new_name()
+            connection.pgconn.send_prepare(name, fetch.statement.sql)
+            prepared = yield from _result(connection)
+            if prepared.status != ExecStatus.COMMAND_OK:
+                raise statement_failed(prepared)
+            result = yield from _command(connection, b"EXPLAIN (ANALYZE, BUFFERS) EXECUTE " + name + arguments)
+        finally:
+            if connection.pgconn.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+                yield from _command(connection, b"ROLLBACK")
+    except psycopg.Error as error:
+        raise _broken(connection, error) from None
+    return "\n".join((result.get_value(row, 0) or b"").decode() for row in range(result.ntuples))
+
+
 def cancel(connection: Connection) -> Conversation[None]:
     """Ask the server to cancel what runs on this connection, over a connection of its own; `drain` must follow.
 
@@ -115,6 +143,14 @@ def _set_time_zone(connection: Connection, time_zone: str) -> Conversation[None]
     except psycopg.Error as error:
         raise _broken(connection, error) from None
     _only_row(connection, result, 1)
+
+
+def _command(connection: Connection, sql: bytes) -> Conversation[PGresult]:
+    connection.pgconn.send_query_params(sql, [])
+    result = yield from _result(connection)
+    if result.status == ExecStatus.FATAL_ERROR:
+        raise statement_failed(result) if result.error_field(pq.DiagnosticField.SQLSTATE) else _lost(result)
+    return result
 
 
 def _execute(connection: Connection, fetch: Fetch) -> Conversation[PGresult]:

@@ -136,6 +136,7 @@ class FraiseQLConfig:
         "same", "web pages that may open a WebSocket: origins with commas between, 'same' for the server's own, or '*'"
     )
     websocket_compression: bool = _setting(False, "compress WebSocket messages for clients that offer it")
+    introspection: bool = _setting(True, "answer __schema and __type, by which clients learn the schema")
     event_bus: str = _setting("postgresql", "what carries events to subscriptions", choices=("postgresql", "memory"))
     log_level: str = _setting("info", "how much is logged", choices=_LEVELS)
 

@@ -17,12 +17,13 @@ from fraiseql.protocol.websocket import Deflate, Origins
 __all__ = ["Endpoint"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Endpoint:
     """A GraphQL endpoint.
 
     Attributes:
-        pipeline: answers GraphQL requests.
+        pipeline: answers GraphQL requests; the only thing here that may be replaced: what was begun with the one before
+            goes on with it, so sessions ask for it anew with each request.
         observe: is told what happened.
         origins: the web pages that may open a WebSocket.
         deflate: whether WebSocket messages may be compressed, and how; None for not.

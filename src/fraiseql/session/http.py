@@ -74,7 +74,6 @@ class HttpSession:
 
     def __init__(self, endpoint: Endpoint, connection_id: str) -> None:
         self._endpoint = endpoint
-        self._pipeline = endpoint.pipeline
         self._observe = endpoint.observe
         self._connection_id = connection_id
         self._machine = ServerConnection(endpoint.http)
@@ -214,14 +213,14 @@ class HttpSession:
         """Start the operation that a request asks for, or answer what is wrong with it."""
         try:
             self._media_type = negotiate(request)
-            graphql = read_request(request, body, self._pipeline.limits)
+            graphql = read_request(request, body, self._endpoint.pipeline.limits)
         except HttpRefusal as refusal:
             self._answer(refusal.answer, now, date, commands)
             return
         self._running = True
         self._operations += 1
         if self._media_type != EVENT_STREAM:
-            program = self._pipeline.execute(graphql, self._request_id)
+            program = self._endpoint.pipeline.execute(graphql, self._request_id)
             commands.append(StartOperation(self._operations, program))
             return
         self._graphql = graphql
@@ -234,10 +233,10 @@ class HttpSession:
     def _begin_stream(self, caller: Caller, now: float, date: bytes, commands: list[Command]) -> None:
         """Answer with events from now on."""
         assert self._graphql is not None
-        timeout = self._pipeline.limits.request_timeout
+        timeout = self._endpoint.pipeline.limits.request_timeout
         self._stream = EventStream(self._machine, self._endpoint.subscriptions, timeout, now)
         commands.append(SendData(self._stream.begin(date, close=self._draining)))
-        program = self._pipeline.operate(self._graphql, self._request_id, caller, self._last_event_id)
+        program = self._endpoint.pipeline.operate(self._graphql, self._request_id, caller, self._last_event_id)
         commands.append(StartOperation(self._operations, program))
 
     def _emitted(
@@ -392,6 +391,6 @@ class HttpSession:
         if waiting != self._waiting:
             self._waiting = waiting
             if self._running:
-                self.deadline = now + self._pipeline.limits.request_timeout
+                self.deadline = now + self._endpoint.pipeline.limits.request_timeout
             else:
                 self.deadline = None if kind is None else now + self._timeouts[kind]

@@ -16,7 +16,7 @@ from fraiseql.bus import Bus, EventBus
 from fraiseql.context import ConnectionRequest
 from fraiseql.errors import ConfigurationError, DatabaseError, StartupError
 from fraiseql.observations import InternalErrorMasked, Observer
-from fraiseql.pipeline import Pipeline
+from fraiseql.pipeline import Pipeline, Refusal
 from fraiseql.protocol.websocket import Deflate, Origins
 from fraiseql.runtimes.anyio.background import Background
 from fraiseql.runtimes.anyio.bus import connect_bus
@@ -73,7 +73,7 @@ class FraiseQLApp:
         limits = self._config.subscription_limits
         self._observe = observe
         self._endpoint = Endpoint(
-            pipeline=Pipeline(schema, self._config.query_limits, limits),
+            pipeline=self._pipeline(schema),
             observe=observe,
             http=self._config.http_limits,
             websocket=self._config.websocket_limits,
@@ -82,9 +82,8 @@ class FraiseQLApp:
             deflate=Deflate() if self._config.websocket_compression else None,
             on_connect=on_connect,
         )
-        self._needs_bus = any(
-            field.kind is not SubscriptionKind.RESOLVER for field in schema.model.subscriptions.values()
-        )
+        self._needs_bus = _needs_bus(schema)
+        self._updating = anyio.Lock()
         self._database = Database(url, self._config.pool_limits, observe)
         if bus is None:
             bus = EventBus.memory() if self._config.event_bus == "memory" else EventBus.postgresql()
@@ -145,6 +144,27 @@ class FraiseQLApp:
         """The streams that subscriptions take part in, to be read only: `shared`, `listening`."""
         return self._streams
 
+    async def update_schema(self, schema: Schema) -> None:
+        """Serve another schema from now on, without dropping a request.
+
+        Requests under way end on the schema that they began on, and subscriptions go on with theirs until they end.
+        Every request that comes after this has returned is answered by the new one. Where it raises, nothing has
+        changed.
+
+        Args:
+            schema: is given a pipeline, with caches of its own, in a thread beside the event loop.
+
+        Raises:
+            ConfigurationError: not a Schema.
+            StartupError: its subscriptions need an outbox, which the database has not, or which cannot be asked for.
+        """
+        async with self._updating:  # so that the last call wins
+            pipeline = await anyio.to_thread.run_sync(self._pipeline, schema)
+            needs_bus = _needs_bus(schema)
+            if needs_bus and not self._needs_bus and self.is_running and not self._config.wait_for_database:
+                await self._check_database(needs_bus=True)
+            self._endpoint.pipeline, self._needs_bus = pipeline, needs_bus
+
     async def start(self) -> None:
         """Listen, connect to the database, and serve; returns once requests are answered.
 
@@ -162,7 +182,7 @@ class FraiseQLApp:
             await self._database.start()
             await self._bus.start()
             if not self._config.wait_for_database:
-                await self._check_database()
+                await self._check_database(needs_bus=self._needs_bus)
             await self._background.start()
             for listener in listeners:
                 self._background.start_soon(self._accept, listener, name="fraiseql accept")
@@ -208,10 +228,17 @@ class FraiseQLApp:
     ) -> None:
         await self.shutdown()
 
-    async def _check_database(self) -> None:
+    def _pipeline(self, schema: Schema) -> Pipeline:
+        config = self._config
+        pipeline = Pipeline(schema, config.query_limits, config.subscription_limits, introspection=config.introspection)
+        with contextlib.suppress(Refusal):  # limits may be that tight
+            pipeline.explain("{ __typename }")  # what is put off to the first request is done now
+        return pipeline
+
+    async def _check_database(self, *, needs_bus: bool) -> None:
         try:
             await self._database.check()
-            if self._needs_bus:
+            if needs_bus:
                 await self._bus.check()
         except DatabaseError as error:
             place = self._database.description
@@ -273,6 +300,10 @@ class FraiseQLApp:
                 anyio.notify_closing(listener)
                 listener.close()
         self._listeners = []
+
+
+def _needs_bus(schema: Schema) -> bool:
+    return any(field.kind is not SubscriptionKind.RESOLVER for field in schema.model.subscriptions.values())
 
 
 def _origins(text: str) -> Origins:

@@ -1,0 +1,21 @@
+"""What a database holds: its catalogs as facts, a schema held against them, and a module written from them."""
+
+from __future__ import annotations
+
+from fraiseql.catalog.checking import check_schema, sources_of
+from fraiseql.catalog.facts import Catalog
+from fraiseql.catalog.findings import Finding, Severity
+from fraiseql.catalog.generation import generate_module
+from fraiseql.catalog.statements import read_catalog, schemas_statement, sources_statement
+
+__all__ = [
+    "Catalog",
+    "Finding",
+    "Severity",
+    "check_schema",
+    "generate_module",
+    "read_catalog",
+    "schemas_statement",
+    "sources_of",
+    "sources_statement",
+]

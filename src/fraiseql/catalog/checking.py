@@ -1,0 +1,281 @@
+"""A schema held against the facts of a database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fraiseql.catalog.constraints import allowed_values
+from fraiseql.catalog.facts import Catalog, Column, DataType, Table
+from fraiseql.catalog.findings import Finding, Severity, nearest
+from fraiseql.catalog.indexes import missing_index
+from fraiseql.catalog.types import TEXTS, fit_of
+from fraiseql.schema.model import (
+    EnumType,
+    Field,
+    ObjectType,
+    SchemaModel,
+    Source,
+    SubscriptionField,
+    SubscriptionKind,
+    TypeReference,
+)
+from fraiseql.schema.scalars import Scalar
+
+__all__ = ["check_schema", "sources_of"]
+
+_ERROR, _WARNING = Severity.ERROR, Severity.WARNING
+
+
+def sources_of(model: SchemaModel) -> list[Source]:
+    """The sources that a schema names, each once, in the order that `check_schema` wants them asked for."""
+    found: dict[tuple[str | None, str], Source] = {}
+    for target in _served(model):
+        assert target.source is not None
+        found.setdefault((target.source.schema, target.source.name), target.source)
+    return list(found.values())
+
+
+def check_schema(model: SchemaModel, catalog: Catalog, missing_outbox: str | None = None) -> list[Finding]:
+    """Every difference between a schema and a database, type by type.
+
+    Args:
+        catalog: the answer for `sources_of(model)`.
+        missing_outbox: the name of the outbox that subscriptions need and the database has not.
+    """
+    return list(_Check(model, catalog).findings(missing_outbox))
+
+
+def _served(model: SchemaModel) -> Iterator[ObjectType]:
+    for named in model.types.values():
+        if isinstance(named, ObjectType) and named.source is not None:
+            yield named
+
+
+class _Check:
+    def __init__(self, model: SchemaModel, catalog: Catalog) -> None:
+        self._model = model
+        self._catalog = catalog
+        asked = [(source.schema, source.name) for source in sources_of(model)]
+        self._tables = dict(zip(asked, catalog.found, strict=True))
+
+    def findings(self, missing_outbox: str | None) -> Iterator[Finding]:
+        for target in _served(self._model):
+            yield from self._type(target)
+        for subscription in self._model.subscriptions.values():
+            yield from self._subscription(subscription)
+        # Functions of mutations are held here too, once there are any.
+        if missing_outbox is not None:
+            found = f"the database has no outbox {missing_outbox}, which carries events to them"
+            yield Finding(_ERROR, "subscriptions", found, "run what `fraiseql outbox` prints")
+
+    def _table(self, target: ObjectType) -> Table | None:
+        assert target.source is not None
+        return self._tables[target.source.schema, target.source.name]
+
+    def _type(self, target: ObjectType) -> Iterator[Finding]:
+        assert target.source is not None
+        table = self._table(target)
+        if table is None:
+            hint = nearest(str(target.source), self._catalog.names) or "make it, or change sql_source"
+            where = "" if target.source.schema is not None else " on the search path"
+            found = f"there is no table or view {target.source}{where}"
+            yield Finding(_ERROR, target.name, found, hint)
+            return
+        used: dict[str, None] = {}
+        document = target.source.jsonb_column
+        if document is not None:
+            used[document] = None
+            yield from self._document(target, table, document)
+        for field in target.fields.values():
+            where = _where(target, field)
+            if field.relation is not None:
+                used.update({ours: None for _, ours in field.relation.on})
+                yield from self._relation(field, where, table)
+            elif field.column is not None:
+                used[field.column] = None
+                yield from self._column(field, where, table)
+        for other in self._referring(target):
+            used.update(dict.fromkeys(other))
+        yield from self._privileges(target.name, table, list(used))
+
+    def _referring(self, target: ObjectType) -> Iterator[tuple[str, ...]]:
+        """The columns by which relations find rows of a type."""
+        for owner in _served(self._model):
+            for field in owner.fields.values():
+                if field.relation is not None and field.type.named == target.name:
+                    yield tuple(theirs for theirs, _ in field.relation.on)
+
+    def _document(self, target: ObjectType, table: Table, name: str) -> Iterator[Finding]:
+        column = table.columns.get(name)
+        if column is None:
+            hint = nearest(name, table.columns) or "name another jsonb_column, or None where the fields are columns"
+            yield Finding(_ERROR, target.name, f"{table.quoted} has no column {name}", hint)
+        elif column.type.bare.name != "jsonb":
+            found = f"{_shown(table, column)}, and holds the fields"
+            yield Finding(_ERROR, target.name, found, "make it jsonb, or give jsonb_column=None")
+
+    def _column(self, field: Field, where: str, table: Table) -> Iterator[Finding]:
+        assert field.column is not None
+        column = table.columns.get(field.column)
+        if column is None:
+            yield _no_column(where, table, field.column)
+            return
+        yield from self._fit(field.type, column.type, where, _shown(table, column))
+        yield from self._values(field.type, column, where, table)
+        if not field.type.nullable and not column.required and not table.is_view:
+            found = f"{table.quoted}.{column.quoted} may be null, the field may not"
+            advice = f"alter table {table.quoted} alter column {column.quoted} set not null, or annotate with `| None`"
+            yield Finding(_WARNING, where, found, advice)
+
+    def _fit(self, reference: TypeReference, actual: DataType, where: str, shown: str) -> Iterator[Finding]:
+        named = self._model.types[reference.named]
+        found = actual.bare
+        if isinstance(named, Scalar) and named.name == "JSON":
+            return
+        if isinstance(named, ObjectType):
+            whole = found.element.bare if found.element is not None and reference.item is not None else found
+            if whole.name not in ("json", "jsonb", "hstore") and whole.kind != "c":
+                advice = "use a jsonb column, or relation(on=...) where it is a row of its own"
+                yield Finding(_ERROR, where, f"{shown}, the field is the object {reference}", advice)
+            return
+        if (reference.item is not None) != (found.element is not None):
+            advice = (
+                "annotate with list[...]" if found.element is not None else "use an array, or annotate without list"
+            )
+            yield Finding(_ERROR, where, f"{shown}, the field is {reference}", advice)
+            return
+        element = found.element.bare if found.element is not None else found
+        if isinstance(named, EnumType):
+            if element.kind != "e" and element.name not in TEXTS:
+                advice = "use an enum or a text column"
+                yield Finding(_ERROR, where, f"{shown}, the field is the enum {reference}", advice)
+            return
+        assert isinstance(named, Scalar)
+        fit = fit_of(named, element)
+        if not fit.fits:
+            advice = "change the annotation, or the column's type"
+            yield Finding(_ERROR, where, f"{shown}, the field is {reference}", advice)
+        elif fit.warning is not None:
+            found_text = f"{shown}, the field is {reference}: {fit.warning}"
+            yield Finding(_WARNING, where, found_text, "change the annotation where that can happen")
+
+    def _values(self, reference: TypeReference, column: Column, where: str, table: Table) -> Iterator[Finding]:
+        named = self._model.types[reference.named]
+        if not isinstance(named, EnumType):
+            return
+        element = column.type.bare.element or column.type
+        labels = element.bare.labels
+        checks = [*_domain_checks(element), *(table.checks.get(column.name, ()) if reference.item is None else ())]
+        allowed = frozenset(labels) if labels else allowed_values(checks)
+        if allowed is None:
+            return
+        origin = f"the enum {element.bare.name}" if labels else f"the check on {table.quoted}.{column.quoted}"
+        declared = list(named.values.values())
+        unknown = [value for value in declared if value not in allowed]
+        if unknown:
+            found = f"{named.name} has {_list(unknown)}, {origin} has not"
+            yield Finding(_ERROR, where, found, "add it there, or take it out of the class")
+        undeclared = [value for value in (labels or sorted(allowed)) if value not in declared]
+        if undeclared:
+            found = f"{origin} has {_list(undeclared)}, {named.name} has not: such rows are errors"
+            yield Finding(_WARNING, where, found, "add it to the class")
+
+    def _relation(self, field: Field, where: str, table: Table) -> Iterator[Finding]:
+        assert field.relation is not None
+        target = self._model.object_type(field.type.named)
+        theirs = self._table(target)
+        nullable = []
+        for their_column, our_column in field.relation.on:
+            ours = table.columns.get(our_column)
+            other = None if theirs is None else theirs.columns.get(their_column)
+            if ours is None:
+                yield _no_column(where, table, our_column, "on")
+            elif not ours.required and not table.is_view:
+                nullable.append(ours.quoted)
+            if theirs is not None and other is None:
+                yield _no_column(where, theirs, their_column, "on")
+            if ours is not None and other is not None and theirs is not None and not _comparable(ours, other):
+                found = f"{_shown(theirs, other)}, {_shown(table, ours)}: they cannot be compared"
+                yield Finding(_ERROR, where, found, "use columns of one type")
+        if nullable and field.type.item is None and not field.type.nullable:
+            found = f"{table.quoted}.{nullable[0]} may be null, the field may not"
+            yield Finding(_WARNING, where, found, "annotate with `| None`, or set the column not null")
+        if theirs is not None and all(column in theirs.columns for column, _ in field.relation.on):
+            columns = [column for column, _ in field.relation.on]
+            yield from self._index(where, theirs, columns, target if field.type.item is not None else None)
+
+    def _index(
+        self, where: str, table: Table, columns: list[str], listed: ObjectType | None = None
+    ) -> Iterator[Finding]:
+        missing = missing_index(self._catalog, table, columns)
+        if missing is None:
+            return
+        base = missing.table
+        names = [base.columns[column].quoted for column in missing.columns]
+        ordered = None if listed is None else listed.fields.get("id")
+        column = None if ordered is None or ordered.column is None else base.columns.get(ordered.column)
+        if column is not None and column.quoted not in names and column.number > 0 and base is table:
+            names.append(column.quoted)  # lists are in the order of their ids
+        found = f"no index of {base.quoted} begins with {', '.join(names[: len(missing.columns)])}"
+        yield Finding(_WARNING, where, found, f"create index on {base.quoted} ({', '.join(names)});")
+
+    def _privileges(self, where: str, table: Table, used: list[str]) -> Iterator[Finding]:
+        role = self._catalog.role
+        if not table.usable:
+            found = f"the role {role} may not use the schema {table.quoted_schema}"
+            yield Finding(_ERROR, where, found, f"grant usage on schema {table.quoted_schema} to {role};")
+        hidden = [
+            table.columns[name].quoted for name in used if name in table.columns and not table.columns[name].readable
+        ]
+        if hidden:
+            found = f"the role {role} may not select {', '.join(hidden)} of {table.quoted}"
+            yield Finding(_ERROR, where, found, f"grant select on {table.quoted} to {role};")
+
+    def _subscription(self, subscription: SubscriptionField) -> Iterator[Finding]:
+        if subscription.kind is not SubscriptionKind.EVENT or subscription.by is None:
+            return
+        where = f"{subscription.function.__name__} (by)"
+        table = self._table(self._model.object_type(subscription.type.named))
+        if table is None:
+            return
+        if subscription.by not in table.columns:
+            yield _no_column(where, table, subscription.by, "by")
+            return
+        yield from self._index(where, table, [subscription.by])
+        yield from self._privileges(where, table, [subscription.by])
+
+
+def _where(target: ObjectType, field: Field) -> str:
+    return f"{target.name}.{field.attribute or field.name}"
+
+
+def _shown(table: Table, column: Column) -> str:
+    return f"{table.quoted}.{column.quoted} is {column.shown}"
+
+
+def _list(values: list[str]) -> str:
+    return ", ".join(map(repr, values))
+
+
+def _no_column(where: str, table: Table, name: str, option: str = "column") -> Finding:
+    known = [column.name for column in table.columns.values() if column.number > 0]
+    hint = nearest(name, known) or f"name another in `{option}=`, or add the column"
+    return Finding(_ERROR, where, f"{table.quoted} has no column {name}", hint)
+
+
+def _domain_checks(type: DataType) -> tuple[str, ...]:
+    return type.checks + (() if type.base is None else _domain_checks(type.base))
+
+
+_NUMBERS = frozenset({"int2", "int4", "int8", "numeric", "float4", "float8", "oid"})
+_TIMES = frozenset({"date", "timestamp", "timestamptz"})
+
+
+def _comparable(ours: Column, theirs: Column) -> bool:
+    """Whether PostgreSQL has `=` for both; types of others may have operators of their own."""
+    left, right = ours.type.bare, theirs.type.bare
+    if (left.schema, left.name) == (right.schema, right.name):
+        return True
+    if left.schema != "pg_catalog" or right.schema != "pg_catalog":
+        return left.kind != "e" and right.kind != "e"
+    return any(left.name in family and right.name in family for family in (_NUMBERS, TEXTS, _TIMES))
