@@ -127,6 +127,17 @@ def _time(text: str) -> dt.time:
     return read
 
 
+def _datetime(text: str) -> dt.datetime:
+    """In UTC where it has an offset, which PostgreSQL drops where the column is a timestamp without one."""
+    read = dt.datetime.fromisoformat(text)
+    if read.tzinfo is None:
+        return read
+    try:
+        return read.astimezone(dt.UTC)
+    except OverflowError:  # at the ends of the calendar
+        return read
+
+
 def as_it_is(value: Any) -> Any:
     return value
 
@@ -180,4 +191,4 @@ def serialize_time(value: Any) -> str:
 
 parse_date: Final = _iso("Date", dt.date.fromisoformat)
 parse_time: Final = _iso("Time", _time)
-parse_datetime: Final = _iso("DateTime", dt.datetime.fromisoformat)
+parse_datetime: Final = _iso("DateTime", _datetime)
