@@ -61,11 +61,7 @@ class Bindings:
             message = f"The filters of the query have more than {self._limits.max_conditions} conditions."
             raise Refusal(Outcome.NOT_VALID, [RequestError(message, code="QUERY_TOO_COMPLEX", path=path)])
 
-    def add(self, tree: Leaf, path: tuple[str, ...], argument: str) -> str:
-        """A value to compare with."""
-        return self._add(Binding(tree.get, path, argument))
-
-    def add_prepared(
+    def add(
         self,
         tree: Leaf,
         path: tuple[str, ...],

@@ -238,7 +238,7 @@ class Filters:
                 return operator.null.format(value)
             message = f'The argument "{place}" must not be null; eq, neq and isnull ask for nulls.'
             raise RequestError(message, code="BAD_USER_INPUT", path=path)
-        parameter = self._bindings.add_prepared(leaf, path, place, operator.prepare, operator.blames)
+        parameter = self._bindings.add(leaf, path, place, operator.prepare, operator.blames)
         named = self._model.types[field.type.named]
         sql_type = named.sql_type if isinstance(named, Scalar) else "text"
         if operator.operand is Operand.ELEMENT:

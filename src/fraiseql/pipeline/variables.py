@@ -25,7 +25,8 @@ from graphql import (
 )
 
 from fraiseql.errors import RequestError
-from fraiseql.pipeline.graphql_schema import ORDER_DIRECTION, SEARCH_CONFIG, scalar_of
+from fraiseql.pipeline.filter_inputs import SEARCH_CONFIG
+from fraiseql.pipeline.graphql_schema import ORDER_DIRECTION, scalar_of
 
 __all__ = ["Coercer", "Variables", "VariablesCoercer", "coercer_of", "is_leaf", "shape_of", "variable_types"]
 
