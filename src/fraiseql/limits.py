@@ -31,7 +31,7 @@ class QueryLimits:
     """Bounds of one GraphQL request, all checked before any SQL."""
 
     max_tokens: int = 2_000  # the introspection query has about 250; validation is quadratic in the worst case
-    max_depth: int = 16  # nested fields, introspection apart
+    max_depth: int = 16  # nested fields, introspection apart; as well of relations nested in a filter
     max_fields: int = 1_000  # fields of the plan, fragments expanded: a fragment can double at each level
     max_root_fields: int = 50  # each is a subquery of its own
     max_input_depth: int = 32  # nested objects and lists in `variables`

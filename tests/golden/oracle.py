@@ -7,6 +7,7 @@ written here once more, in Python, from the rules that the documentation gives.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from operator import attrgetter, eq, ge, gt, le, lt, ne
@@ -20,6 +21,8 @@ from fraiseql.cli.demo.schema import schema
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
 
 __all__ = ["VALUES", "Oracle", "normalised"]
+
+_Rows = Callable[[str, str, Any], list[Any]]  # those that a relation leads to: of a type, by a field, from a row
 
 Truth = bool | None  # SQL's three values; None is unknown
 Getter = Callable[[Any], Any]
@@ -67,6 +70,13 @@ VALUES: Mapping[str, Mapping[str, tuple[str, Getter]]] = {
 }
 """The scalar and enum fields of each type: its GraphQL type, and the row's value as a native Python one."""
 
+_LISTS: Mapping[str, Mapping[str, Getter]] = {"User": {"tags": _of_profile("tags")}}
+_JSON: Mapping[str, Mapping[str, Getter]] = {"Post": {"metadata": attrgetter("metadata")}}
+_RELATIONS: Mapping[str, Mapping[str, str]] = {
+    "User": {"posts": "Post", "comments": "Comment"},
+    "Post": {"author": "User", "comments": "Comment"},
+    "Comment": {"author": "User", "post": "Post"},
+}
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "ID": int,  # the sample's ids are integers, and compare as such
     "UUID": UUID,
@@ -75,7 +85,21 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "Time": dt.time.fromisoformat,
     "DateTime": lambda text: _in_utc(dt.datetime.fromisoformat(text)),
 }
-_COMPARE = {"eq": eq, "neq": ne, "gt": gt, "gte": ge, "lt": lt, "lte": le}
+_COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {"eq": eq, "neq": ne, "gt": gt, "gte": ge, "lt": lt, "lte": le}
+_TEXT: Mapping[str, Callable[[str, str], bool]] = {
+    "like": lambda text, given: _like(given).fullmatch(text) is not None,
+    "contains": lambda text, given: given in text,
+    "startsWith": str.startswith,
+    "endsWith": str.endswith,
+    "matches": lambda text, given: re.search(given, text, re.DOTALL) is not None,
+}
+_LIST: Mapping[str, Callable[[list[Any], list[Any]], bool]] = {
+    "eq": eq,
+    "neq": ne,
+    "contains": lambda values, given: set(given) <= set(values),
+    "containedBy": lambda values, given: set(values) <= set(given),
+    "overlaps": lambda values, given: bool(set(given) & set(values)),
+}
 
 
 class Oracle:
@@ -84,6 +108,7 @@ class Oracle:
     def __init__(self, blog: Blog) -> None:
         self._schema = build_graphql_schema(schema.model)
         self._rows: dict[str, Sequence[Any]] = {"User": blog.users, "Post": blog.posts, "Comment": blog.comments}
+        self._children_of: dict[tuple[str, str], dict[Any, list[Any]]] = {}
         by_id = {name: {row.id: row for row in rows} for name, rows in self._rows.items()}
         for name, values in VALUES.items():
             for field, (_, getter) in values.items():
@@ -97,6 +122,11 @@ class Oracle:
         self._children("User", "posts", "Post", "author_id")
         self._children("User", "comments", "Comment", "author_id")
         self._children("Post", "comments", "Comment", "post_id")
+        self._parents = {
+            ("Post", "author"): lambda post: by_id["User"].get(post.author_id),
+            ("Comment", "author"): lambda comment: by_id["User"].get(comment.author_id),
+            ("Comment", "post"): lambda comment: by_id["Post"].get(comment.post_id),
+        }
         for name in self._type("Query").fields:
             self._root(name)
 
@@ -120,9 +150,10 @@ class Oracle:
         by_parent: dict[Any, list[Any]] = {}
         for row in self._rows[child]:
             by_parent.setdefault(getattr(row, foreign_key), []).append(row)
+        self._children_of[parent, field] = by_parent
 
         def resolve(row: Any, _info: GraphQLResolveInfo, **arguments: Any) -> list[Any]:
-            return _page(child, by_parent.get(row.id, []), **arguments)
+            return self._page(child, by_parent.get(row.id, []), **arguments)
 
         self._type(parent).fields[field].resolve = resolve
 
@@ -137,58 +168,154 @@ class Oracle:
             page = {key: arguments.pop(key) for key in ("where", "orderBy", "limit", "offset") if key in arguments}
             wanted = {key: _read(VALUES[target][key][0], value) for key, value in arguments.items()}
             found = [row for row in rows if all(VALUES[target][key][1](row) == wanted[key] for key in wanted)]
-            return _page(target, found, **page) if many else next(iter(found), None)
+            return self._page(target, found, **page) if many else next(iter(found), None)
 
         field.resolve = resolve
 
+    def _page(
+        self,
+        target: str,
+        rows: Iterable[Any],
+        where: Mapping[str, Any] | None = None,
+        orderBy: Sequence[Mapping[str, str]] | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+    ) -> list[Any]:
+        found = [row for row in rows if where is None or _holds(target, where, row, self._related) is True]
+        for order in reversed([*(orderBy or ()), {"id": "asc"}]):
+            ((field, direction),) = order.items()
+            getter = VALUES[target][field][1]
+            # Nulls count as larger than all values; a reversed sort keeps the order of equal rows too.
+            found.sort(
+                key=lambda row, getter=getter: ((value := getter(row)) is None, value),
+                reverse=direction == "desc",
+            )
+        start = offset or 0
+        return found[start : start + (100 if limit is None else limit)]
 
-def _page(
-    target: str,
-    rows: Iterable[Any],
-    where: Mapping[str, Any] | None = None,
-    orderBy: Sequence[Mapping[str, str]] | None = None,
-    limit: int | None = None,
-    offset: int | None = None,
-) -> list[Any]:
-    found = [row for row in rows if where is None or _holds(target, where, row) is True]
-    for order in reversed([*(orderBy or ()), {"id": "asc"}]):
-        ((field, direction),) = order.items()
-        getter = VALUES[target][field][1]
-        # Nulls count as larger than all values; a reversed sort keeps the order of equal rows too.
-        found.sort(
-            key=lambda row, getter=getter: ((value := getter(row)) is None, value),
-            reverse=direction == "desc",
-        )
-    start = offset or 0
-    return found[start : start + (100 if limit is None else limit)]
+    def _related(self, target: str, field: str, row: Any) -> list[Any]:
+        if (target, field) in self._parents:
+            parent = self._parents[target, field](row)
+            return [] if parent is None else [parent]
+        return self._children_of[target, field].get(row.id, [])
 
 
-def _holds(target: str, where: Mapping[str, Any], row: Any) -> Truth:
+def _holds(target: str, where: Mapping[str, Any], row: Any, rows: _Rows) -> Truth:
     truths: list[Truth] = []
     for key, below in where.items():
         if below is None:
             continue
         if key == "AND":
-            truths.append(_all(_holds(target, item, row) for item in below))
+            truths.append(_all(_holds(target, item, row, rows) for item in below))
         elif key == "OR":
-            truths.append(_not(_all(_not(_holds(target, item, row)) for item in below)))
+            truths.append(_not(_all(_not(_holds(target, item, row, rows)) for item in below)))
         elif key == "NOT":
-            truths.append(_not(_holds(target, below, row)))
+            truths.append(_not(_holds(target, below, row, rows)))
+        elif key in _RELATIONS[target]:
+            truths.extend(_across(target, key, below, row, rows))
+        elif key in _LISTS.get(target, {}):
+            truths.extend(_listed(_LISTS[target][key](row), name, given) for name, given in below.items())
+        elif key in _JSON.get(target, {}):
+            truths.extend(_documented(_JSON[target][key](row), name, given) for name, given in below.items())
         else:
             type_name, getter = VALUES[target][key]
             truths.extend(_compared(type_name, getter(row), name, given) for name, given in below.items())
     return _all(truths)
 
 
+def _across(target: str, key: str, below: Mapping[str, Any], row: Any, rows: _Rows) -> list[Truth]:
+    child, related = _RELATIONS[target][key], rows(target, key, row)
+    if key in ("author", "post"):
+        return [any(_holds(child, below, each, rows) is True for each in related)]
+    truths: list[Truth] = []
+    for name, where in below.items():
+        if where is not None:
+            found = [_holds(child, where, each, rows) is True for each in related]
+            truths.append({"some": any(found), "none": not any(found), "every": all(found)}[name])
+    return truths
+
+
+def _listed(values: list[Any] | None, operator: str, given: Any) -> Truth:
+    if operator == "isnull":
+        return (values is None) is given
+    if operator == "length":
+        length = None if values is None else len(values)
+        return _all(_compared("Int", length, name, each) for name, each in (given or {}).items())
+    if operator == "any":
+        met = [_all(_compared("String", value, *each) for each in (given or {}).items()) for value in values or ()]
+        return given is None or True in met
+    if given is None:
+        return (values is None) is (operator == "eq")
+    return None if values is None else _LIST[operator](values, given)
+
+
+def _documented(value: Any, operator: str, given: Any) -> Truth:
+    if operator == "isnull":
+        return (value is None) is given
+    if operator in ("eq", "neq") and given is None:
+        return (value is None) is (operator == "eq")
+    if value is None:
+        return None
+    if operator in ("eq", "neq"):
+        return (value == given) is (operator == "eq")
+    if operator in ("contains", "containedBy"):
+        return _contains(value, given) if operator == "contains" else _contains(given, value)
+    keys = [given] if operator == "hasKey" else given
+    return (any if operator == "hasAnyKeys" else all)(key in value for key in keys)
+
+
+def _contains(whole: Any, part: Any) -> bool:
+    """PostgreSQL §8.14.3."""
+    if isinstance(whole, dict) and isinstance(part, dict):
+        return all(key in whole and _contains(whole[key], each) for key, each in part.items())
+    if isinstance(whole, list) and isinstance(part, list):
+        return all(any(_contains(item, each) for item in whole) for each in part)
+    return type(whole) is type(part) and bool(whole == part)
+
+
 def _compared(type_name: str, value: Any, operator: str, given: Any) -> Truth:
     if operator == "isnull":
         return (value is None) is given
-    if operator == "in":
+    if operator in ("in", "nin"):
         # Of an empty list SQL knows the answer, whatever the value.
-        return None if value is None and given else value in [_read(type_name, item) for item in given]
+        found = None if value is None and given else value in [_read(type_name, item) for item in given]
+        return found if operator == "in" else _not(found)
+    if operator == "search":
+        return _found(value, given or {})
     if given is None:
         return (value is None) is (operator == "eq")
-    return None if value is None else _COMPARE[operator](value, _read(type_name, given))
+    if value is None:
+        return None
+    if operator in _COMPARE:
+        return _COMPARE[operator](value, _read(type_name, given))
+    if operator in _TEXT:
+        return _TEXT[operator](value, given)
+    return _TEXT[operator.removeprefix("i")](_small(value), _small(given))
+
+
+def _small(text: str) -> str:
+    """In small letters, those of ASCII only."""
+    return "".join(letter.lower() if letter.isascii() else letter for letter in text)
+
+
+def _like(pattern: str) -> re.Pattern[str]:
+    parts = {"%": "(?s:.*)", "_": "(?s:.)"}
+    tokens = re.findall(r"\\(.)|([%_])|(.)", pattern, re.DOTALL)
+    return re.compile("".join(parts[wild] if wild else re.escape(escaped or plain) for escaped, wild, plain in tokens))
+
+
+def _found(value: str | None, given: Mapping[str, Any]) -> Truth:
+    """Plain words and phrases under the configuration without a language."""
+    if value is None:
+        return None if len(given.keys() - {"config"}) else True
+    words = re.findall(r"\w+", value.lower())
+    truths: list[Truth] = []
+    for name in given.keys() - {"config"}:
+        text = given[name]
+        wanted = re.findall(r"\w+", text.lower())
+        spans = [words[start : start + len(wanted)] for start in range(len(words))]
+        truths.append(wanted in spans if name == "phrase" else set(wanted) <= set(words))
+    return _all(truths)
 
 
 def _all(truths: Iterable[Truth]) -> Truth:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -43,6 +44,8 @@ _NULLABLE: Final = {
 }
 _ORDERED: Final = {"String", "Int", "Float", "Decimal", "Date", "Time", "DateTime"}
 _DEPTH: Final = 4
+_PATTERNS: Final = ("contains", "startsWith", "endsWith", "like", "matches")
+_TAGS: Final = ("cooking", "running", "fête", "films", "no tag")
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +221,14 @@ class _Writer:
     def _where(self, target: str, depth: int) -> dict[str, Any]:
         made: dict[str, Any] = {}
         for _ in range(self._choice((1, 2, 1, 0, 1, 3))):
-            kind = self._below(8) if depth else 0
-            if kind >= 6:
+            kind = self._below(11) if depth else 0
+            if kind >= 9:
+                name, (child, many) = self._choice(list(_RELATIONS[target].items()))
+                below = self._where(child, depth - 1)
+                made[name] = {self._choice(("some", "none", "every")): below} if many else below
+            elif kind == 8 and target != "Comment":
+                made.update(self._list_operators() if target == "User" else self._json_operators())
+            elif kind >= 6:
                 count = self._choice((2, 1, 0, 3))
                 made[self._choice(("OR", "AND"))] = [self._where(target, depth - 1) for _ in range(count)]
             elif kind == 5:
@@ -230,15 +239,45 @@ class _Writer:
                 made[name] = self._operators(target, name)
         return made
 
+    def _list_operators(self) -> dict[str, Any]:
+        operator = self._choice(("contains", "containedBy", "overlaps", "eq", "neq", "length", "any"))
+        if operator == "length":
+            return {"tags": {operator: {self._choice(("eq", "gt", "lte")): self._below(4)}}}
+        if operator == "any":
+            return {"tags": {operator: {self._choice(("eq", "neq", "startsWith")): self._choice(_TAGS)}}}
+        return {"tags": {operator: [self._choice(_TAGS) for _ in range(self._below(3))]}}
+
+    def _json_operators(self) -> dict[str, Any]:
+        operator = self._choice(("contains", "containedBy", "hasKey", "hasAnyKeys", "hasAllKeys", "isnull", "eq"))
+        if operator in ("contains", "containedBy"):
+            document = self._choice(({"sources": [1.5]}, {"sources": [{"a": True}]}, {}, [], {"words": 5}))
+            return {"metadata": {operator: document}}
+        if operator in ("isnull", "eq"):
+            return {"metadata": {operator: self._one_in(2) if operator == "isnull" else None}}
+        keys = [self._choice(("words", "sources", "a'")) for _ in range(1 + self._below(2))]
+        return {"metadata": {operator: keys[0] if operator == "hasKey" else keys}}
+
+    def _pattern(self, operator: str, text: str) -> str:
+        """A part of a text, as the operator takes it."""
+        start = self._below(len(text) + 1)
+        part = text[start : start + self._below(6)]
+        if operator == "like":
+            part = part.replace("\\", "\\\\")
+            return self._choice((f"%{part}%", f"{part}_", f"\\%{part}", f"%{part}"))
+        return re.escape(part) if operator == "matches" else part
+
     def _operators(self, target: str, name: str) -> dict[str, Any]:
         type_name = VALUES[target][name][0]
-        allowed = ["eq", "neq", "in", "isnull"] + (["gt", "gte", "lt", "lte"] if type_name in _ORDERED else [])
+        allowed = ["eq", "neq", "in", "nin", "isnull"] + (["gt", "gte", "lt", "lte"] if type_name in _ORDERED else [])
+        allowed += _PATTERNS if type_name == "String" else ()
         made: dict[str, Any] = {}
         for _ in range(self._choice((1, 2, 1, 0))):
             operator = self._choice(allowed)
             if operator == "isnull":
                 made[operator] = self._one_in(2)
-            elif operator == "in":
+            elif operator in _PATTERNS:
+                made[operator] = self._pattern(operator, self._row_value(target, name))
+            elif operator in ("in", "nin"):
                 made[operator] = [self._row_value(target, name) for _ in range(self._choice((2, 1, 0, 5)))]
             else:
                 nothing = operator in ("eq", "neq") and self._one_in(6)
@@ -294,16 +333,18 @@ class _Writer:
                 parts.append(f"{key}: [{' '.join(self._written(type_name, item) for item in below)}]")
             elif key == "NOT":
                 parts.append(f"NOT: {self._written(type_name, below)}")
+            elif key in _RELATIONS[target] or key not in VALUES[target]:
+                parts.append(f"{key}: {_literal(below)}")
             else:
                 parts.append(f"{key}: {self._written_operators(VALUES[target][key][0], below)}")
         return f"{{{', '.join(parts)}}}"
 
     def _written_operators(self, type_name: str, operators: dict[str, Any]) -> str:
-        types = {"in": f"[{type_name}!]", "isnull": "Boolean"}
+        types = {"in": f"[{type_name}!]", "nin": f"[{type_name}!]", "isnull": "Boolean"}
         parts = []
         for name, value in operators.items():
-            if name == "in" and value and self._one_in(3):
-                parts.append(f"in: [{' '.join(self._value(f'{type_name}!', item) for item in value)}]")
+            if name in ("in", "nin") and value and self._one_in(3):
+                parts.append(f"{name}: [{' '.join(self._value(f'{type_name}!', item) for item in value)}]")
             else:
                 text = self._value(types.get(name, type_name), value, may_be_null=name in ("eq", "neq"))
                 parts.append(f"{name}: {text}")

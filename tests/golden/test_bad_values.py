@@ -34,11 +34,6 @@ def blog() -> Blog:
             {},
             ["b", "c"],
         ),
-        (
-            "query ($t: DateTime) { users(where: {createdAt: {eq: $t}}) { id } }",
-            {"t": "2024-01-01T00:00:00+23:59"},
-            ["users"],
-        ),
     ],
 )
 def test_a_value_that_does_not_fit(

@@ -245,6 +245,8 @@ def test_columns(query: Callable[..., Any], field: str) -> None:
         ('{id: {eq: "9007199254740993"}}', 1),
         ('{id: {in: ["9007199254740992"]}}', 0),
         ('{atZone: {eq: "2024-02-29T11:00:00+01:00"}}', 1),
+        ('{atLocal: {eq: "2024-02-29T13:00:00+01:00"}}', 1),
+        ('{atLocal: {eq: "2024-02-29T12:00:00"}}', 1),
         ('{limit: {eq: "x"}}', 1),
         ('{padded: {eq: "ab"}}', 1),
         ("{big: {isnull: true}}", 1),

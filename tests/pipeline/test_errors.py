@@ -27,7 +27,7 @@ _INPUT = "BAD_USER_INPUT"
         ("{ users { author(limit: 1) { id } } }", "Cannot query field 'author'", ["users", "author"]),
         ("{ posts { author(limit: 1) { id } } }", "Unknown argument 'limit'", ["posts", "author"]),
         ("{ users(where: {nonsense: {eq: 1}}) { id } }", "not to include unknown field 'nonsense'", ["users"]),
-        ("{ users(where: {name: {like: 1}}) { id } }", "not to include unknown field 'like'", ["users"]),
+        ("{ users(where: {name: {near: 1}}) { id } }", "not to include unknown field 'near'", ["users"]),
         ("{ users(where: {active: {gt: true}}) { id } }", "not to include unknown field 'gt'", ["users"]),
         ("{ users(where: {name: {eq: 1}}) { id } }", "String cannot represent a non string value: 1", ["users"]),
         ("{ posts(where: {views: {eq: 2147483648}}) { id } }", "non 32-bit signed integer", ["posts"]),

@@ -39,6 +39,14 @@ _PLACES = [
     ("String", "users(where: {NOT: {OR: [{email: {neq: %s}}]}}) { id }"),
     ("[String!]", "users(where: {name: {in: %s}}) { id }"),
     ("[String!]", "posts(where: {text: {in: %s}}) { id }"),
+    ("[String!]", "posts(where: {text: {nin: %s}}) { id }"),
+    ("[String!]", "users(where: {tags: {contains: %s}}) { id }"),
+    ("[String!]", "users(where: {tags: {any: {in: %s}}}) { id }"),
+    ("[String!]", "posts(where: {metadata: {hasAnyKeys: %s}}) { id }"),
+    ("String", "posts(where: {metadata: {hasKey: %s}}) { id }"),
+    ("String", "posts(where: {text: {matches: %s, imatches: %s}}) { id }"),
+    ("String", "posts(where: {text: {search: {plain: %s, phrase: %s, websearch: %s, config: ENGLISH}}}) { id }"),
+    ("String", "users(where: {posts: {some: {author: {name: {eq: %s}}}}}) { id }"),
     ("String", "users { posts(where: {title: {eq: %s}}) { comments(where: {body: {lt: %s}}) { id } } }"),
 ]
 

@@ -61,6 +61,17 @@ def _filters_and_pages(count: int) -> str:
     return f"{{ users(limit: 1, offset: 1, where: {{OR: [{'{id: {eq: 1}}' * count}]}}) {{ id }} }}"
 
 
+def _relation_filters(count: int) -> str:
+    return f"{{ users(where: {{AND: [{'{posts: {some: {}}} ' * count}]}}) {{ id }} }}"
+
+
+def _nested_filters(depth: int) -> str:
+    """Posts and their authors by turns, `depth` relations deep."""
+    pairs, odd = divmod(depth, 2)
+    inner = "{posts: {every: {id: {eq: 1}}}}" if odd else "{}"
+    return f"{{ users(where: {'{posts: {none: {author: ' * pairs}{inner}{'}}}' * pairs}) {{ id }} }}"
+
+
 _CASES: list[tuple[str, QueryLimits, Callable[[int], str], int, str]] = [
     ("tokens", QueryLimits(max_tokens=50), _tokens, 50, "more than 50 tokens"),
     ("depth", QueryLimits(max_depth=5), _nested, 5, "deeper than the limit of 5"),
@@ -71,6 +82,8 @@ _CASES: list[tuple[str, QueryLimits, Callable[[int], str], int, str]] = [
     ("conditions", QueryLimits(max_conditions=9), _filters, 9, "more than 9 conditions"),
     ("conditions of null", QueryLimits(max_conditions=9), _null_filters, 9, "more than 9 conditions"),
     ("empty conditions", QueryLimits(max_conditions=9), _empty_filters, 9, "more than 9 conditions"),
+    ("conditions across relations", QueryLimits(max_conditions=9), _relation_filters, 9, "more than 9 conditions"),
+    ("relations in conditions", QueryLimits(max_depth=6), _nested_filters, 6, "deeper than the limit of 6"),
     ("conditions beside pages", QueryLimits(max_conditions=9), _filters_and_pages, 9, "more than 9 conditions"),
 ]
 

@@ -33,6 +33,10 @@ def past_next(run: Run, item: Any = _CHANGED) -> None:
     [
         (_QUERY, {"fraiseql.changed.users", "fraiseql.changed.blog.post"}),
         ("subscription { liveUsers { id } }", {"fraiseql.changed.users"}),
+        (
+            'subscription { liveUsers(where: {posts: {some: {title: {contains: "x"}}}}) { id } }',
+            {"fraiseql.changed.users", "fraiseql.changed.blog.post"},
+        ),
     ],
 )
 def test_what_is_watched(query: str, topics: set[str]) -> None:

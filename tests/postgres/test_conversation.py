@@ -63,6 +63,8 @@ def test_the_settings_of_the_connection_string_win(drive: Drive, open_connection
         ("--TimeZone=<+01>-01 -c work_mem=1MB", {"PGTZ": "Asia/Tokyo"}, "<+01>-01"),
         ("", {"PGOPTIONS": "-c timezone=Europe/Paris"}, "Europe/Paris"),
         ("", {"PGCLIENTENCODING": "LATIN1"}, "UTC"),
+        ("-c intervalstyle=postgres", {}, "UTC"),
+        ("", {"PGOPTIONS": "-c intervalstyle=sql_standard"}, "UTC"),
     ],
 )
 def test_the_environment_does_not_change_what_answers_say(
@@ -76,8 +78,8 @@ def test_the_environment_does_not_change_what_answers_say(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     connection = open_connection(f"options='{options}'" if options else "")
-    row = drive(run(connection, fetch("SELECT current_setting('timezone'), 'é'", columns=2)))
-    assert row == (wanted.encode(), "é".encode())
+    row = drive(run(connection, fetch("SELECT current_setting('timezone'), 'é', interval '1 day'", columns=3)))
+    assert row == (wanted.encode(), "é".encode(), b"P1D")
 
 
 def test_a_time_zone_of_the_role_or_the_database_does_not_win(
@@ -96,7 +98,7 @@ def test_a_time_zone_of_the_role_or_the_database_does_not_win(
 def test_the_usual_connection_costs_no_statement(
     drive: Drive, open_connection: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conversation, "_set_time_zone", None)
+    monkeypatch.setattr(conversation, "_set", None)
     open_connection()
     open_connection("options='-c timezone=europe/paris'")
 

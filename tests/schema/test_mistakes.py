@@ -6,7 +6,7 @@ import inspect
 import types
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, List  # noqa: UP035
+from typing import Annotated, Any, List  # noqa: UP035
 
 import pytest
 
@@ -224,6 +224,14 @@ NAMES: dict[str, Case] = {
     "root type": (lambda: with_field(str, name="Query"), "Query", "a type of that name", "the root type"),
     "filter type": (lambda: with_field(str, name="StringFilter"), "StringFilter", "a type of that name", "of String"),
     "where type": (lambda: with_field(str, name="RowWhereInput"), "RowWhereInput", "a type of that name", "of Row"),
+    "list filter type": (lambda: with_field(str, name="StringListFilter"), "StringListFilter", "a type", "of String"),
+    "relation filter type": (
+        lambda: with_field(str, name="RowRelationFilter"),
+        "RowRelationFilter",
+        "a type",
+        "of Row",
+    ),
+    "search type": (lambda: with_field(str, name="TextSearchInput"), "TextSearchInput", "a type", "full text search"),
     "directions": (lambda: with_field(str, name="OrderDirection"), "OrderDirection", "a type", "the directions"),
     "standard scalar": (lambda: with_field(str, name="String"), "String", "a type of that name", "another"),
     "our scalar": (lambda: with_field(str, name="UUID"), "UUID", "a type of that name", "another"),
@@ -280,7 +288,7 @@ FIELDS: dict[str, Case] = {
     "only private ones": (lambda: with_fields({"_x": str}, {}), "Thing", "no annotated attribute", "at least one"),
     "undeclared class": (lambda: with_field(Undeclared), "Thing.it", "Undeclared, which no fraiseql", "a declared"),
     "object": (lambda: with_field(object), "Thing.it", "object", "a scalar"),
-    "bytes": (lambda: with_field(bytes), "Thing.it", "bytes", "a scalar"),
+    "complex": (lambda: with_field(complex), "Thing.it", "complex", "a scalar"),
     "None": (lambda: with_field(None), "Thing.it", "NoneType", "a scalar"),
     "union": (lambda: with_field(int | str), "Thing.it", "int | str", "with `| None`"),
     "optional union": (lambda: with_field(int | str | None), "Thing.it", "int | str | None", "with `| None`"),
@@ -423,6 +431,89 @@ QUERIES: dict[str, Case] = {
 }
 
 
+SCALARS: dict[str, Case] = {
+    "name of another": (
+        lambda: fraiseql.scalar("UUID", sql_type="uuid"),
+        "fraiseql.scalar('UUID')",
+        "UUID",
+        "no other",
+    ),
+    "name, a number": (lambda: fraiseql.scalar(5, sql_type="uuid"), "fraiseql.scalar(5)", "5", "a name"),  # type: ignore[arg-type]
+    "no name": (lambda: fraiseql.scalar("a b", sql_type="uuid"), "fraiseql.scalar('a b')", "a b", "name"),
+    "type": (
+        lambda: fraiseql.scalar("It", sql_type="text; select 1"),
+        "fraiseql.scalar('It')",
+        "sql_type='text; select 1'",
+        "the name of a type",
+    ),
+    "filters": (
+        lambda: fraiseql.scalar("It", sql_type="text", filters="all"),
+        "fraiseql.scalar('It')",
+        "filters='all'",
+        "equality, ordered, text, json",
+    ),
+    "filters of ranges": (
+        lambda: fraiseql.scalar("It", sql_type="text", filters="range"),
+        "fraiseql.scalar('It')",
+        "filters='range'",
+        "one of none",
+    ),
+    "json of text": (
+        lambda: fraiseql.scalar("It", sql_type="text", filters="json"),
+        "fraiseql.scalar('It')",
+        "filters='json' with sql_type='text'",
+        "json for both",
+    ),
+    "text of json": (
+        lambda: fraiseql.scalar("It", sql_type="jsonb", filters="text"),
+        "fraiseql.scalar('It')",
+        "filters='text' with sql_type='jsonb'",
+        "json for both",
+    ),
+    "parse": (
+        lambda: fraiseql.scalar("It", sql_type="text", parse="x"),  # type: ignore[arg-type]
+        "fraiseql.scalar('It')",
+        "parse='x'",
+        "a function",
+    ),
+    "two of a name": (
+        lambda: with_fields({"a": Annotated[str, _scalar("It")], "b": Annotated[str, _scalar("It")]}, {}),
+        "It",
+        "two types of that name",
+        "one",
+    ),
+    "name of a class": (
+        lambda: with_fields({"a": Row, "b": Annotated[str, _scalar("Row")]}, {}, sql_source=None),
+        "Row",
+        "two types of that name",
+        "one",
+    ),
+    "without Annotated": (lambda: with_field(_scalar("It")), "Thing.it", "Scalar(name='It'", "a scalar"),
+    "matrix of bytes": (
+        lambda: with_field(list[list[bytes]], jsonb_column=None),
+        "Thing.it",
+        "[[Bytes!]!]!",
+        "a list of Bytes",
+    ),
+    "argument without equality": (
+        lambda: with_query(Row, extra=fraiseql.TSVector),
+        "Query.it(extra)",
+        "TSVector!",
+        "a type that can be filtered",
+    ),
+    "default": (
+        lambda: with_query(list[Row], name=(fraiseql.Interval, "a day")),
+        "it(name)",
+        "the default 'a day'",
+        "a value of Interval!",
+    ),
+}
+
+
+def _scalar(name: str) -> Any:
+    return fraiseql.scalar(name, sql_type="text")
+
+
 def _endless(*names: str) -> fraiseql.Schema:
     """Input types that must hold one another in a ring."""
     made = [fraiseql.input(type(name, (), {"__annotations__": {"it": str}})) for name in names]
@@ -448,6 +539,7 @@ _ALL = {
         "input": INPUTS,
         "enum": ENUMS,
         "query": QUERIES,
+        "scalar": SCALARS,
     }.items()
     for name, case in cases.items()
 }

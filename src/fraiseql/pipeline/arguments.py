@@ -17,6 +17,7 @@ from graphql import (
     GraphQLInputType,
     GraphQLList,
     GraphQLNonNull,
+    GraphQLScalarType,
     ListValueNode,
     NullValueNode,
     ObjectValueNode,
@@ -24,6 +25,7 @@ from graphql import (
     ValueNode,
     VariableDefinitionNode,
     VariableNode,
+    is_specified_scalar_type,
     print_ast,
     value_from_ast,
 )
@@ -154,8 +156,11 @@ def _constant(node: ValueNode, declared: GraphQLInputType) -> Any:
         raise RequestError(f"{declared} cannot represent value: {print_ast(node)[:60]}", code="BAD_USER_INPUT")
     if isinstance(declared, GraphQLEnumType):
         return value
+    assert isinstance(declared, GraphQLScalarType)
+    if not is_specified_scalar_type(declared):
+        return value  # `parse` made it
     try:
-        return SCALARS[declared.name].parse(value)  # type: ignore[union-attr]
+        return SCALARS[declared.name].parse(value)
     except ValueError as error:
         raise RequestError(str(error), code="BAD_USER_INPUT") from None
 

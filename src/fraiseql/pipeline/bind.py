@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from fraiseql.errors import RequestError
+from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.limits import QueryLimits
 from fraiseql.pipeline.arguments import Leaf, Tree
 from fraiseql.pipeline.response import Outcome, Refusal
 from fraiseql.pipeline.variables import Variables
 
-__all__ = ["Binding", "Bindings", "encode"]
+__all__ = ["Binding", "Bindings", "encode", "misfits"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,13 @@ class Binding:
         get: its value, from the coerced variables; may raise RequestError.
         path: the response path of the field whose argument it is.
         argument: which one, as `where.id.eq`.
+        blames: SQLSTATEs that only this value, or another with the same one, can be the cause of.
     """
 
     get: Callable[[Variables], Any]
     path: tuple[str, ...]
     argument: str
+    blames: frozenset[str] = frozenset()
 
     def misfit(self) -> RequestError:
         """The error for a value that PostgreSQL cannot read as its column's type."""
@@ -45,16 +47,31 @@ class Bindings:
         self._bindings: list[Binding] = []
         self._conditions = 0
 
-    def count_condition(self, path: tuple[str, ...]) -> None:
-        """Take note of one more condition, which may have no parameter; raises Refusal where there are too many."""
+    def count_condition(self, path: tuple[str, ...], depth: int = 0) -> None:
+        """Take note of one more condition, which may have no parameter, inside so many relations.
+
+        Raises:
+            Refusal: there are too many, or they nest too deep.
+        """
+        if depth > self._limits.max_depth:
+            message = f"The filters of the query nest relations deeper than the limit of {self._limits.max_depth}."
+            raise Refusal(Outcome.NOT_VALID, [RequestError(message, code="QUERY_TOO_COMPLEX", path=path)])
         self._conditions += 1
         if self._conditions > self._limits.max_conditions:
             message = f"The filters of the query have more than {self._limits.max_conditions} conditions."
             raise Refusal(Outcome.NOT_VALID, [RequestError(message, code="QUERY_TOO_COMPLEX", path=path)])
 
-    def add(self, tree: Leaf, path: tuple[str, ...], argument: str) -> str:
-        """A value to compare with."""
-        return self._add(Binding(tree.get, path, argument))
+    def add(
+        self,
+        tree: Leaf,
+        path: tuple[str, ...],
+        argument: str,
+        prepare: Callable[[Any], Any] | None,
+        blames: frozenset[str],
+    ) -> str:
+        """A value to compare with, as `prepare` makes it, whose ValueError is the client's mistake."""
+        get = tree.get if prepare is None else _prepared(tree.get, prepare, path, argument)
+        return self._add(Binding(get, path, argument, blames))
 
     def limit(self, tree: Tree, path: tuple[str, ...]) -> str:
         """A page's size: null means the default."""
@@ -88,6 +105,39 @@ class Bindings:
     def _add(self, binding: Binding) -> str:
         self._bindings.append(binding)
         return f"${len(self._bindings)}"
+
+
+def _prepared(
+    get_value: Callable[[Variables], Any], prepare: Callable[[Any], Any], path: tuple[str, ...], argument: str
+) -> Callable[[Variables], Any]:
+    def get(variables: Variables) -> Any:
+        try:
+            return prepare(get_value(variables))
+        except ValueError as error:
+            message = f'The argument "{argument}" {error}.'
+            raise RequestError(message, code="BAD_USER_INPUT", path=path) from None
+
+    return get
+
+
+def misfits(bindings: Sequence[Binding], error: DatabaseError) -> list[RequestError]:
+    """What the client is told where the database refused one of its values: one error for each path in question.
+
+    PostgreSQL names the parameter that it cannot read. A value that it reads and then refuses, as a regular
+    expression, it does not name: it is one of those that can be the cause of such an error.
+    """
+    if error.parameter is not None:
+        return [bindings[error.parameter - 1].misfit()] if error.parameter <= len(bindings) else []
+    suspects: dict[tuple[str, ...], list[str]] = {}
+    for binding in bindings:
+        if error.sqlstate in binding.blames:
+            suspects.setdefault(binding.path, []).append(f'"{binding.argument}"')
+    count = sum(map(len, suspects.values()))
+    who = "The value of the argument" if count == 1 else "The value of one of the arguments"
+    return [
+        RequestError(f"{who} {', '.join(names)} is not valid.", code="BAD_USER_INPUT", path=path)
+        for path, names in suspects.items()
+    ]
 
 
 def encode(value: Any) -> bytes | None:

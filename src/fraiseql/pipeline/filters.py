@@ -2,28 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping
 
 from fraiseql.errors import RequestError
 from fraiseql.pipeline.arguments import Fields, Items, Leaf, Tree
 from fraiseql.pipeline.bind import Bindings
-from fraiseql.pipeline.values import Base, Values
-from fraiseql.schema.model import Field, InputField, InputType, ObjectType, SchemaModel
+from fraiseql.pipeline.operators import (
+    LIST_OPERATORS,
+    OPERATORS,
+    RELATION_OPERATORS,
+    SEARCH_CONFIGS,
+    SEARCHES,
+    Operand,
+    Operator,
+    operators_of,
+)
+from fraiseql.pipeline.values import Base, Values, joined, literal, source_name
+from fraiseql.schema.model import EnumType, Field, InputField, InputType, ObjectType, Relation, SchemaModel
+from fraiseql.schema.scalar import FilterFamily, Scalar
 from fraiseql.schema.validate import filtered_field
 
 __all__ = ["Filters"]
 
-_OPERATORS: Final[Mapping[str, str]] = {"eq": "=", "neq": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+_EQ = OPERATORS[FilterFamily.EQUALITY]["eq"]
+_INT = OPERATORS[FilterFamily.ORDERED]
 
 
 class Filters:
-    """Renders conditions of one statement; values go to its bindings."""
+    """Renders conditions of one statement; values go to its bindings.
 
-    def __init__(self, model: SchemaModel, values: Values, bindings: Bindings) -> None:
+    Args:
+        numbers: of the aliases of sources, which no two in the statement share.
+
+    Attributes:
+        sources: the sources of other types that conditions read, as `sql_source` names them.
+    """
+
+    def __init__(self, model: SchemaModel, values: Values, bindings: Bindings, numbers: Iterator[int]) -> None:
         self._model = model
         self._values = values
         self._bindings = bindings
+        self._numbers = numbers
+        self._depth = 0  # of relations inside conditions
+        self.sources: set[str] = set()
 
     def equal(
         self,
@@ -48,7 +69,8 @@ class Filters:
             field = filtered_field(target, argument)
             assert field is not None
             assert isinstance(tree, Leaf)
-            conditions.append(self._comparison("eq", tree, self._values.compared(field, base), path, f"{prefix}{name}"))
+            value = self._values.compared(field, base)
+            conditions.append(self._comparison(_EQ, tree, value, field, path, f"{prefix}{name}"))
         return conditions
 
     def where(self, target: ObjectType, base: Base, tree: Tree | None, path: tuple[str, ...]) -> list[str]:
@@ -82,7 +104,7 @@ class Filters:
                 if below.value is not None:
                     conditions.append(f"not {self._joined('and', self._all(target, base, below, path, here), path)}")
             else:
-                conditions += self._operators(self._values.compared(target.fields[name], base), below, path, here)
+                conditions += self._field(target.fields[name], base, below, path, here)
         return conditions
 
     def _several(self, word: str, target: ObjectType, base: Base, tree: Tree, path: tuple[str, ...], place: str) -> str:
@@ -100,29 +122,131 @@ class Filters:
             return "true" if word == "and" else "false"
         return f"({f' {word} '.join(conditions)})"
 
-    def _operators(self, value: str, tree: Tree, path: tuple[str, ...], place: str) -> list[str]:
+    def _field(self, field: Field, base: Base, tree: Tree, path: tuple[str, ...], place: str) -> list[str]:
         assert isinstance(tree, Fields)
-        conditions = []
-        for name, leaf in tree.fields.items():
-            assert isinstance(leaf, Leaf)
-            conditions.append(self._comparison(name, leaf, value, path, f"{place}.{name}"))
+        if tree.value is None:
+            return []
+        named = self._model.types[field.type.named]
+        if field.relation is not None:
+            assert isinstance(named, ObjectType)
+            return self._related(named, field, field.relation, base, tree, path, place)
+        assert isinstance(named, (Scalar, EnumType))
+        operators = operators_of(named) if field.type.item is None else LIST_OPERATORS
+        return self._operators(operators, self._values.condition(field, base), field, tree, path, place)
+
+    def _related(
+        self,
+        target: ObjectType,
+        field: Field,
+        relation: Relation,
+        ours: Base,
+        tree: Fields,
+        path: tuple[str, ...],
+        place: str,
+    ) -> list[str]:
+        """Conditions on the rows that a relation leads to; for at most one row, that it is there and meets them."""
+        if field.type.item is None:
+            return [self._exists("exists", target, relation, ours, tree, path, place, failing=False)]
+        conditions: list[str] = []
+        for name, below in tree.fields.items():
+            if below.value is not None:
+                word, failing, _ = RELATION_OPERATORS[name]
+                here = f"{place}.{name}"
+                conditions.append(self._exists(word, target, relation, ours, below, path, here, failing=failing))
         return conditions
 
-    def _comparison(self, operator: str, leaf: Leaf, value: str, path: tuple[str, ...], place: str) -> str:
+    def _exists(
+        self,
+        word: str,
+        target: ObjectType,
+        relation: Relation,
+        ours: Base,
+        tree: Tree,
+        path: tuple[str, ...],
+        place: str,
+        *,
+        failing: bool,
+    ) -> str:
+        assert target.source is not None
+        self._depth += 1
+        self._bindings.count_condition(path, self._depth)
+        self.sources.add(str(target.source))
+        theirs = Base.of_source(f"t${next(self._numbers)}", target.source)
+        conditions = joined(relation, theirs.alias, ours.alias)
+        wanted = self._all(target, theirs, tree, path, place)
+        if failing:  # where it is unknown whether a row meets them, it does not
+            conditions.append(f"{self._joined('and', wanted, path)} is not true")
+        else:
+            conditions += wanted
+        self._depth -= 1
+        return f"{word} (select from {source_name(target.source)} {theirs.alias} where {' and '.join(conditions)})"
+
+    def _operators(
+        self,
+        operators: Mapping[str, Operator],
+        value: str,
+        field: Field,
+        tree: Fields,
+        path: tuple[str, ...],
+        place: str,
+    ) -> list[str]:
+        conditions: list[str] = []
+        for name, below in tree.fields.items():
+            operator, here = operators[name], f"{place}.{name}"
+            if isinstance(below, Leaf):
+                conditions.append(self._comparison(operator, below, value, field, path, here))
+            elif isinstance(below, Fields) and below.value is not None:
+                conditions += self._nested(operator, value, field, below, path, here)
+        return conditions
+
+    def _nested(
+        self, operator: Operator, value: str, field: Field, tree: Fields, path: tuple[str, ...], place: str
+    ) -> list[str]:
+        if operator.operand is Operand.SEARCH:
+            return self._search(value, field, tree, path, place)
+        if operator.operand is Operand.LENGTH:
+            return self._operators(_INT, operator.sql.format(value), field, tree, path, place)
+        named = self._model.types[field.type.named]
+        assert isinstance(named, (Scalar, EnumType))
+        self._bindings.count_condition(path)
+        alias = f"a${next(self._numbers)}"
+        wanted = self._operators(operators_of(named), f"{alias}.value", field, tree, path, place)
+        where = f" where {' and '.join(wanted)}" if wanted else ""
+        return [f"exists (select from unnest({value}) {alias}(value){where})"]
+
+    def _search(self, value: str, field: Field, tree: Fields, path: tuple[str, ...], place: str) -> list[str]:
+        chosen = tree.fields.get("config")
+        # One of our own list: as text, so that an index on an expression with the same one serves.
+        config = literal((chosen and chosen.value) or SEARCH_CONFIGS[0])
+        named = self._model.types[field.type.named]
+        is_vector = isinstance(named, Scalar) and named.family is FilterFamily.TEXT_SEARCH
+        vector = value if is_vector else f"to_tsvector({config}, {value})"
+        conditions: list[str] = []
+        for name, leaf in tree.fields.items():
+            if name != "config":
+                assert isinstance(leaf, Leaf)
+                operator = Operator(f"{{0}} @@ {SEARCHES[name][0]}({config}, {{1}})", Operand.TEXT)
+                conditions.append(self._comparison(operator, leaf, vector, field, path, f"{place}.{name}"))
+        return conditions
+
+    def _comparison(
+        self, operator: Operator, leaf: Leaf, value: str, field: Field, path: tuple[str, ...], place: str
+    ) -> str:
         self._bindings.count_condition(path)
         if leaf.value is None:
-            if operator == "eq":
-                return f"{value} is null"
-            if operator == "neq":
-                return f"{value} is not null"
+            if operator.null is not None:
+                return operator.null.format(value)
             message = f'The argument "{place}" must not be null; eq, neq and isnull ask for nulls.'
             raise RequestError(message, code="BAD_USER_INPUT", path=path)
-        parameter = self._bindings.add(leaf, path, place)
-        if operator == "in":
-            return f"{value} = any({parameter})"
-        if operator == "isnull":
-            return f"({value} is null) = {parameter}"
-        return f"{value} {_OPERATORS[operator]} {parameter}"
+        parameter = self._bindings.add(leaf, path, place, operator.prepare, operator.blames)
+        named = self._model.types[field.type.named]
+        sql_type = named.sql_type if isinstance(named, Scalar) else "text"
+        if operator.operand is Operand.ELEMENT:
+            assert isinstance(named, Scalar)
+            parameter = named.element_sql.format(parameter)
+        # ltree has operators of its own between a list and one value.
+        is_tree = isinstance(named, Scalar) and named.family is FilterFamily.TREE
+        return operator.sql.format(value, parameter, sql_type, f"::{sql_type}[]" if is_tree else "")
 
 
 def _is_value(model: SchemaModel, field: Field) -> bool:

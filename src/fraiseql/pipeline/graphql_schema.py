@@ -30,6 +30,7 @@ from graphql import (
     value_from_ast_untyped,
 )
 
+from fraiseql.pipeline.filter_inputs import FilterInputs, has_conditions
 from fraiseql.schema import Schema
 from fraiseql.schema.model import (
     EnumType,
@@ -42,12 +43,14 @@ from fraiseql.schema.model import (
     SubscriptionKind,
     TypeReference,
 )
-from fraiseql.schema.scalars import Scalar
+from fraiseql.schema.scalar import Scalar
+from fraiseql.schema.scalars import SCALARS
 from fraiseql.schema.validate import AFTER_ARGUMENT
 
-__all__ = ["ORDER_DIRECTION", "build_graphql_schema", "filterable_fields", "print_sdl"]
+__all__ = ["ORDER_DIRECTION", "build_graphql_schema", "print_sdl", "scalar_of"]
 
 ORDER_DIRECTION: Final = "OrderDirection"
+_SCALAR: Final = "fraiseql.scalar"
 _AFTER: Final = "Resume behind this cursor: `extensions.cursor` of the last result."
 
 
@@ -61,15 +64,20 @@ def build_graphql_schema(model: SchemaModel) -> GraphQLSchema:
     return _Builder(model).schema()
 
 
-def filterable_fields(model: SchemaModel, target: ObjectType) -> dict[str, Scalar | EnumType]:
-    """The fields of a type that `where` and `orderBy` offer: those with one scalar or enum value."""
-    found: dict[str, Scalar | EnumType] = {}
+def scalar_of(declared: GraphQLScalarType) -> Scalar:
+    """The scalar that graphql-core's was made of."""
+    found: Scalar | None = declared.extensions.get(_SCALAR)
+    return SCALARS[declared.name] if found is None else found
+
+
+def _sortable(model: SchemaModel, target: ObjectType) -> list[str]:
+    """The names of the fields that `orderBy` offers: those with one value of a type that has an order."""
+    found: list[str] = []
     for field in target.fields.values():
         named = model.types[field.type.named]
-        is_value = isinstance(named, EnumType) or (isinstance(named, Scalar) and named.filtered)
-        if is_value and field.type.item is None and field.relation is None:
-            assert isinstance(named, (Scalar, EnumType))
-            found[field.name] = named
+        has_order = isinstance(named, EnumType) or (isinstance(named, Scalar) and named.sortable)
+        if has_order and field.type.item is None and field.relation is None:
+            found.append(field.name)
     return found
 
 
@@ -84,6 +92,7 @@ class _Builder:
                 "DESC": GraphQLEnumValue("desc", description="Largest first; nulls first."),
             },
         )
+        self._filters = FilterInputs(model, self._made, self._named)
         self._generated: Mapping[SubscriptionKind, Callable[[TypeReference], dict[str, GraphQLArgument]]] = {
             SubscriptionKind.RESOLVER: lambda _: {},
             SubscriptionKind.EVENT: lambda _: {AFTER_ARGUMENT: GraphQLArgument(GraphQLString, description=_AFTER)},
@@ -118,7 +127,7 @@ class _Builder:
         return made
 
     def _make(self, name: str) -> GraphQLNamedType:
-        declared = self._model.types[name]
+        declared = self._model.types.get(name) or SCALARS[name]  # conditions have scalars that no field has
         if isinstance(declared, Scalar):
             return specified_scalar_types.get(name) or _scalar(declared)
         if isinstance(declared, EnumType):
@@ -166,52 +175,18 @@ class _Builder:
             return {}
         arguments: dict[str, GraphQLArgument] = {}
         target = self._model.object_type(reference.named)
-        if filterable_fields(self._model, target):
-            arguments["where"] = GraphQLArgument(self._where(target))
+        if has_conditions(self._model, target):
+            arguments["where"] = GraphQLArgument(self._filters.where(target))
+        if _sortable(self._model, target):
             arguments["orderBy"] = GraphQLArgument(GraphQLList(GraphQLNonNull(self._order_by(target))))
         arguments["limit"] = GraphQLArgument(GraphQLInt, description="The most rows to give.")
         arguments["offset"] = GraphQLArgument(GraphQLInt, description="How many rows to leave out first.")
         return arguments
 
-    def _where(self, target: ObjectType) -> GraphQLInputObjectType:
-        name = f"{target.name}WhereInput"
-
-        def fields() -> dict[str, GraphQLInputField]:
-            this = self._made[name]
-            values = filterable_fields(self._model, target)
-            made = {field: GraphQLInputField(self._filter(named)) for field, named in values.items()}
-            several = GraphQLList(GraphQLNonNull(this))
-            made["AND"] = GraphQLInputField(several, description="All of these hold; so for an empty list.")
-            made["OR"] = GraphQLInputField(several, description="One of these holds; not so for an empty list.")
-            made["NOT"] = GraphQLInputField(this, description="This does not hold.")
-            return made
-
-        text = f"Which {target.name} rows to give: those for which all conditions hold."
-        return self._input(name, lambda: GraphQLInputObjectType(name, fields, description=text))
-
     def _order_by(self, target: ObjectType) -> GraphQLInputObjectType:
         name = f"{target.name}OrderByInput"
-        fields = filterable_fields(self._model, target)
-        return self._input(
-            name,
-            lambda: GraphQLInputObjectType(
-                name, {field: GraphQLInputField(self._direction) for field in fields}, is_one_of=True
-            ),
-        )
-
-    def _filter(self, named: Scalar | EnumType) -> GraphQLInputObjectType:
-        name = f"{named.name}Filter"
-
-        def fields() -> dict[str, GraphQLInputField]:
-            value: Any = self._named(named.name)
-            made = {key: GraphQLInputField(value) for key in ("eq", "neq")}
-            if isinstance(named, Scalar) and named.ordered:
-                made.update({key: GraphQLInputField(value) for key in ("gt", "gte", "lt", "lte")})
-            made["in"] = GraphQLInputField(GraphQLList(GraphQLNonNull(value)))
-            made["isnull"] = GraphQLInputField(self._named("Boolean"))  # type: ignore[arg-type]
-            return made
-
-        return self._input(name, lambda: GraphQLInputObjectType(name, fields))
+        fields = {field: GraphQLInputField(self._direction) for field in _sortable(self._model, target)}
+        return self._input(name, lambda: GraphQLInputObjectType(name, fields, is_one_of=True))
 
     def _input(self, name: str, make: Callable[[], GraphQLInputObjectType]) -> GraphQLInputObjectType:
         if name not in self._made:
@@ -234,8 +209,10 @@ def _scalar(scalar: Scalar) -> GraphQLScalarType:
 
     return GraphQLScalarType(
         scalar.name,
+        serialize=scalar.written,
         parse_value=parse_value,
         parse_literal=parse_literal,
         description=scalar.description,
         specified_by_url=scalar.specified_by_url,
+        extensions={_SCALAR: scalar},
     )

@@ -10,6 +10,7 @@ from fraiseql.context import ANONYMOUS, Caller
 from fraiseql.effects import Program, fetch, join
 from fraiseql.errors import ConfigurationError, DatabaseError, RequestError
 from fraiseql.limits import QueryLimits, SubscriptionLimits
+from fraiseql.pipeline.bind import misfits
 from fraiseql.pipeline.cache import Cache
 from fraiseql.pipeline.document import prepare_document
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
@@ -210,9 +211,9 @@ def _failed(
     error: DatabaseError, plan: Plan, statement: BoundStatement, request: GraphQLRequest, request_id: str
 ) -> GraphQLResponse:
     """Answer a request whose statement failed: the client learns whose fault it was, and no more; raises Refusal."""
-    if error.parameter is not None and error.parameter <= len(statement.bindings):
-        misfit = statement.bindings[error.parameter - 1].misfit()
-        return refuse(Outcome.VARIABLES_INVALID, [misfit])
+    wrong = misfits(statement.bindings, error)
+    if wrong:
+        return refuse(Outcome.VARIABLES_INVALID, wrong)
     hint = {"requestId": request_id}
     if error.unavailable:
         unavailable = RequestError("The database is not available.", code="DATABASE_UNAVAILABLE", extensions=hint)

@@ -19,7 +19,7 @@ from fraiseql.payloads import encode_number
 from fraiseql.pipeline.failures import shown
 from fraiseql.pipeline.plan import RootField, SelectedField, Selection
 from fraiseql.schema.model import EnumType, Field, ObjectType, SchemaModel, TypeReference
-from fraiseql.schema.scalars import Scalar
+from fraiseql.schema.scalar import Scalar
 
 __all__ = ["MISSING", "enum_name", "held", "project"]
 
@@ -158,7 +158,7 @@ class _Projection:
         if isinstance(named, EnumType):
             return enum_name(named, value)
         assert isinstance(named, Scalar)
-        if named.name == "JSON":
+        if named.is_json:
             return _json(value)
         found = named.serialize(value)
         return orjson.Fragment(_float8(found)) if isinstance(found, float) else found

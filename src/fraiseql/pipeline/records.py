@@ -9,7 +9,7 @@ from typing import Any
 from fraiseql.pipeline.plan import SelectedField, Selection
 from fraiseql.pipeline.project import MISSING, enum_name, held
 from fraiseql.schema.model import EnumType, Field, ObjectType, SchemaModel, TypeReference
-from fraiseql.schema.scalars import Scalar
+from fraiseql.schema.scalar import Scalar
 
 __all__ = ["lacks_relations", "record_of", "without_relations"]
 
@@ -88,7 +88,8 @@ def _stored(model: SchemaModel, reference: TypeReference, value: Any) -> Any:
     if isinstance(named, EnumType):
         return named.values[enum_name(named, value)]
     if isinstance(named, Scalar):
-        return named.serialize(value)
+        found = named.serialize(value)
+        return found if named.written is None else named.parse(found)
     assert isinstance(named, ObjectType)
     return {
         each.key: _stored(model, each.type, found)

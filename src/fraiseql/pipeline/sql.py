@@ -23,7 +23,7 @@ from fraiseql.pipeline.arguments import Tree, given_arguments
 from fraiseql.pipeline.bind import Binding, Bindings
 from fraiseql.pipeline.filters import Filters
 from fraiseql.pipeline.plan import RootField, SelectedField, Selection
-from fraiseql.pipeline.values import Base, Values, identifier, literal
+from fraiseql.pipeline.values import Base, Values, identifier, joined, literal, source_name
 from fraiseql.pipeline.variables import Variables
 from fraiseql.schema.model import (
     ObjectType,
@@ -44,10 +44,11 @@ _MAX_COLUMNS: Final = 1_600  # PostgreSQL's target lists hold 1,664
 
 @dataclass(frozen=True, slots=True)
 class BoundStatement:
-    """A statement and where each of its parameters comes from."""
+    """A statement, where each of its parameters comes from, and the sources that conditions across relations read."""
 
     statement: Statement
     bindings: tuple[Binding, ...]
+    filter_sources: frozenset[str] = frozenset()
 
 
 class _Rows(NamedTuple):
@@ -85,7 +86,7 @@ def render(
     renderer = _Renderer(model, graphql_schema, variables, limits)
     columns = [renderer.root(root) for root in roots if root.field is not None]
     sql = "select " + ", ".join(columns)
-    return BoundStatement(Statement(sql.encode(), len(columns)), renderer.bindings.taken())
+    return BoundStatement(Statement(sql.encode(), len(columns)), renderer.bindings.taken(), renderer.filter_sources)
 
 
 def render_given(
@@ -104,16 +105,11 @@ def render_given(
         Refusal: QUERY_TOO_COMPLEX.
     """
     renderer = _Renderer(model, graphql_schema, variables, limits)
-    text, joined = renderer.given(root)
+    text, lateral = renderer.given(root)
     bindings = renderer.bindings.taken()
-    rows = f"jsonb_array_elements(${len(bindings) + 1}::jsonb) with ordinality {_GIVEN}(value, place){joined}"
+    rows = f"jsonb_array_elements(${len(bindings) + 1}::jsonb) with ordinality {_GIVEN}(value, place){lateral}"
     sql = f"select array_to_json(array(select {text} from {rows} order by {_GIVEN}.place))::text"
     return BoundStatement(Statement(sql.encode(), 1), bindings)
-
-
-def _source_name(source: Source) -> str:
-    prefix = "" if source.schema is None else f"{identifier(source.schema)}."
-    return prefix + identifier(source.name)
 
 
 class _Renderer:
@@ -126,8 +122,12 @@ class _Renderer:
         self._limits = limits
         self._values = Values(model)
         self.bindings = Bindings(limits)
-        self._filters = Filters(model, self._values, self.bindings)
         self._numbers: Iterator[int] = count()
+        self._filters = Filters(model, self._values, self.bindings, self._numbers)
+
+    @property
+    def filter_sources(self) -> frozenset[str]:
+        return frozenset(self._filters.sources)
 
     def root(self, root: RootField) -> str:
         """One column: the JSON text of one root field."""
@@ -153,7 +153,7 @@ class _Renderer:
         arguments = self._arguments(root.owner, root.name, root.arguments, path)
         declared = {} if field.kind is SubscriptionKind.RESOLVER else field.arguments
         assert target.source is not None
-        base, named = self._base(target.source), _source_name(target.source)
+        base, named = self._base(target.source), source_name(target.source)
         record = f"jsonb_populate_record(null::{named}, {_GIVEN}.value)"
         conditions = self._filters.equal(target, base, declared, arguments, path)
         if field.by is None:
@@ -200,7 +200,7 @@ class _Renderer:
         if where is not None and where.value is not None:
             conditions = [*conditions, *self._filters.where(target, base, where, path)]
         columns, alias, element = self._columns(selection, base)
-        text = f"select {columns} from {origin or _source_name(target.source)} {base.alias}"
+        text = f"select {columns} from {origin or source_name(target.source)} {base.alias}"
         if conditions:
             text += f" where {' and '.join(conditions)}"
         order = self._filters.order_by(target, base, given.get("orderBy"))
@@ -244,13 +244,10 @@ class _Renderer:
         source = selected.selection.type.source
         assert source is not None
         base = self._base(source)
-        joined = [
-            f"{base.alias}.{identifier(their_column)} = {ours.alias}.{identifier(our_column)}"
-            for their_column, our_column in relation.on
-        ]
+        conditions = joined(relation, base.alias, ours.alias)
         given = self._arguments(owner.name, selected.field.name, selected.arguments, selected.path)
         many = selected.field.type.item is not None
-        rows = self._rows(selected.selection, base, joined, given, selected.path, many=many)
+        rows = self._rows(selected.selection, base, conditions, given, selected.path, many=many)
         return rows.array if many else rows.single
 
     def _embedded(self, jsonb: str, reference: TypeReference, selection: Selection) -> str:

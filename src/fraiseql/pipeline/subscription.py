@@ -21,7 +21,7 @@ from fraiseql.pipeline.records import without_relations
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, respond
 from fraiseql.pipeline.variables import Variables
 from fraiseql.schema.model import EnumType, InputType, SchemaModel, SubscriptionField, SubscriptionKind, TypeReference
-from fraiseql.schema.scalars import Scalar
+from fraiseql.schema.scalar import Scalar
 from fraiseql.schema.validate import AFTER_ARGUMENT
 
 __all__ = ["PreparedSubscription", "emission_of", "prepare"]
@@ -38,11 +38,12 @@ class PreparedSubscription:
         statement: what serves the selection; None where nothing of it comes from the database.
         parameters: of the statement, without the given rows.
         bindings: where each parameter comes from.
+        filter_sources: the sources that only conditions across relations read.
     """
 
     __slots__ = (
-        *("_arguments", "_planning", "_variables", "after", "bindings", "caller", "field", "key", "parameters", "plan"),
-        *("root", "statement"),
+        *("_arguments", "_planning", "_variables", "after", "bindings", "caller", "field", "filter_sources", "key"),
+        *("parameters", "plan", "root", "statement"),
     )
 
     def __init__(self, planning: Planning, plan: Plan, variables: Variables, caller: Caller) -> None:
@@ -64,9 +65,11 @@ class PreparedSubscription:
         self.statement: Statement | None = None
         self.parameters: tuple[bytes | None, ...] = ()
         self.bindings: tuple[Binding, ...] = ()
+        self.filter_sources: frozenset[str] = frozenset()
         if plan.uses_sql:
             bound = plan.statement(variables)
             self.statement, self.bindings = bound.statement, bound.bindings
+            self.filter_sources = bound.filter_sources
             self.parameters = plan.bind(bound, variables)
 
     def resume_behind(self, cursor: str | None) -> None:

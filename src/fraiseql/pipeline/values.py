@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 
-from fraiseql.schema.model import EnumType, Field, SchemaModel, Source, TypeReference
-from fraiseql.schema.scalars import Scalar
+from fraiseql.schema.model import EnumType, Field, Relation, SchemaModel, Source, TypeReference
+from fraiseql.schema.scalar import Scalar
 
-__all__ = ["Base", "Values", "identifier", "literal"]
+__all__ = ["Base", "Values", "identifier", "joined", "literal", "source_name"]
 
 
 def identifier(name: str) -> str:
@@ -21,6 +21,20 @@ def literal(text: str) -> str:
     """A text from the schema, or a response key, as SQL; never a value from a request."""
     quoted = "'" + text.replace("'", "''") + "'"
     return f" E{quoted}".replace("\\", "\\\\") if "\\" in text else quoted
+
+
+def source_name(source: Source) -> str:
+    """A table or view as SQL."""
+    prefix = "" if source.schema is None else f"{identifier(source.schema)}."
+    return prefix + identifier(source.name)
+
+
+def joined(relation: Relation, theirs: str, ours: str) -> list[str]:
+    """The conditions between the aliases of both ends of a relation."""
+    return [
+        f"{theirs}.{identifier(their_column)} = {ours}.{identifier(our_column)}"
+        for their_column, our_column in relation.on
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +82,22 @@ class Values:
             return f"{base.text(field)}::{named.sql_type}"
         return base.text(field)
 
+    def condition(self, field: Field, base: Base) -> str:
+        """A field as conditions see it: `compared`, any JSON as jsonb, a list as an array."""
+        column = base.column(field)
+        item = field.type.item
+        named = self._model.types[field.type.named]
+        if item is None:
+            if isinstance(named, Scalar) and named.is_json:
+                return base.element(field) if column is None else f"{column}::jsonb"
+            return self.compared(field, base)
+        if column is not None:
+            return column
+        sql_type = named.sql_type if isinstance(named, Scalar) else "text"
+        alias, jsonb = f"e${next(self._numbers)}", base.element(field)
+        values = f"array(select {alias}.value::{sql_type} from jsonb_array_elements_text({jsonb}) {alias}(value))"
+        return f"(case when jsonb_typeof({jsonb}) = 'array' then {values} end)"
+
     def shown(self, field: Field, base: Base) -> str:
         """A field of scalars or enums as JSON shall hold it."""
         column = base.column(field)
@@ -99,7 +129,7 @@ class Values:
         if isinstance(named, EnumType):
             return _enum_name(named, text)
         assert isinstance(named, Scalar)
-        if named.name == "JSON":
+        if named.is_json:
             return jsonb
         return text if named.sql_type == "text" else _typed(named, text)
 
@@ -108,15 +138,15 @@ class Values:
         if isinstance(named, EnumType):
             return _enum_name(named, f"{column}::text")
         assert isinstance(named, Scalar)
-        return f"to_json({column})" if named.name == "JSON" else _typed(named, column)
+        return f"to_json({column})" if named.is_json else _typed(named, column)
 
     def _from_array(self, item: TypeReference, column: str) -> str:
         named = self._model.types[item.named]
         assert isinstance(named, (Scalar, EnumType))
-        if isinstance(named, Scalar) and named.name == "JSON":
+        if isinstance(named, Scalar) and named.is_json:
             return f"to_json({column})"
         is_matrix = item.item is not None  # cast as a whole, since unnest would make one list of it
-        if isinstance(named, Scalar) and (is_matrix or named.finite is None):
+        if isinstance(named, Scalar) and (is_matrix or (named.finite is None and named.shown_as is None)):
             return f"{column}::{named.sql_type}[]{'::text[]' if named.as_text else ''}"
         alias = f"e${next(self._numbers)}"
         array = f"array(select {self._from_column(named.name, f'{alias}.value')} from unnest({column}) {alias}(value))"
@@ -129,6 +159,8 @@ def _typed(named: Scalar, value: str) -> str:
     if named.finite is not None:
         misfit = f"('not finite: ' || {typed})::int4::text::{named.sql_type}"
         typed = f"(case when {named.finite.format(typed)} then {typed} else {misfit} end)"
+    if named.shown_as is not None:
+        return named.shown_as.format(typed)
     return f"{typed}::text" if named.as_text else typed
 
 

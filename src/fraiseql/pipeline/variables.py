@@ -25,8 +25,8 @@ from graphql import (
 )
 
 from fraiseql.errors import RequestError
-from fraiseql.pipeline.graphql_schema import ORDER_DIRECTION
-from fraiseql.schema.scalars import SCALARS
+from fraiseql.pipeline.filter_inputs import SEARCH_CONFIG
+from fraiseql.pipeline.graphql_schema import ORDER_DIRECTION, scalar_of
 
 __all__ = ["Coercer", "Variables", "VariablesCoercer", "coercer_of", "is_leaf", "shape_of", "variable_types"]
 
@@ -132,7 +132,7 @@ def coercer_of(declared: GraphQLInputType) -> Coercer:
     if isinstance(declared, GraphQLInputObjectType):
         return _LazyObject(declared)
     assert isinstance(declared, GraphQLScalarType)
-    return _scalar(SCALARS[declared.name].parse)
+    return _scalar(scalar_of(declared).parse)
 
 
 def _non_null(inner: Coercer, name: str) -> Coercer:
@@ -236,23 +236,23 @@ class _LazyObject:
 
 
 def shape_of(declared: GraphQLInputType) -> Callable[[Any], Hashable] | None:
-    """Compile what of a coerced value decides the SQL text: its keys, lengths of lists of objects, nulls, directions.
+    """Compile what of a coerced value decides the SQL text: its keys, lengths of lists of objects, nulls, some enums.
 
     None means: nothing of it.
     """
     if isinstance(declared, GraphQLNonNull):
-        return _shape(declared.of_type) if not is_leaf(declared) or _is_direction(declared.of_type) else None
+        return _shape(declared.of_type) if not is_leaf(declared) or _is_rendered(declared.of_type) else None
     return _shape(declared)
 
 
-def _is_direction(declared: GraphQLInputType) -> bool:
-    return isinstance(declared, GraphQLEnumType) and declared.name == ORDER_DIRECTION
+def _is_rendered(declared: GraphQLInputType) -> bool:
+    return isinstance(declared, GraphQLEnumType) and declared.name in (ORDER_DIRECTION, SEARCH_CONFIG)
 
 
 def _shape(declared: GraphQLInputType) -> Callable[[Any], Hashable]:
     if isinstance(declared, GraphQLNonNull):
         return _shape(declared.of_type)
-    if _is_direction(declared):
+    if _is_rendered(declared):
         return lambda value: value
     if is_leaf(declared):
         return lambda value: value is None

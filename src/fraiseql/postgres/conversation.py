@@ -13,7 +13,7 @@ from psycopg.pq.abc import PGresult
 from fraiseql.effects import Fetch, Row
 from fraiseql.errors import DatabaseError
 from fraiseql.postgres.connection import Connection
-from fraiseql.postgres.conninfo import wanted_time_zone
+from fraiseql.postgres.conninfo import INTERVAL_STYLE, wanted_time_zone
 from fraiseql.postgres.errors import (
     connection_failed,
     connection_lost,
@@ -35,8 +35,8 @@ _OUTGROWN = 8_388_608  # bytes of one row: libpq keeps twice that for the rest o
 def connect(conninfo: str, *, max_prepared: int) -> Conversation[Connection]:
     """Open a connection.
 
-    Its time zone is the one that `conninfo` asks for, also where the environment (PGTZ) or a pooler between says
-    otherwise: that alone costs a round trip.
+    Its time zone is the one that `conninfo` asks for, and intervals are written in ISO 8601, also where the environment
+    (PGTZ) or a pooler between says otherwise: that alone costs a round trip.
 
     Args:
         conninfo: one attempt of a ConnectionString, its host name resolved to `hostaddr` (libpq would block).
@@ -51,13 +51,13 @@ def connect(conninfo: str, *, max_prepared: int) -> Conversation[Connection]:
         # The cause holds the password.
         raise connection_failed(_without_prefix(str(error))) from None
     connection = Connection(pgconn, max_prepared=max_prepared)
-    time_zone = wanted_time_zone(conninfo)
-    if (pgconn.parameter_status(b"TimeZone") or b"").decode().casefold() != time_zone.casefold():
-        try:
-            yield from _set_time_zone(connection, time_zone)
-        except BaseException:
-            connection.close()
-            raise
+    for setting, wanted in (("TimeZone", wanted_time_zone(conninfo)), ("IntervalStyle", INTERVAL_STYLE)):
+        if (pgconn.parameter_status(setting.encode()) or b"").decode().casefold() != wanted.casefold():
+            try:
+                yield from _set(connection, setting, wanted)
+            except BaseException:
+                connection.close()
+                raise
     return connection
 
 
@@ -136,9 +136,9 @@ def drain(connection: Connection) -> Conversation[None]:
         raise _broken(connection, error) from None
 
 
-def _set_time_zone(connection: Connection, time_zone: str) -> Conversation[None]:
+def _set(connection: Connection, setting: str, value: str) -> Conversation[None]:
     try:
-        connection.pgconn.send_query_params(b"SELECT set_config('TimeZone', $1, false)", [time_zone.encode()])
+        connection.pgconn.send_query_params(b"SELECT set_config($1, $2, false)", [setting.encode(), value.encode()])
         result = yield from _result(connection)
     except psycopg.Error as error:
         raise _broken(connection, error) from None

@@ -47,7 +47,8 @@ def statement_failed(result: PGresult) -> DatabaseError:
         "; ".join(texts) or "PostgreSQL gave no message",
         sqlstate=sqlstate,
         retryable=(sqlstate[:2] in _RETRYABLE_CLASSES and sqlstate != "08P01") or sqlstate in _RETRYABLE,
-        parameter=_parameter(result) if sqlstate.startswith("22") else None,
+        # 42601 is a syntax error, also one in a value of a type with a syntax, as jsonpath or ltree.
+        parameter=_parameter(result) if sqlstate.startswith("22") or sqlstate == "42601" else None,
     )
 
 

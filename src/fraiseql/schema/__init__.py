@@ -1,7 +1,51 @@
 """Declarations in Python, read into one frozen schema."""
 
 from fraiseql.schema.build import Schema
+from fraiseql.schema.custom_scalars import scalar
 from fraiseql.schema.declarations import enum, field, input, query, relation, subscription, type
-from fraiseql.schema.scalars import ID, JSON
+from fraiseql.schema.scalars import (
+    CIDR,
+    ID,
+    IP,
+    JSON,
+    MAC,
+    BigInt,
+    Bytes,
+    DateRange,
+    Int4Range,
+    Int8Range,
+    Interval,
+    LTree,
+    NumRange,
+    TsRange,
+    TstzRange,
+    TSVector,
+)
 
-__all__ = ["ID", "JSON", "Schema", "enum", "field", "input", "query", "relation", "subscription", "type"]
+__all__ = [
+    "CIDR",
+    "ID",
+    "IP",
+    "JSON",
+    "MAC",
+    "BigInt",
+    "Bytes",
+    "DateRange",
+    "Int4Range",
+    "Int8Range",
+    "Interval",
+    "LTree",
+    "NumRange",
+    "Schema",
+    "TSVector",
+    "TsRange",
+    "TstzRange",
+    "enum",
+    "field",
+    "input",
+    "query",
+    "relation",
+    "scalar",
+    "subscription",
+    "type",
+]

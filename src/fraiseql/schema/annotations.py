@@ -18,7 +18,8 @@ from fraiseql.schema.declarations import (
     declaration_of,
 )
 from fraiseql.schema.model import TypeReference
-from fraiseql.schema.scalars import PYTHON_SCALARS, Scalar
+from fraiseql.schema.scalar import Scalar
+from fraiseql.schema.scalars import PYTHON_SCALARS
 
 __all__ = ["Annotation", "attribute_annotations", "parameter_annotations", "read_annotation"]
 
@@ -27,12 +28,13 @@ _EXPECTED = "a scalar, an enum, a declared type, list[...] of one, or any of the
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """An annotation as read: the type, what `Annotated` said, and the declared classes it names."""
+    """An annotation as read: the type, what `Annotated` said, and the declared classes and the scalar it names."""
 
     type: TypeReference
     options: FieldOptions | RelationOptions | None
     description: str | None
     declared: tuple[Callable[..., Any], ...]
+    scalar: Scalar | None = None
 
 
 def _resolve(annotation: Any, module: str, names: Mapping[str, Any], where: str) -> Any:
@@ -105,16 +107,19 @@ def read_annotation(annotation: Any, where: str) -> Annotation:
                 options = extra
             elif isinstance(extra, str):
                 description = extra
-    declared: list[Callable[..., Any]] = []
+    declared: list[Callable[..., Any] | Scalar] = []
     reference = _reference(annotation, where, declared)
-    return Annotation(reference, options, description, tuple(declared))
+    scalar = next((each for each in declared if isinstance(each, Scalar)), None)
+    classes = tuple(each for each in declared if not isinstance(each, Scalar))
+    return Annotation(reference, options, description, classes, scalar)
 
 
-def _reference(annotation: Any, where: str, declared: list[Callable[..., Any]]) -> TypeReference:
+def _reference(annotation: Any, where: str, declared: list[Callable[..., Any] | Scalar]) -> TypeReference:
     origin = get_origin(annotation)
     if origin is Annotated:
         scalar = next((extra for extra in get_args(annotation)[1:] if isinstance(extra, Scalar)), None)
         if scalar is not None:
+            declared.append(scalar)
             return TypeReference(nullable=False, name=scalar.name)
         return _reference(get_args(annotation)[0], where, declared)
     if origin in (Union, types.UnionType):
@@ -127,6 +132,7 @@ def _reference(annotation: Any, where: str, declared: list[Callable[..., Any]]) 
     elif isinstance(annotation, Hashable):
         named = PYTHON_SCALARS.get(origin or annotation)
         if named is not None:
+            declared.append(named)
             return TypeReference(nullable=False, name=named.name)
         declaration = declaration_of(annotation)
         if declaration is not None and not isinstance(declaration, (QueryDeclaration, SubscriptionDeclaration)):

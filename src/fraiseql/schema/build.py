@@ -151,9 +151,11 @@ class _Builder:
     def _note(self, annotation: Annotation) -> TypeReference:
         for cls in annotation.declared:
             self._add(declaration_of(cls))
-        named = annotation.type.named
-        if named in SCALARS:
-            self._types.setdefault(named, SCALARS[named])
+        scalar = annotation.scalar
+        if scalar is not None and self._types.setdefault(scalar.name, scalar) is not scalar:
+            raise SchemaError(
+                scalar.name, found="two types of that name", expected="one; give one of them another `name=`"
+            )
         return annotation.type
 
     def _object(self, declaration: TypeDeclaration) -> ObjectType:

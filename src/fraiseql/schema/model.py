@@ -11,7 +11,7 @@ from enum import Enum, auto
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from fraiseql.schema.scalars import Scalar
+from fraiseql.schema.scalar import Scalar
 
 __all__ = [
     "Argument",

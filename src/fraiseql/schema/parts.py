@@ -10,7 +10,7 @@ from fraiseql.errors import SchemaError
 from fraiseql.schema.declarations import EnumDeclaration, TypeDeclaration
 from fraiseql.schema.model import EnumType, NamedType, Source, TypeReference
 from fraiseql.schema.names import database_text, graphql_name, identifier
-from fraiseql.schema.scalars import SCALARS
+from fraiseql.schema.scalar import Scalar
 
 __all__ = ["column_pairs", "default_of", "enum_of", "source_of"]
 
@@ -60,10 +60,9 @@ def default_of(default: Any, reference: TypeReference, types: Mapping[str, Named
     named = types.get(reference.name)
     if isinstance(named, EnumType) and getattr(default, "value", None) in named.values.values():
         return default.value
-    scalar = SCALARS.get(reference.name)
-    if scalar is not None:
+    if isinstance(named, Scalar):
         try:
-            return scalar.parse(default if isinstance(default, (bool, int, float, str)) else str(default))
-        except ValueError:
+            return named.parse(default if isinstance(default, (bool, int, float, str)) else named.serialize(default))
+        except (TypeError, ValueError):
             pass
     raise SchemaError(where, found=f"the default {default!r}", expected=f"a value of {reference}")

@@ -1,236 +1,85 @@
-"""The scalars: how each is named, held by PostgreSQL, and read from a request.
-
-`parse` takes what JSON or a GraphQL literal holds and gives the canonical value that may travel to PostgreSQL; it
-raises ValueError with a sentence for the client. Input is never repaired: what is not clearly of the type is refused.
-`serialize` goes the other way, for what Python code gives: JSON holds just what PostgreSQL makes of the same value.
-"""
+"""Every scalar by its name, and what a schema's annotations call them."""
 
 from __future__ import annotations
 
 import datetime as dt
-import re
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
-from math import isfinite
+from collections.abc import Mapping
+from decimal import Decimal
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from types import MappingProxyType
 from typing import Annotated, Any, Final
 
-__all__ = ["ID", "JSON", "PYTHON_SCALARS", "SCALARS", "Scalar"]
+from fraiseql.schema.basic_scalars import (
+    as_it_is,
+    parse_boolean,
+    parse_date,
+    parse_datetime,
+    parse_decimal,
+    parse_float,
+    parse_id,
+    parse_int,
+    parse_string,
+    parse_time,
+    parse_uuid,
+    serialize_date,
+    serialize_datetime,
+    serialize_decimal,
+    serialize_float,
+    serialize_id,
+    serialize_time,
+    serialize_uuid,
+)
+from fraiseql.schema.exact_scalars import EXACT_SCALARS
+from fraiseql.schema.network_scalars import NETWORK_SCALARS
+from fraiseql.schema.range_scalars import RANGE_SCALARS
+from fraiseql.schema.scalar import FilterFamily, Scalar
 
-_INT_MAX: Final = 2**31 - 1
-_DECIMAL: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_UUID: Final = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Scalar:
-    """One scalar type.
-
-    Attributes:
-        name: in GraphQL.
-        sql_type: the PostgreSQL type that its values are read as.
-        parse: from a request's value to the canonical one; raises ValueError.
-        serialize: from a Python value to the one that JSON shall hold; raises ValueError.
-        load: from the canonical value to the Python object that a resolver is called with.
-        ordered: whether gt, gte, lt and lte are offered.
-        filtered: whether it can be filtered by value at all.
-        as_text: whether JSON shows PostgreSQL's text of it, since a JSON number would lose digits.
-        finite: an SQL condition on `{}` that NaN and the infinities do not meet, where the type has them.
-    """
-
-    name: str
-    sql_type: str
-    parse: Callable[[Any], Any]
-    serialize: Callable[[Any], Any]
-    load: Callable[[Any], Any]
-    description: str | None = None
-    specified_by_url: str | None = None
-    ordered: bool = True
-    filtered: bool = True
-    as_text: bool = False
-    finite: str | None = None
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _text(value: str) -> str:
-    if "\0" in value:
-        raise ValueError("String and ID cannot hold the character NUL, which PostgreSQL has no place for")
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise ValueError(f"String and ID cannot hold half of a surrogate pair: {_shown(value)}") from None
-    return value
-
-
-def _parse_string(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"String cannot represent a non string value: {_shown(value)}")
-    return _text(value)
-
-
-def _parse_id(value: Any) -> str:
-    if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    raise ValueError(f"ID cannot represent value: {_shown(value)}")
-
-
-def _parse_int(value: Any) -> int:
-    # GraphQL §3.5.1: 1.0 is an integer, true and "1" are not; values are signed 32-bit.
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float))
-        or (isinstance(value, float) and not value.is_integer())
-    ):
-        raise ValueError(f"Int cannot represent non-integer value: {_shown(value)}")
-    if not -_INT_MAX - 1 <= value <= _INT_MAX:
-        raise ValueError(f"Int cannot represent non 32-bit signed integer value: {_shown(value)}")
-    return int(value)
-
-
-def _serialize_float(value: Any) -> float:
-    # Numbers of an event's payload come as Decimal, since nobody knows yet which of them need all their digits.
-    return _parse_float(float(value) if isinstance(value, Decimal) else value)
-
-
-def _parse_float(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"Float cannot represent non numeric value: {_shown(value)}")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = float("inf")
-    if not isfinite(number):
-        raise ValueError(f"Float cannot represent value: {_shown(value)}")
-    return number
-
-
-def _parse_boolean(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"Boolean cannot represent a non boolean value: {_shown(value)}")
-    return value
-
-
-def _parse_uuid(value: Any) -> str:
-    if not isinstance(value, str) or _UUID.fullmatch(value) is None:
-        raise ValueError(f"UUID cannot represent value: {_shown(value)}")
-    return str(uuid.UUID(value))
-
-
-def _parse_decimal(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise ValueError(f"Decimal cannot represent value: {_shown(value)}")
-    if isinstance(value, float) and abs(value) >= 2**53:  # JSON's long integers come as floats, already rounded
-        raise ValueError(f"Decimal cannot represent value: {_shown(value)}; send a number of that size as a string")
-    text = value if isinstance(value, str) else repr(value)
-    try:
-        number = Decimal(text if _DECIMAL.fullmatch(text) else "NaN")
-    except InvalidOperation:  # the exponent has some twenty digits
-        number = Decimal("NaN")
-    # PostgreSQL's numeric has at most 131,072 digits before the point; nothing useful is near that.
-    if not number.is_finite() or abs(number.adjusted()) > 1_000:
-        raise ValueError(f"Decimal cannot represent value: {_shown(value)}")
-    return f"{number:f}"
-
-
-def _iso(name: str, read: Callable[[str], dt.datetime | dt.date | dt.time]) -> Callable[[Any], str]:
-    def parse(value: Any) -> str:
-        try:
-            return read(value).isoformat()
-        except (TypeError, ValueError):
-            raise ValueError(f"{name} cannot represent value: {_shown(value)}; expected ISO 8601") from None
-
-    return parse
-
-
-def _time(text: str) -> dt.time:
-    read = dt.time.fromisoformat(text)
-    if read.tzinfo is not None:  # PostgreSQL would drop the offset
-        raise ValueError
-    return read
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
-def _serialize_id(value: Any) -> str:
-    return str(value) if isinstance(value, uuid.UUID) else _parse_id(value)
-
-
-def _serialize_uuid(value: Any) -> str:
-    return str(value) if isinstance(value, uuid.UUID) else _parse_uuid(value)
-
-
-def _serialize_decimal(value: Any) -> str:
-    if not isinstance(value, Decimal):
-        value = Decimal(_parse_decimal(value))
-    if not value.is_finite() or abs(value.adjusted()) > 1_000:
-        raise ValueError(f"Decimal cannot represent value: {_shown(value)}")
-    return f"{value:f}" if value else f"{abs(value):f}"  # numeric has no -0
-
-
-def _trimmed(text: str) -> str:
-    """ISO 8601 with as few digits of a second's fraction as PostgreSQL writes."""
-    head, point, fraction = text.partition(".")
-    return f"{head}.{fraction.rstrip('0')}" if point else head
-
-
-def _serialize_datetime(value: Any) -> str:
-    read = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
-    if not isinstance(read, dt.datetime):
-        raise ValueError(f"DateTime cannot represent value: {_shown(value)}")
-    try:
-        utc = read.replace(tzinfo=dt.UTC) if read.tzinfo is None else read.astimezone(dt.UTC)
-    except OverflowError:
-        raise ValueError(f"DateTime cannot represent value: {_shown(value)}") from None
-    return f"{_trimmed(utc.replace(tzinfo=None).isoformat())}+00:00"
-
-
-def _serialize_date(value: Any) -> str:
-    read = dt.date.fromisoformat(value) if isinstance(value, str) else value
-    if not isinstance(read, dt.date) or isinstance(read, dt.datetime):
-        raise ValueError(f"Date cannot represent value: {_shown(value)}")
-    return read.isoformat()
-
-
-def _serialize_time(value: Any) -> str:
-    read = dt.time.fromisoformat(value) if isinstance(value, str) else value
-    if not isinstance(read, dt.time) or read.tzinfo is not None:
-        raise ValueError(f"Time cannot represent value: {_shown(value)}")
-    return _trimmed(read.isoformat())
+__all__ = [
+    "CIDR",
+    "ID",
+    "IP",
+    "JSON",
+    "MAC",
+    "PYTHON_SCALARS",
+    "SCALARS",
+    "BigInt",
+    "Bytes",
+    "DateRange",
+    "Int4Range",
+    "Int8Range",
+    "Interval",
+    "LTree",
+    "NumRange",
+    "Scalar",
+    "TSVector",
+    "TsRange",
+    "TstzRange",
+]
 
 
 def _scalars() -> Mapping[str, Scalar]:
     every = (
-        Scalar("String", "text", _parse_string, _parse_string, _as_it_is),
-        Scalar("ID", "text", _parse_id, _serialize_id, _as_it_is, ordered=False),
-        Scalar("Int", "int4", _parse_int, _parse_int, _as_it_is),
-        Scalar("Float", "float8", _parse_float, _serialize_float, _as_it_is, finite="abs({}) < 'Infinity'"),
-        Scalar("Boolean", "boolean", _parse_boolean, _parse_boolean, _as_it_is, ordered=False),
+        Scalar("String", "text", parse_string, parse_string, as_it_is, family=FilterFamily.TEXT),
+        Scalar("ID", "text", parse_id, serialize_id, as_it_is, family=FilterFamily.EQUALITY),
+        Scalar("Int", "int4", parse_int, parse_int, as_it_is),
+        Scalar("Float", "float8", parse_float, serialize_float, as_it_is, finite="abs({}) < 'Infinity'"),
+        Scalar("Boolean", "boolean", parse_boolean, parse_boolean, as_it_is, family=FilterFamily.EQUALITY),
         Scalar(
             "UUID",
             "uuid",
-            _parse_uuid,
-            _serialize_uuid,
+            parse_uuid,
+            serialize_uuid,
             uuid.UUID,
             "A UUID as 32 hexadecimal digits in five groups.",
             "https://www.rfc-editor.org/rfc/rfc9562",
-            ordered=False,
+            family=FilterFamily.EQUALITY,
         ),
         Scalar(
             "DateTime",
             "timestamptz",
-            _iso("DateTime", dt.datetime.fromisoformat),
-            _serialize_datetime,
+            parse_datetime,
+            serialize_datetime,
             dt.datetime.fromisoformat,
             "A point in time in ISO 8601; without an offset it is in UTC.",
             finite="isfinite({})",
@@ -238,8 +87,8 @@ def _scalars() -> Mapping[str, Scalar]:
         Scalar(
             "Date",
             "date",
-            _iso("Date", dt.date.fromisoformat),
-            _serialize_date,
+            parse_date,
+            serialize_date,
             dt.date.fromisoformat,
             "A calendar day in ISO 8601: `2024-02-29`.",
             finite="isfinite({})",
@@ -247,22 +96,27 @@ def _scalars() -> Mapping[str, Scalar]:
         Scalar(
             "Time",
             "time",
-            _iso("Time", _time),
-            _serialize_time,
+            parse_time,
+            serialize_time,
             dt.time.fromisoformat,
             "A time of day in ISO 8601, without an offset: `13:30:00`.",
         ),
         Scalar(
             "Decimal",
             "numeric",
-            _parse_decimal,
-            _serialize_decimal,
+            parse_decimal,
+            serialize_decimal,
             Decimal,
             "A decimal number of any precision, as a string; a number is accepted on input.",
             as_text=True,
             finite="abs({}) < 'Infinity'",
         ),
-        Scalar("JSON", "jsonb", _as_it_is, _as_it_is, _as_it_is, "Any JSON value.", ordered=False, filtered=False),
+        Scalar(
+            "JSON", "jsonb", as_it_is, as_it_is, as_it_is, "Any JSON value.", family=FilterFamily.JSON, sortable=False
+        ),
+        *EXACT_SCALARS,
+        *NETWORK_SCALARS,
+        *RANGE_SCALARS,
     )
     return MappingProxyType({scalar.name: scalar for scalar in every})
 
@@ -274,6 +128,37 @@ ID = Annotated[str, SCALARS["ID"]]
 
 JSON = Annotated[Any, SCALARS["JSON"]]
 """Any JSON value, passed through as it is."""
+
+BigInt = Annotated[int, SCALARS["BigInt"]]
+"""A signed 64-bit integer: a string in JSON."""
+
+Interval = Annotated[dt.timedelta, SCALARS["Interval"]]
+"""A length of time: an ISO 8601 duration in JSON. A resolver is given a timedelta, whose months have 30 days."""
+
+Bytes = Annotated[bytes, SCALARS["Bytes"]]
+"""Bytes: base64 in JSON."""
+
+IP = Annotated[IPv4Address | IPv6Address | IPv4Interface | IPv6Interface, SCALARS["IP"]]
+"""The address of a host, PostgreSQL's inet."""
+
+CIDR = Annotated[IPv4Network | IPv6Network, SCALARS["CIDR"]]
+"""A network, PostgreSQL's cidr."""
+
+MAC = Annotated[str, SCALARS["MAC"]]
+"""The address of a network card, PostgreSQL's macaddr."""
+
+LTree = Annotated[str, SCALARS["LTree"]]
+"""A path of labels, PostgreSQL's ltree; its extension must be installed."""
+
+TSVector = Annotated[str, SCALARS["TSVector"]]
+"""A text prepared for search, PostgreSQL's tsvector."""
+
+Int4Range = Annotated[str, SCALARS["Int4Range"]]
+Int8Range = Annotated[str, SCALARS["Int8Range"]]
+NumRange = Annotated[str, SCALARS["NumRange"]]
+DateRange = Annotated[str, SCALARS["DateRange"]]
+TsRange = Annotated[str, SCALARS["TsRange"]]
+TstzRange = Annotated[str, SCALARS["TstzRange"]]
 
 PYTHON_SCALARS: Final[Mapping[Any, Scalar]] = MappingProxyType(
     {
@@ -287,5 +172,13 @@ PYTHON_SCALARS: Final[Mapping[Any, Scalar]] = MappingProxyType(
         dt.time: SCALARS["Time"],
         Decimal: SCALARS["Decimal"],
         dict: SCALARS["JSON"],
+        dt.timedelta: SCALARS["Interval"],
+        bytes: SCALARS["Bytes"],
+        IPv4Address: SCALARS["IP"],
+        IPv6Address: SCALARS["IP"],
+        IPv4Interface: SCALARS["IP"],
+        IPv6Interface: SCALARS["IP"],
+        IPv4Network: SCALARS["CIDR"],
+        IPv6Network: SCALARS["CIDR"],
     }
 )

@@ -15,7 +15,7 @@ from fraiseql.schema.model import (
     SubscriptionKind,
     TypeReference,
 )
-from fraiseql.schema.scalars import Scalar
+from fraiseql.schema.scalar import Scalar
 
 __all__ = ["AFTER_ARGUMENT", "PAGE_ARGUMENTS", "check_model", "filtered_field"]
 
@@ -50,12 +50,19 @@ def check_model(model: SchemaModel) -> None:
 
 
 def _check_generated_names(model: SchemaModel) -> None:
-    taken = {"Query": "the root type", "Subscription": "the root type", "OrderDirection": "the directions of orderBy"}
+    taken = {
+        "Query": "the root type",
+        "Subscription": "the root type",
+        "OrderDirection": "the directions of orderBy",
+        "TextSearchInput": "full text search",
+        "TextSearchConfig": "full text search",
+    }
     for name, named in model.types.items():
         if isinstance(named, ObjectType):
             taken[f"{name}WhereInput"] = taken[f"{name}OrderByInput"] = f"the arguments of {name}"
+            taken[f"{name}RelationFilter"] = f"the filters of {name}"
         elif isinstance(named, (EnumType, Scalar)):
-            taken[f"{name}Filter"] = f"the filters of {name}"
+            taken[f"{name}Filter"] = taken[f"{name}ListFilter"] = f"the filters of {name}"
     for name in model.types:
         if name in taken:
             raise SchemaError(
@@ -75,6 +82,10 @@ def _check_field(model: SchemaModel, owner: ObjectType, field: Field) -> None:
         return
     if owner.source is None and field.column is not None:
         raise SchemaError(where, found=f"column={field.column!r} in a type without sql_source", expected="key=...")
+    if isinstance(target, Scalar) and target.shown_as is not None and field.column is not None:
+        item = field.type.item
+        if item is not None and item.item is not None:
+            raise SchemaError(where, found=f"the type {field.type}", expected=f"a list of {target.name}, or JSON")
     if isinstance(target, ObjectType):
         in_columns = owner.source is not None and owner.source.jsonb_column is None
         if in_columns and target.source is not None and field.column == field.key:

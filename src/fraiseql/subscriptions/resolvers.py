@@ -13,7 +13,7 @@ from fraiseql.errors import ConfigurationError
 from fraiseql.pipeline import PreparedSubscription
 from fraiseql.pipeline.project import MISSING, enum_name, held
 from fraiseql.schema.model import EnumType, InputType, SubscriptionKind
-from fraiseql.schema.scalars import Scalar
+from fraiseql.schema.scalar import Scalar
 from fraiseql.schema.validate import filtered_field
 
 __all__ = ["SKIP", "Resolver", "check_default", "default_value", "resolved_value"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fraiseql.effects import Program, Row, Statement, fetch, sleep
 from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.limits import SubscriptionLimits
+from fraiseql.pipeline.bind import misfits
 from fraiseql.pipeline.failures import masked, shown
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, refuse
 from fraiseql.pipeline.subscription import PreparedSubscription
@@ -36,10 +37,8 @@ def broke_off(
 
 def misfit(subscription: PreparedSubscription, error: Exception) -> RequestError | None:
     """The client's mistake, where the database could not read one of its values."""
-    number = error.parameter if isinstance(error, DatabaseError) else None
-    if number is None or number > len(subscription.bindings):
-        return None
-    return subscription.bindings[number - 1].misfit()
+    wrong = misfits(subscription.bindings, error) if isinstance(error, DatabaseError) else []
+    return wrong[0] if wrong else None
 
 
 def fetch_again(statement: Statement, parameters: tuple[bytes | None, ...], limits: SubscriptionLimits) -> Program[Row]:

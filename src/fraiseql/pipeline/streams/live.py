@@ -30,7 +30,8 @@ def live_stream(
     """Run the statement now and after each change, and emit what it gives where the bytes are others than before."""
     assert subscription.statement is not None
     assert subscription.root.selection is not None
-    topics = frozenset(changed_topic(source) for source in _sources(subscription.root.selection))
+    sources = subscription.filter_sources.union(_sources(subscription.root.selection))
+    topics = frozenset(map(changed_topic, sources))
     body: bytes | None = None
     try:
         # Open before the first run, so that no change between the two is missed.

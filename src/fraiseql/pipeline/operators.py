@@ -1,0 +1,282 @@
+"""The conditions of `where` as data: what each is called, the SQL it becomes, and what it is given.
+
+| family         | types                                            | conditions                                     |
+|----------------|--------------------------------------------------|------------------------------------------------|
+| EQUALITY       | ID, UUID, Boolean, Bytes, enums                  | eq neq in nin isnull                           |
+| ORDERED        | numbers, dates, times, Interval, MAC             | these, and gt gte lt lte                       |
+| TEXT           | String                                           | the ordered ones, patterns, search             |
+| JSON           | JSON                                             | eq neq isnull, containment, keys, paths        |
+| TEXT_SEARCH    | TSVector                                         | isnull search                                  |
+| NETWORK        | IP, CIDR                                         | the ordered ones, what lies in what            |
+| RANGE          | Int4Range ... TstzRange                          | those of equality, how one lies to another     |
+| TREE           | LTree                                            | the ordered ones, what lies below what         |
+| LIST_OPERATORS | lists of any of them but JSON and TSVector       | eq neq isnull, containment, length, any        |
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from types import MappingProxyType
+from typing import Any, Final
+
+from fraiseql.schema.model import EnumType
+from fraiseql.schema.scalar import FilterFamily, Scalar
+
+__all__ = [
+    "LIST_OPERATORS",
+    "OPERATORS",
+    "RELATION_OPERATORS",
+    "SEARCHES",
+    "SEARCH_CONFIGS",
+    "Operand",
+    "Operator",
+    "has_list_conditions",
+    "operators_of",
+]
+
+
+class Operand(Enum):
+    """What a condition is given."""
+
+    VALUE = auto()
+    """A value of the field's type; of a list field's items' type, a list of them."""
+    VALUES = auto()
+    """A list of values of the field's type."""
+    ELEMENT = auto()
+    """A value of the type of a range's bounds."""
+    BOOLEAN = auto()
+    TEXT = auto()
+    TEXTS = auto()
+    ADDRESS = auto()
+    NETWORK = auto()
+    SEARCH = auto()
+    """An object: which words, and in which language."""
+    LENGTH = auto()
+    """An object: the conditions of an Int."""
+    ANY = auto()
+    """An object: the conditions of the list's items' type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One condition.
+
+    Attributes:
+        sql: of the field `{0}`, the parameter `{1}`, the field's SQL type `{2}` and, for lists, a cast `{3}`; empty
+            for an operand that is an object of conditions.
+        null: of the field, for a null; None refuses it.
+        prepare: from the value to the parameter, for what PostgreSQL cannot be left to refuse; raises ValueError.
+        blames: SQLSTATEs that only this parameter's value can be the cause of, and for which PostgreSQL names none.
+    """
+
+    sql: str
+    operand: Operand = Operand.VALUE
+    description: str | None = None
+    null: str | None = None
+    prepare: Callable[[Any], Any] | None = None
+    blames: frozenset[str] = frozenset()
+
+
+_TRAILING_ESCAPE: Final = re.compile(r"(?<!\\)(?:\\\\)*\\\Z")
+_PATH_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_PATH_VARIABLE: Final = re.compile(r'\$["\w]')
+_INVALID_REGEX: Final = frozenset({"2201B"})
+_INVALID_PATH_STEP: Final = frozenset({"0A000", "2201B"})  # a comparison of times with and without a zone
+_PRIVATE: Final = "'{{10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7}}'::inet[]"  # RFC 1918 §3, RFC 4193 §3.1
+
+
+def _escaped(text: str) -> str:
+    """A text as a pattern of LIKE that only it matches (PostgreSQL §9.7.1)."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _anywhere(text: str) -> str:
+    return f"%{_escaped(text)}%"
+
+
+def _at_start(text: str) -> str:
+    return f"{_escaped(text)}%"
+
+
+def _at_end(text: str) -> str:
+    return f"%{_escaped(text)}"
+
+
+def _pattern(text: str) -> str:
+    if _TRAILING_ESCAPE.search(text):
+        raise ValueError("must not end with a backslash that escapes nothing")
+    return text
+
+
+def _path(text: str) -> str:
+    if _PATH_VARIABLE.search(_PATH_STRING.sub('""', text)):
+        raise ValueError("names a variable, and there are none")
+    return text
+
+
+_EQ: Final = Operator("{0} = {1}", null="{0} is null", description="Is this; null asks for nulls.")
+_NEQ: Final = Operator("{0} <> {1}", null="{0} is not null", description="Is another; null asks for all but nulls.")
+_ISNULL: Final = Operator("({0} is null) = {1}", Operand.BOOLEAN)
+_SEARCH: Final = Operator("", Operand.SEARCH, "Full text search.")
+
+_EQUALITY: Final = {
+    "eq": _EQ,
+    "neq": _NEQ,
+    "in": Operator("{0} = any({1})", Operand.VALUES, "Is one of these."),
+    "nin": Operator("{0} <> all({1})", Operand.VALUES, "Is none of these."),
+    "isnull": _ISNULL,
+}
+_ORDERED: Final = {
+    "eq": _EQ,
+    "neq": _NEQ,
+    "gt": Operator("{0} > {1}"),
+    "gte": Operator("{0} >= {1}"),
+    "lt": Operator("{0} < {1}"),
+    "lte": Operator("{0} <= {1}"),
+    **{name: _EQUALITY[name] for name in ("in", "nin", "isnull")},
+}
+
+
+def _like(operator: str, prepare: Callable[[str], str], description: str) -> Operator:
+    return Operator(f"{{0}} {operator} {{1}}", Operand.TEXT, description, prepare=prepare)
+
+
+def _regex(operator: str, description: str) -> Operator:
+    return Operator(f"{{0}} {operator} {{1}}", Operand.TEXT, description, blames=_INVALID_REGEX)
+
+
+_TEXT: Final = {
+    **_ORDERED,
+    "like": _like("like", _pattern, "Matches the pattern: % is any text, _ any character, \\ escapes."),
+    "ilike": _like("ilike", _pattern, "`like`, in capitals or not."),
+    "contains": _like("like", _anywhere, "Has this in it."),
+    "icontains": _like("ilike", _anywhere, "`contains`, in capitals or not."),
+    "startsWith": _like("like", _at_start, "Begins with this."),
+    "istartsWith": _like("ilike", _at_start, "`startsWith`, in capitals or not."),
+    "endsWith": _like("like", _at_end, "Ends with this."),
+    "iendsWith": _like("ilike", _at_end, "`endsWith`, in capitals or not."),
+    "matches": _regex("~", "Has a match of the POSIX regular expression in it."),
+    "imatches": _regex("~*", "`matches`, in capitals or not."),
+    "search": _SEARCH,
+}
+
+# A column of PostgreSQL's null and one of JSON's null are both null in GraphQL.
+_JSON_NULL: Final = "coalesce({0} = 'null', true)"
+_JSON: Final = {
+    "eq": replace(_EQ, sql="{0} = {1}::jsonb", null=_JSON_NULL, prepare=json.dumps),
+    "neq": replace(_NEQ, sql="nullif({0}, 'null') <> {1}::jsonb", null=f"not {_JSON_NULL}", prepare=json.dumps),
+    "isnull": replace(_ISNULL, sql=f"({_JSON_NULL}) = {{1}}"),
+    "contains": Operator("{0} @> {1}::jsonb", description="Has this in it, at its top.", prepare=json.dumps),
+    "containedBy": Operator(
+        "nullif({0}, 'null') <@ {1}::jsonb", description="Is in this, at its top.", prepare=json.dumps
+    ),
+    "hasKey": Operator("{0} ? {1}", Operand.TEXT, "Has this key, or this string in its list."),
+    "hasAnyKeys": Operator("{0} ?| {1}", Operand.TEXTS, "Has one of these keys."),
+    "hasAllKeys": Operator("{0} ?& {1}", Operand.TEXTS, "Has all of these keys."),
+    "pathExists": Operator(
+        "{0} @? {1}::jsonpath",
+        Operand.TEXT,
+        "The SQL/JSON path finds something.",
+        prepare=_path,
+        blames=_INVALID_PATH_STEP,
+    ),
+    "pathMatch": Operator(
+        "{0} @@ {1}::jsonpath",
+        Operand.TEXT,
+        "The SQL/JSON path's predicate is true.",
+        prepare=_path,
+        blames=_INVALID_PATH_STEP,
+    ),
+}
+_NETWORK: Final = {
+    **_ORDERED,
+    "inSubnet": Operator("{0} <<= {1}::inet", Operand.NETWORK, "Is this network, or inside it."),
+    "contains": Operator("{0} >>= {1}::inet", Operand.ADDRESS, "Is the network of this address, or the address."),
+    "isPrivate": Operator(f"({{0}} <<= any({_PRIVATE})) = {{1}}", Operand.BOOLEAN, "RFC 1918 and RFC 4193."),
+    "isIPv4": Operator("(family({0}) = 4) = {1}", Operand.BOOLEAN),
+    "isIPv6": Operator("(family({0}) = 6) = {1}", Operand.BOOLEAN),
+}
+_RANGE: Final = {
+    **_EQUALITY,
+    "contains": Operator("{0} @> {1}::{2}", description="Has this whole range in it."),
+    "containsElement": Operator("{0} @> {1}", Operand.ELEMENT, "Has this in it."),
+    "containedBy": Operator("{0} <@ {1}::{2}", description="Is as a whole in this range."),
+    "overlaps": Operator("{0} && {1}::{2}", description="Has a part in common with this."),
+    "adjacent": Operator("{0} -|- {1}::{2}", description="Touches this without a gap or a common part."),
+    "strictlyLeft": Operator("{0} << {1}::{2}", description="Ends before this begins."),
+    "strictlyRight": Operator("{0} >> {1}::{2}", description="Begins after this has ended."),
+}
+_TREE: Final = {
+    **_ORDERED,
+    "ancestorOf": Operator("{0} @> {1}::ltree", description="Is this path or leads to it."),
+    "descendantOf": Operator("{0} <@ {1}::ltree", description="Is this path or lies below it."),
+    "matches": Operator("{0} ~ {1}::lquery", Operand.TEXT, "Matches the lquery."),
+}
+
+OPERATORS: Final[Mapping[FilterFamily, Mapping[str, Operator]]] = MappingProxyType(
+    {
+        FilterFamily.NONE: {},
+        FilterFamily.EQUALITY: _EQUALITY,
+        FilterFamily.ORDERED: _ORDERED,
+        FilterFamily.TEXT: _TEXT,
+        FilterFamily.JSON: _JSON,
+        FilterFamily.TEXT_SEARCH: {"isnull": _ISNULL, "search": _SEARCH},
+        FilterFamily.NETWORK: _NETWORK,
+        FilterFamily.RANGE: _RANGE,
+        FilterFamily.TREE: _TREE,
+    }
+)
+"""The conditions of each family of types."""
+
+LIST_OPERATORS: Final[Mapping[str, Operator]] = MappingProxyType(
+    {
+        "eq": _EQ,
+        "neq": _NEQ,
+        "contains": Operator("{0} @> {1}{3}", description="Has all of these."),
+        "containedBy": Operator("{0} <@ {1}{3}", description="Has none but these."),
+        "overlaps": Operator("{0} && {1}{3}", description="Has one of these."),
+        "isnull": _ISNULL,
+        "length": Operator("cardinality({0})", Operand.LENGTH, "Of how many items."),
+        "any": Operator("", Operand.ANY, "One of the items meets these conditions."),
+    }
+)
+"""The conditions of lists of scalars or enums."""
+
+RELATION_OPERATORS: Final[Mapping[str, tuple[str, bool, str]]] = MappingProxyType(
+    {
+        "some": ("exists", False, "One of the rows meets the conditions."),
+        "none": ("not exists", False, "None of the rows meets the conditions."),
+        "every": ("not exists", True, "All rows meet the conditions; so where there are none."),
+    }
+)
+"""The conditions of a relation to many rows: the SQL, and whether it is asked of the rows that do not meet them."""
+
+SEARCHES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "plain": ("plainto_tsquery", "All of these words."),
+        "phrase": ("phraseto_tsquery", "These words, one after the other."),
+        "websearch": ("websearch_to_tsquery", 'As in a search engine: `"a phrase" or word -other`.'),
+    }
+)
+"""The ways to ask for words."""
+
+SEARCH_CONFIGS: Final = (
+    *("simple", "arabic", "danish", "dutch", "english", "finnish", "french", "german", "hungarian", "indonesian"),
+    *("irish", "italian", "lithuanian", "nepali", "norwegian", "portuguese", "romanian", "russian", "spanish"),
+    *("swedish", "tamil", "turkish"),
+)
+"""The text search configurations that every PostgreSQL from version 12 on has; the first is the default."""
+
+
+def operators_of(named: Scalar | EnumType) -> Mapping[str, Operator]:
+    """The conditions of a scalar or an enum."""
+    return OPERATORS[named.family if isinstance(named, Scalar) else FilterFamily.EQUALITY]
+
+
+def has_list_conditions(named: Scalar | EnumType) -> bool:
+    """Whether a list of such values has conditions: whether they can be equal."""
+    return isinstance(named, EnumType) or named.filtered
