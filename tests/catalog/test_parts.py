@@ -162,6 +162,7 @@ def base(name: str) -> DataType:
     [
         *("text", "varchar", "bpchar", "citext", "name", "int2", "int4", "int8", "float4", "float8", "numeric", "bool"),
         *("uuid", "date", "time", "timestamp", "timestamptz", "json", "jsonb"),
+        *("interval", "bytea", "inet", "cidr", "macaddr", "ltree", "tsvector"),
     ],
 )
 def test_what_introspect_declares_the_check_accepts(name: str) -> None:
@@ -172,7 +173,15 @@ def test_what_introspect_declares_the_check_accepts(name: str) -> None:
         assert fit == (True, None)
 
 
-@pytest.mark.parametrize("name", ["money", "point", "xml", "bit", "tsvector", "timetz"])
+@pytest.mark.parametrize("name", ["int4range", "int8range", "numrange", "daterange", "tsrange", "tstzrange"])
+def test_ranges_are_declared_and_accepted(name: str) -> None:
+    found = DataType("pg_catalog", name, "r")
+    spelling = spelling_of(found)
+    assert spelling is not None
+    assert fit_of(SCALARS[spelling.scalar], found) == (True, None)
+
+
+@pytest.mark.parametrize("name", ["money", "point", "xml", "bit", "timetz"])
 def test_what_no_scalar_reads_is_not_declared(name: str) -> None:
     assert spelling_of(base(name)) is None
     assert not fit_of(SCALARS["String"], base(name)).fits

@@ -55,7 +55,7 @@ def fit_of(scalar: Scalar, actual: DataType) -> Fit:
     found = actual.bare
     if scalar.name == "JSON":  # to_json takes anything
         return Fit(True)
-    if found.element is not None or found.kind not in "be":
+    if found.element is not None or found.kind not in "ber":
         return Fit(False)
     if scalar.name == "ID":  # a text, whatever its column holds; but documents have no identity
         return Fit(found.name not in ("json", "jsonb", "xml", "bytea"))
@@ -117,7 +117,7 @@ def spelling_of(actual: DataType, *, identifies: bool = False) -> Spelling | Non
         identifies: whether it is a key, which is declared as an ID where it can be one.
     """
     found = actual.bare
-    if found.kind != "b" or found.element is not None:
+    if found.kind not in "br" or found.element is not None:
         return None
     if identifies and (found.name in TEXTS or found.name in ("int2", "int4", "int8", "uuid")):
         return _ID
