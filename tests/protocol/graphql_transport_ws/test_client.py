@@ -203,3 +203,11 @@ def test_closing_ends_all_operations():
     operation, _ = machine.subscribe("{a}")
     machine.close()
     assert (machine.operations, machine.complete(operation), machine.send_ping()) == ((), b"", b"")
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_a_number_that_json_does_not_know_is_never_sent_as_null(number):
+    client = ws.ClientConnection()
+    with pytest.raises(ws.LocalProtocolError, match="JSON"):
+        client.connect({"a": [number, None]})
+    assert client.connect({"a": [None]})

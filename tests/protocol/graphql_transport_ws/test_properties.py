@@ -74,14 +74,12 @@ def test_what_a_client_subscribes_to_is_what_the_server_reads(query, name, varia
     client.receive_text(server.accept().decode())
     try:
         operation, data = client.subscribe(query, operation_name=name, variables=variables, id=id_)
-    except ws.LocalProtocolError:  # an integer beyond 64 bits
+    except ws.LocalProtocolError:  # an integer beyond 64 bits, or no finite number
         return
     event = server.receive_text(data.decode())
     assert isinstance(event, ws.Subscribe)
     assert (event.operation.id, event.query, event.operation_name) == (id_, query, name)
-    assert json.dumps(event.variables) == json.dumps(variables).replace("NaN", "null").replace(
-        "-Infinity", "null"
-    ).replace("Infinity", "null")
+    assert event.variables == variables
     result = {"data": {"a": id_}}
     body = json.dumps(result).encode()
     assert client.receive_text(server.send_next(event.operation, body).decode()) == ws.Next(operation, result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Final
 
@@ -119,6 +120,9 @@ class Connection:
 def encode(message: Mapping[str, Any]) -> bytes:
     """One message as JSON; raises LocalProtocolError where it cannot be."""
     try:
-        return orjson.dumps(message)
-    except orjson.JSONEncodeError as error:
+        data = orjson.dumps(message)
+        if b"null" in data:  # orjson writes NaN and infinities so
+            json.dumps(message, allow_nan=False, default=str)
+    except ValueError as error:
         raise LocalProtocolError(f"the payload cannot be JSON: {error}") from None
+    return data
