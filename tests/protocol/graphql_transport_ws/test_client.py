@@ -207,7 +207,7 @@ def test_closing_ends_all_operations():
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
 def test_a_number_that_json_does_not_know_is_never_sent_as_null(number):
-    client = ws.ClientConnection()
-    with pytest.raises(ws.LocalProtocolError, match="JSON"):
+    client = ClientConnection()
+    with pytest.raises(LocalProtocolError, match="JSON"):
         client.connect({"a": [number, None]})
     assert client.connect({"a": [None]})

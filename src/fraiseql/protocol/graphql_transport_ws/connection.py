@@ -123,6 +123,6 @@ def encode(message: Mapping[str, Any]) -> bytes:
         data = orjson.dumps(message)
         if b"null" in data:  # orjson writes NaN and infinities so
             json.dumps(message, allow_nan=False, default=str)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise LocalProtocolError(f"the payload cannot be JSON: {error}") from None
     return data
