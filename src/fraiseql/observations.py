@@ -45,7 +45,10 @@ class RequestRefused:
 
 @dataclass(frozen=True, slots=True)
 class OperationCompleted:
-    """An operation over WebSocket has ended by itself; `outcome` names a member of Outcome, or is COMPLETED."""
+    """An operation over WebSocket has ended.
+
+    `outcome` names a member of Outcome, or is COMPLETED, CANCELLED by the client, or SLOW_CONSUMER.
+    """
 
     request_id: str
     outcome: str

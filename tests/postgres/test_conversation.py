@@ -65,6 +65,8 @@ def test_the_settings_of_the_connection_string_win(drive: Drive, open_connection
         ("", {"PGCLIENTENCODING": "LATIN1"}, "UTC"),
         ("-c intervalstyle=postgres", {}, "UTC"),
         ("", {"PGOPTIONS": "-c intervalstyle=sql_standard"}, "UTC"),
+        ("-c datestyle=german", {}, "UTC"),
+        ("", {"PGDATESTYLE": "SQL, DMY"}, "UTC"),
     ],
 )
 def test_the_environment_does_not_change_what_answers_say(
@@ -78,8 +80,9 @@ def test_the_environment_does_not_change_what_answers_say(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     connection = open_connection(f"options='{options}'" if options else "")
-    row = drive(run(connection, fetch("SELECT current_setting('timezone'), 'é', interval '1 day'", columns=3)))
-    assert row == (wanted.encode(), "é".encode(), b"P1D")
+    sql = "SELECT current_setting('timezone'), 'é', interval '1 day', date '2024-02-01'"
+    row = drive(run(connection, fetch(sql, columns=4)))
+    assert row == (wanted.encode(), "é".encode(), b"P1D", b"2024-02-01")
 
 
 def test_a_time_zone_of_the_role_or_the_database_does_not_win(

@@ -31,6 +31,7 @@ from fraiseql.effects import (
     sleep,
 )
 from fraiseql.errors import RequestError
+from fraiseql.observations import Observation
 from fraiseql.runtimes.anyio.background import Background
 from fraiseql.runtimes.anyio.generators import Generators
 from fraiseql.runtimes.anyio.programs import Participant, Run, run_program
@@ -66,7 +67,8 @@ class Bench:
 
     def __init__(self, background: Background) -> None:
         self.streams = Streams(background, 5)
-        self.generators = Generators(2)
+        self.seen: list[Observation] = []
+        self.generators = Generators(2, self.seen.append)
 
     async def perform(self, effect: Effect, run: Run) -> Any:
         match effect:
@@ -351,6 +353,43 @@ async def test_plain_generators_that_block_are_bounded_and_stop_nobody_else() ->
                     break
                 except RequestError:
                     await anyio.sleep(0.001)
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), asyncio.CancelledError(), BaseException("odd")])
+async def test_what_is_no_exception_is_an_error_like_any_other(error: BaseException) -> None:
+    async def asynchronous() -> AsyncIterator[int]:
+        yield 1
+        raise error
+
+    def plain() -> Iterator[int]:
+        yield 1
+        raise error
+
+    async with benched() as bench:
+        for function in (asynchronous, plain):
+            listener = Listener()
+            with anyio.fail_after(5), pytest.raises(RuntimeError, match=type(error).__name__):
+                await bench.take_part(items(function), listener)
+            assert [body for body, _ in listener.heard] == [b"1"]
+
+
+async def test_what_a_plain_generator_raises_when_it_is_closed_is_told() -> None:
+    def bitter() -> Iterator[int]:
+        try:
+            while True:
+                yield 1
+        finally:
+            raise ValueError("not like this")
+
+    async with benched() as bench:
+        listener = Listener()
+        async with anyio.create_task_group() as group:
+            group.start_soon(bench.take_part, items(bitter), listener)
+            await listener.has_heard(1)
+            group.cancel_scope.cancel()
+        with anyio.fail_after(5):
+            while not bench.seen:
+                await anyio.sleep(0.001)
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])

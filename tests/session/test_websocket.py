@@ -567,7 +567,7 @@ def test_the_clients_close_is_answered() -> None:
     commands = played.receive(close(1000, "bye"))
     assert kinds(commands) == "send cancel close"
     assert [frame.code for frame in frames(commands)] == [1000]
-    assert played.observations == [WebSocketClosed("c1", 1000, "bye")]
+    assert played.observations == [OperationCompleted("c1-1", "CANCELLED", 0.0), WebSocketClosed("c1", 1000, "bye")]
     assert played.session.deadline is None
     assert not played.session.wants_data
 

@@ -8,6 +8,7 @@ from fraiseql.errors import RequestError
 from fraiseql.pipeline.arguments import Fields, Items, Leaf, Tree
 from fraiseql.pipeline.bind import Bindings
 from fraiseql.pipeline.operators import (
+    INVALID_SEARCH,
     LIST_OPERATORS,
     OPERATORS,
     RELATION_OPERATORS,
@@ -225,7 +226,9 @@ class Filters:
         for name, leaf in tree.fields.items():
             if name != "config":
                 assert isinstance(leaf, Leaf)
-                operator = Operator(f"{{0}} @@ {SEARCHES[name][0]}({config}, {{1}})", Operand.TEXT)
+                operator = Operator(
+                    f"{{0}} @@ {SEARCHES[name][0]}({config}, {{1}})", Operand.TEXT, blames=INVALID_SEARCH
+                )
                 conditions.append(self._comparison(operator, leaf, vector, field, path, f"{place}.{name}"))
         return conditions
 

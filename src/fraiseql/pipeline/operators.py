@@ -27,6 +27,7 @@ from fraiseql.schema.model import EnumType
 from fraiseql.schema.scalar import FilterFamily, Scalar
 
 __all__ = [
+    "INVALID_SEARCH",
     "LIST_OPERATORS",
     "OPERATORS",
     "RELATION_OPERATORS",
@@ -82,10 +83,13 @@ class Operator:
 
 
 _TRAILING_ESCAPE: Final = re.compile(r"(?<!\\)(?:\\\\)*\\\Z")
-_PATH_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_PATH_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"|/\*.*?\*/', re.DOTALL)  # or a comment
 _PATH_VARIABLE: Final = re.compile(r'\$["\w]')
 _INVALID_REGEX: Final = frozenset({"2201B"})
-_INVALID_PATH_STEP: Final = frozenset({"0A000", "2201B"})  # a comparison of times with and without a zone
+# A comparison of times with and without a zone, a regex, the form of a time, an argument, a variable
+_INVALID_PATH_STEP: Final = frozenset({"0A000", "2201B", "22007", "22023", "42704"})
+INVALID_SEARCH: Final = frozenset({"XX000", "54001"})
+"""Too many signs in a row, or words: PostgreSQL's stack is what bounds them."""
 _PRIVATE: Final = "'{{10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7}}'::inet[]"  # RFC 1918 §3, RFC 4193 §3.1
 
 

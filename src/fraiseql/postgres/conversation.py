@@ -13,7 +13,7 @@ from psycopg.pq.abc import PGresult
 from fraiseql.effects import Fetch, Row
 from fraiseql.errors import DatabaseError
 from fraiseql.postgres.connection import Connection
-from fraiseql.postgres.conninfo import INTERVAL_STYLE, wanted_time_zone
+from fraiseql.postgres.conninfo import DATE_STYLE, INTERVAL_STYLE, wanted_time_zone
 from fraiseql.postgres.errors import (
     connection_failed,
     connection_lost,
@@ -51,8 +51,11 @@ def connect(conninfo: str, *, max_prepared: int) -> Conversation[Connection]:
         # The cause holds the password.
         raise connection_failed(_without_prefix(str(error))) from None
     connection = Connection(pgconn, max_prepared=max_prepared)
-    for setting, wanted in (("TimeZone", wanted_time_zone(conninfo)), ("IntervalStyle", INTERVAL_STYLE)):
-        if (pgconn.parameter_status(setting.encode()) or b"").decode().casefold() != wanted.casefold():
+    time_zone = wanted_time_zone(conninfo)
+    for setting, wanted in (("TimeZone", time_zone), ("DateStyle", DATE_STYLE), ("IntervalStyle", INTERVAL_STYLE)):
+        # That of dates is told with the order in which their parts are read, which does not matter: `ISO, DMY`.
+        found = (pgconn.parameter_status(setting.encode()) or b"").decode().partition(",")[0]
+        if found.casefold() != wanted.casefold():
             try:
                 yield from _set(connection, setting, wanted)
             except BaseException:

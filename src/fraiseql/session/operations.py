@@ -100,23 +100,27 @@ class Operations:
         self._numbers[operation] = number
         commands.append(StartOperation(number, pipeline.operate(request, self.request_id(number), self.caller)))
 
-    def cancel(self, operation: graphql.Operation, commands: list[Command]) -> None:
-        """The client wants no more of it."""
+    def cancel(
+        self, operation: graphql.Operation, now: float, commands: list[Command], outcome: str = "CANCELLED"
+    ) -> None:
+        """The client wants no more of it, or cannot have more."""
         number = self._numbers.pop(operation)
-        self._running.pop(number).delivery.forget()
+        running = self._running.pop(number)
+        running.delivery.forget()
         commands.append(CancelOperation(number))
+        self._endpoint.observe(OperationCompleted(self.request_id(number), outcome, now - running.began))
 
-    def cancel_all(self, commands: list[Command]) -> None:
+    def cancel_all(self, now: float, commands: list[Command]) -> None:
         """The connection ends."""
         for operation in list(self._numbers):
-            self.cancel(operation, commands)
+            self.cancel(operation, now, commands)
 
     def joined(self, number: int) -> None:
         """It is a subscription, and may last."""
         if number in self._running:
             self._running[number].deadline = None
 
-    def emitted(self, number: int, emission: Emission, is_state: bool, commands: list[Command]) -> None:
+    def emitted(self, number: int, emission: Emission, is_state: bool, now: float, commands: list[Command]) -> None:
         """A stream brought a result."""
         running = self._running.get(number)
         if running is None:
@@ -125,7 +129,7 @@ class Operations:
             body = running.delivery.sent(emission)
             self._outgoing.say(self._machine.send_next(running.operation, body), commands)
         elif not running.delivery.keep(emission, is_state):
-            self.cancel(running.operation, commands)
+            self.cancel(running.operation, now, commands, "SLOW_CONSUMER")
             self._answer(running.operation, running.delivery.too_slow(), commands)
         elif running.delivery.must_pause(is_state):
             commands.append(PauseOperation(number))

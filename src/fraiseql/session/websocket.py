@@ -104,7 +104,7 @@ class WebSocketSession:
             return commands
         match event:
             case OperationEmitted(operation_id, emission, is_state):
-                self._operations.emitted(operation_id, emission, is_state, commands)
+                self._operations.emitted(operation_id, emission, is_state, now, commands)
                 if not self._outgoing.overflowed:
                     return commands  # changes no deadline
             case OperationJoined(operation_id):
@@ -126,7 +126,7 @@ class WebSocketSession:
             case EofReceived():
                 self._socket.receive_eof()
                 self._read(now, commands)
-                self._end(_ABNORMAL, "the client left", commands)
+                self._end(_ABNORMAL, "the client left", now, commands)
             case DrainRequested():
                 self._draining = self._operations.refuses = True
             case ConnectionMade():
@@ -135,7 +135,7 @@ class WebSocketSession:
                         graphql.CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable", now, commands
                     )
         if self._outgoing.overflowed:
-            self._end(_ABNORMAL, "the client did not read what it asked for", commands)
+            self._end(_ABNORMAL, "the client did not read what it asked for", now, commands)
         if self._draining and not self._closing and not self._operations.deadlines:
             self._close(_GOING_AWAY, "Going away", now, commands)
         self._set_deadline()
@@ -150,7 +150,7 @@ class WebSocketSession:
                 event = self._socket.next_event()
             except RemoteProtocolError as error:
                 self._refuse_peer(error, now, commands)
-                self._end(error.status, str(error), commands)  # nothing more is read (RFC 6455 §7.1.7)
+                self._end(error.status, str(error), now, commands)  # nothing more is read (RFC 6455 §7.1.7)
                 return
             match event:
                 case websocket.Text() | websocket.Bytes():
@@ -161,7 +161,7 @@ class WebSocketSession:
                 case websocket.Pong(payload):
                     self._heartbeat.pong_received(payload, now)
                 case websocket.Close():
-                    self._close_received(event, commands)
+                    self._close_received(event, now, commands)
                 case _:
                     break
         self._pong = pong if self._outgoing.paused else None
@@ -182,7 +182,7 @@ class WebSocketSession:
             case graphql.Subscribe() as subscribe:
                 self._operations.start(subscribe, now, commands)
             case graphql.Complete(operation):
-                self._operations.cancel(operation, commands)
+                self._operations.cancel(operation, now, commands)
             case graphql.Ping(payload):
                 self._outgoing.say(self._machine.send_pong(payload), commands)
             case graphql.ConnectionInit(payload):
@@ -227,7 +227,7 @@ class WebSocketSession:
         if self.deadline is None or now < self.deadline:
             return
         if self._closing:
-            self._end(_ABNORMAL, "the client did not close in time", commands)
+            self._end(_ABNORMAL, "the client did not close in time", now, commands)
         elif self._next_step is not None and now >= self._next_step:
             too_late = self._machine.init_timed_out()
             if too_late is not None:
@@ -244,7 +244,7 @@ class WebSocketSession:
         if payload is not None:
             commands.append(SendData(self._socket.send(websocket.Ping(payload))))
         else:
-            self._end(_ABNORMAL, "the client did not answer a ping", commands)
+            self._end(_ABNORMAL, "the client did not answer a ping", now, commands)
 
     def _refuse_peer(self, error: RemoteProtocolError, now: float, commands: list[Command]) -> None:
         """The client broke one of the protocols."""
@@ -258,28 +258,28 @@ class WebSocketSession:
         commands.append(SendData(self._socket.send(websocket.Close(code, reason))))
         self._closing = True
         self._outgoing.end()
-        self._cancel_all(commands)
+        self._cancel_all(now, commands)
         self._next_step = now + self._endpoint.websocket.close_timeout
 
-    def _close_received(self, close: websocket.Close, commands: list[Command]) -> None:
+    def _close_received(self, close: websocket.Close, now: float, commands: list[Command]) -> None:
         """Answer the client's Close, unless it answers ours."""
         if not self._closing:
             commands.append(SendData(self._socket.send(close.answer())))
-        self._end(close.code, close.reason, commands)
+        self._end(close.code, close.reason, now, commands)
 
-    def _end(self, code: int, reason: str, commands: list[Command]) -> None:
+    def _end(self, code: int, reason: str, now: float, commands: list[Command]) -> None:
         if self._closed:
             return
-        self._cancel_all(commands)
+        self._cancel_all(now, commands)
         self._closing = self._closed = True
         commands.append(CloseConnection())
         self._endpoint.observe(WebSocketClosed(self._connection_id, code, reason))
 
-    def _cancel_all(self, commands: list[Command]) -> None:
+    def _cancel_all(self, now: float, commands: list[Command]) -> None:
         if self._authorising:
             self._authorising = False
             commands.append(CancelOperation(_AUTHORISING))
-        self._operations.cancel_all(commands)
+        self._operations.cancel_all(now, commands)
 
     def _set_deadline(self) -> None:
         deadlines = self._operations.deadlines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections import deque
@@ -15,7 +16,8 @@ import anyio.lowlevel
 from fraiseql.context import Info
 from fraiseql.effects import Absent, ResolverSource
 from fraiseql.errors import RequestError
-from fraiseql.runtimes.anyio.programs import Handle, own_cancellation
+from fraiseql.observations import InternalErrorMasked, Observer
+from fraiseql.runtimes.anyio.programs import Handle, guarded, unwelcome
 
 __all__ = ["Generators"]
 
@@ -26,12 +28,14 @@ class Generators:
     Args:
         max_plain: how many that are not asynchronous may be under way at once, those included that were given up but
             do not come back from what they block on.
+        observe: is told what a plain generator raises when it is closed.
     """
 
-    def __init__(self, max_plain: int) -> None:
+    def __init__(self, max_plain: int, observe: Observer) -> None:
         # A deque, since threads give places back: its methods are atomic.
         self._places: deque[None] = deque([None] * max_plain)
         self._max_plain = max_plain
+        self._observe = observe
 
     def open(self, source: ResolverSource, bus: Any) -> Handle:
         """Call a generator function; nothing of its body runs before the first `next`.
@@ -51,7 +55,14 @@ class Generators:
         except IndexError:
             text = f"The server runs {self._max_plain} subscriptions of this kind already."
             raise RequestError(text, code="TOO_MANY_OPERATIONS") from None
-        return _Plain(generator, lambda: self._places.append(None))
+        try:
+            return _Plain(generator, lambda: self._places.append(None), self._close_failed)
+        except BaseException:  # there is no thread to be had
+            self._places.append(None)
+            raise
+
+    def _close_failed(self, error: BaseException) -> None:
+        self._observe(InternalErrorMasked("of a generator that was closed", error))
 
 
 class _Asynchronous:
@@ -61,10 +72,10 @@ class _Asynchronous:
         self._generator = generator
 
     async def next(self, timeout: float | None) -> Any:
-        return await own_cancellation(anext(self._generator, Absent.ENDED))
+        return await guarded(anext(self._generator, Absent.ENDED))
 
     async def aclose(self) -> None:
-        await self._generator.aclose()
+        await guarded(self._generator.aclose())
 
 
 class _Plain:
@@ -75,11 +86,18 @@ class _Plain:
     Args:
         generator: what is asked for items.
         ended: called, in the thread, when nothing of the generator runs any more.
+        close_failed: told, on the event loop, what the generator raises when it is closed.
     """
 
-    def __init__(self, generator: Generator[Any, None, None], ended: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        generator: Generator[Any, None, None],
+        ended: Callable[[], None],
+        close_failed: Callable[[BaseException], None],
+    ) -> None:
         self._generator = generator
         self._ended = ended
+        self._close_failed = close_failed
         self._token = anyio.lowlevel.current_token()
         self._asked: queue.SimpleQueue[_Answer | None] = queue.SimpleQueue()
         threading.Thread(target=self._run, name="fraiseql generator", daemon=True).start()
@@ -102,13 +120,21 @@ class _Plain:
                     answer.item = next(self._generator, Absent.ENDED)
                 except Exception as error:
                     answer.error = error
-                try:
-                    anyio.from_thread.run_sync(answer.there.set, token=self._token)
-                except Exception:  # the event loop has ended
-                    break
-            self._generator.close()
+                except BaseException as error:
+                    answer.error = unwelcome(error)
+                    answer.error.__cause__ = error
+                self._tell(answer.there.set)
+            try:
+                self._generator.close()
+            except BaseException as error:
+                self._tell(self._close_failed, error)
         finally:
             self._ended()
+
+    def _tell(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Call a function on the event loop, unless that has ended."""
+        with contextlib.suppress(Exception):
+            anyio.from_thread.run_sync(function, *arguments, token=self._token)
 
 
 class _Answer:

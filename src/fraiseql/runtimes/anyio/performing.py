@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,7 @@ from fraiseql.observations import InternalErrorMasked, Observer
 from fraiseql.runtimes.anyio.bus import Bus
 from fraiseql.runtimes.anyio.database import Database
 from fraiseql.runtimes.anyio.generators import Generators
-from fraiseql.runtimes.anyio.programs import Handle, Run, own_cancellation
+from fraiseql.runtimes.anyio.programs import Handle, Run, guarded
 from fraiseql.runtimes.anyio.streams import Streams
 
 __all__ = ["Performer"]
@@ -37,7 +38,7 @@ class Performer:
         self._database = database
         self._bus = bus
         self._streams = streams
-        self._generators = Generators(limits.max_plain_generators)
+        self._generators = Generators(limits.max_plain_generators, observe)
         self._observe = observe
 
     async def __call__(self, effect: Effect, run: Run) -> Any:
@@ -63,8 +64,7 @@ class Performer:
             case Open(source):
                 return await self._open(source, run)
             case Call(function, arguments):
-                result = function(*arguments)
-                return await own_cancellation(result) if inspect.isawaitable(result) else result
+                return await guarded(_call(function, arguments))
             case Sleep(seconds):
                 await anyio.sleep(seconds)
                 return anyio.current_time()
@@ -82,3 +82,8 @@ class Performer:
     async def _close(self, handle: Handle) -> None:
         self._streams.listening -= 1
         await handle.aclose()
+
+
+async def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    result = function(*arguments)
+    return await result if inspect.isawaitable(result) else result

@@ -10,8 +10,9 @@ from typing import Any, Protocol, TypeAlias
 import anyio
 
 from fraiseql.effects import Effect, Emission, Program
+from fraiseql.runtimes.anyio.background import running_trio
 
-__all__ = ["Audience", "Handle", "Participant", "Perform", "Run", "own_cancellation", "run_program"]
+__all__ = ["Audience", "Handle", "Participant", "Perform", "Run", "guarded", "run_program", "unwelcome"]
 
 _FINALISING = 10.0  # seconds for the finalisers of a user's generator
 
@@ -97,15 +98,38 @@ Perform: TypeAlias = Callable[[Effect, Run], Awaitable[Any]]
 """Carries out one effect of a run and gives its result."""
 
 
-async def own_cancellation(answer: Awaitable[Any]) -> Any:
-    """Await a user's code. A CancelledError of its own, as of a task that it awaits, is an error like any other."""
+async def guarded(answer: Awaitable[Any]) -> Any:
+    """Await a user's code, and let it raise nothing but an Exception, or our own cancellation.
+
+    A CancelledError of a task that it awaits, or a `sys.exit()` somewhere below it, would otherwise end the connection,
+    or the server.
+    """
     try:
         return await answer
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():  # it is we who are cancelled
+    except Exception:
+        raise
+    except BaseException as error:
+        if isinstance(error, (GeneratorExit, KeyboardInterrupt)) or _is_ours(error):
             raise
-        raise RuntimeError("a user's function ended with CancelledError, though nobody cancelled it") from error
+        raise unwelcome(error) from error
+
+
+def unwelcome(error: BaseException) -> RuntimeError:
+    """What stands for an error of a user's code that is no Exception."""
+    return RuntimeError(f"a user's function ended with {error!r}")
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether it is we who are cancelled."""
+    cancelled = anyio.get_cancelled_exc_class()
+    if isinstance(error, BaseExceptionGroup):
+        return error.subgroup(cancelled) is not None
+    if not isinstance(error, cancelled):
+        return False
+    if running_trio() is not None:
+        return True
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 async def run_program(program: Program[Any], perform: Perform, run: Run) -> Any:
@@ -132,7 +156,13 @@ async def run_program(program: Program[Any], perform: Perform, run: Run) -> Any:
 
 
 async def _finalise(finalisers: list[Callable[[], Awaitable[None]]]) -> None:
+    failure: Exception | None = None
     with anyio.CancelScope(shield=True):
         for finalise in finalisers:
-            with anyio.move_on_after(_FINALISING):
-                await finalise()
+            try:
+                with anyio.move_on_after(_FINALISING):
+                    await finalise()
+            except Exception as error:  # the others have their turn all the same
+                failure = failure or error
+    if failure is not None:
+        raise failure
