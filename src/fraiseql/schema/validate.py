@@ -9,6 +9,7 @@ from fraiseql.schema.model import (
     InputField,
     InputType,
     ObjectType,
+    PageSizes,
     QueryField,
     SchemaModel,
     SubscriptionField,
@@ -25,6 +26,7 @@ PAGE_ARGUMENTS = ("where", "orderBy", "limit", "offset")
 AFTER_ARGUMENT = "after"
 """The argument that every event subscription is given: the cursor to resume behind."""
 
+_ANY_LIST = TypeReference(nullable=False, item=TypeReference(nullable=False))
 _COMPARABLE = ({"ID", "String"}, {"ID", "Int"}, {"ID", "UUID"})  # an ID is of whatever type its column is
 
 
@@ -35,6 +37,7 @@ def check_model(model: SchemaModel) -> None:
             "Schema(queries=...)", found="no query", expected="at least one function under @fraiseql.query"
         )
     _check_generated_names(model)
+    _check_pages(model, model.page_sizes, _ANY_LIST, "Schema")
     for named in model.types.values():
         if isinstance(named, ObjectType):
             for field in named.fields.values():
@@ -59,6 +62,7 @@ def _check_generated_names(model: SchemaModel) -> None:
     }
     for name, named in model.types.items():
         if isinstance(named, ObjectType):
+            taken[f"{name}AggregateOrderByInput"] = f"the arguments of lists of {name}"
             taken[f"{name}WhereInput"] = taken[f"{name}OrderByInput"] = f"the arguments of {name}"
             taken[f"{name}RelationFilter"] = f"the filters of {name}"
         elif isinstance(named, (EnumType, Scalar)):
@@ -78,7 +82,7 @@ def _check_field(model: SchemaModel, owner: ObjectType, field: Field) -> None:
     if owner.source is not None and field.name in ("AND", "OR", "NOT"):
         raise SchemaError(where, found=f"a field named {field.name}", expected="name=...: `where` has this one itself")
     if field.relation is not None:
-        _check_relation(owner, field, target, where)
+        _check_relation(model, owner, field, target, where)
         return
     if owner.source is None and field.column is not None:
         raise SchemaError(where, found=f"column={field.column!r} in a type without sql_source", expected="key=...")
@@ -97,12 +101,25 @@ def _check_field(model: SchemaModel, owner: ObjectType, field: Field) -> None:
         _check_embedded(model, target, where, ())
 
 
-def _check_relation(owner: ObjectType, field: Field, target: object, where: str) -> None:
+def _check_relation(model: SchemaModel, owner: ObjectType, field: Field, target: object, where: str) -> None:
+    assert field.relation is not None
     if owner.source is None:
         raise SchemaError(where, found="relation(...) in a type without sql_source", expected="a type with sql_source")
     if not isinstance(target, ObjectType) or target.source is None:
         raise SchemaError(where, found=f"relation(...) to {field.type.named}", expected="a type with sql_source")
     _check_row_type(field.type, where)
+    _check_pages(model, field.relation.page_sizes, field.type, where)
+
+
+def _check_pages(model: SchemaModel, sizes: PageSizes, reference: TypeReference, where: str) -> None:
+    """Only lists have pages, whose default size is no larger than the largest that is declared for them."""
+    if sizes != PageSizes() and reference.item is None:
+        raise SchemaError(where, found=f"page sizes for the type {reference}", expected="none: it is no list")
+    largest = model.page_sizes.largest if sizes.largest is None else sizes.largest
+    if sizes.default is not None and largest is not None and sizes.default > largest:
+        raise SchemaError(
+            where, found=f"default_page_size={sizes.default}", expected=f"at most {largest}, as max_page_size says"
+        )
 
 
 def _check_row_type(reference: TypeReference, where: str) -> None:
@@ -135,6 +152,8 @@ def _check_subscription(model: SchemaModel, subscription: SubscriptionField) -> 
                 where, found=f"the return type {subscription.type}", expected="one row: an event is about one"
             )
         return
+    if subscription.page_sizes != PageSizes():
+        raise SchemaError(where, found="page sizes of a resolver", expected="none: only live queries have pages")
     target = model.types[subscription.type.named]
     if isinstance(target, InputType):
         raise SchemaError(where, found=f"the input type {target.name}", expected="an output type")
@@ -150,6 +169,7 @@ def _check_rows(model: SchemaModel, query: QueryField | SubscriptionField, where
             where, found=f"the return type {query.type}", expected="a type with sql_source, or a list of it"
         )
     _check_row_type(query.type, where)
+    _check_pages(model, query.page_sizes, query.type, where)
     is_list = query.type.item is not None
     for argument in query.arguments.values():
         place = f"{where}({argument.name})"
