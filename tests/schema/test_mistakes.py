@@ -237,6 +237,18 @@ NAMES: dict[str, Case] = {
         "a type",
         "of Row",
     ),
+    "type whose order is that of another's count": (
+        lambda: with_field(list[Row], fraiseql.relation(on={"a": "b"}), name="RowAggregate"),
+        "Row",
+        "which needs RowAggregateOrderByInput",
+        "another: the arguments of RowAggregate have that",
+    ),
+    "enum whose filter is that of another's list": (
+        lambda: with_field(fraiseql.enum(name="MoodList")(Enum("MoodList", {"A": "a"}))),  # type: ignore[arg-type]
+        "Mood",
+        "which needs MoodListFilter",
+        "another: the filters of MoodList have that",
+    ),
     "search type": (lambda: with_field(str, name="TextSearchInput"), "TextSearchInput", "a type", "full text search"),
     "directions": (lambda: with_field(str, name="OrderDirection"), "OrderDirection", "a type", "the directions"),
     "standard scalar": (lambda: with_field(str, name="String"), "String", "a type of that name", "another"),

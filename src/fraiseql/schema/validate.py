@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from fraiseql.errors import SchemaError
 from fraiseql.schema.model import (
     EnumType,
     Field,
     InputField,
     InputType,
+    NamedType,
     ObjectType,
     PageSizes,
     QueryField,
@@ -26,7 +29,6 @@ PAGE_ARGUMENTS = ("where", "orderBy", "limit", "offset")
 AFTER_ARGUMENT = "after"
 """The argument that every event subscription is given: the cursor to resume behind."""
 
-_ANY_LIST = TypeReference(nullable=False, item=TypeReference(nullable=False))
 _COMPARABLE = ({"ID", "String"}, {"ID", "Int"}, {"ID", "UUID"})  # an ID is of whatever type its column is
 
 
@@ -37,7 +39,7 @@ def check_model(model: SchemaModel) -> None:
             "Schema(queries=...)", found="no query", expected="at least one function under @fraiseql.query"
         )
     _check_generated_names(model)
-    _check_pages(model, model.page_sizes, _ANY_LIST, "Schema")
+    _check_default_size(model.page_sizes, model.page_sizes.largest, "Schema")
     for named in model.types.values():
         if isinstance(named, ObjectType):
             for field in named.fields.values():
@@ -61,17 +63,30 @@ def _check_generated_names(model: SchemaModel) -> None:
         "TextSearchConfig": "full text search",
     }
     for name, named in model.types.items():
-        if isinstance(named, ObjectType):
-            taken[f"{name}AggregateOrderByInput"] = f"the arguments of lists of {name}"
-            taken[f"{name}WhereInput"] = taken[f"{name}OrderByInput"] = f"the arguments of {name}"
-            taken[f"{name}RelationFilter"] = f"the filters of {name}"
-        elif isinstance(named, (EnumType, Scalar)):
-            taken[f"{name}Filter"] = taken[f"{name}ListFilter"] = f"the filters of {name}"
+        for generated, use in _generated_names(name, named):
+            if generated in taken:
+                raise SchemaError(
+                    name,
+                    found=f"a type of that name, which needs {generated}",
+                    expected=f"another: {taken[generated]} have that",
+                )
+            taken[generated] = use
     for name in model.types:
         if name in taken:
             raise SchemaError(
                 name, found="a type of that name", expected=f"another: the name is used for {taken[name]}"
             )
+
+
+def _generated_names(name: str, named: NamedType) -> Iterator[tuple[str, str]]:
+    """The names of the input types that may be made for a type, and what for."""
+    if isinstance(named, ObjectType):
+        for suffix in ("WhereInput", "OrderByInput", "AggregateOrderByInput"):
+            yield f"{name}{suffix}", f"the arguments of {name}"
+        yield f"{name}RelationFilter", f"the filters of {name}"
+    elif isinstance(named, (EnumType, Scalar)):
+        for suffix in ("Filter", "ListFilter"):
+            yield f"{name}{suffix}", f"the filters of {name}"
 
 
 def _check_field(model: SchemaModel, owner: ObjectType, field: Field) -> None:
@@ -112,10 +127,13 @@ def _check_relation(model: SchemaModel, owner: ObjectType, field: Field, target:
 
 
 def _check_pages(model: SchemaModel, sizes: PageSizes, reference: TypeReference, where: str) -> None:
-    """Only lists have pages, whose default size is no larger than the largest that is declared for them."""
+    """Only lists have pages."""
     if sizes != PageSizes() and reference.item is None:
         raise SchemaError(where, found=f"page sizes for the type {reference}", expected="none: it is no list")
-    largest = model.page_sizes.largest if sizes.largest is None else sizes.largest
+    _check_default_size(sizes, model.page_sizes.largest if sizes.largest is None else sizes.largest, where)
+
+
+def _check_default_size(sizes: PageSizes, largest: int | None, where: str) -> None:
     if sizes.default is not None and largest is not None and sizes.default > largest:
         raise SchemaError(
             where, found=f"default_page_size={sizes.default}", expected=f"at most {largest}, as max_page_size says"
