@@ -31,11 +31,11 @@ class QueryLimits:
     """Bounds of one GraphQL request, all checked before any SQL."""
 
     max_tokens: int = 2_000  # the introspection query has about 250; validation is quadratic in the worst case
-    max_depth: int = 16  # nested fields, introspection apart; as well of relations nested in a filter
+    max_depth: int = 16  # nested fields, introspection apart; as well of relations nested in a filter or an order
     max_fields: int = 1_000  # fields of the plan, fragments expanded: a fragment can double at each level
     max_root_fields: int = 50  # each is a subquery of its own
     max_input_depth: int = 32  # nested objects and lists in `variables`
-    max_conditions: int = 1_000  # of all filters: each grows the SQL, and most are a parameter (PostgreSQL: 65,535)
+    max_conditions: int = 1_000  # of all filters: each grows the SQL, most are a parameter; relations of orders
     default_page_size: int = 100  # rows of a list whose `limit` is not given
     max_page_size: int = 1_000  # the largest `limit`
     request_timeout: float = 30.0  # seconds from the complete request to its answer

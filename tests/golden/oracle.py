@@ -10,7 +10,7 @@ import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from operator import attrgetter, eq, ge, gt, le, lt, ne
+from operator import attrgetter, eq, ge, gt, itemgetter, le, lt, ne
 from typing import Any
 from uuid import UUID
 
@@ -177,27 +177,47 @@ class Oracle:
         target: str,
         rows: Iterable[Any],
         where: Mapping[str, Any] | None = None,
-        orderBy: Sequence[Mapping[str, str]] | None = None,
+        orderBy: Sequence[Mapping[str, Any]] | None = None,
         limit: int | None = None,
         offset: int | None = None,
     ) -> list[Any]:
         found = [row for row in rows if where is None or _holds(target, where, row, self._related) is True]
         for order in reversed([*(orderBy or ()), {"id": "asc"}]):
-            ((field, direction),) = order.items()
-            getter = VALUES[target][field][1]
+            names, direction = _order(order)
+            valued = [(self._ordered(target, names, row), row) for row in found]
+            nulls = [row for value, row in valued if value is None]
+            rest = [pair for pair in valued if pair[0] is not None]
             # Nulls count as larger than all values; a reversed sort keeps the order of equal rows too.
-            found.sort(
-                key=lambda row, getter=getter: ((value := getter(row)) is None, value),
-                reverse=direction == "desc",
-            )
+            rest.sort(key=itemgetter(0), reverse=direction.startswith("desc"))
+            others = [row for _, row in rest]
+            is_first = direction.endswith("nulls_first") or direction == "desc"
+            found = nulls + others if is_first else others + nulls
         start = offset or 0
         return found[start : start + (100 if limit is None else limit)]
+
+    def _ordered(self, target: str, names: Sequence[str], row: Any) -> Any:
+        name, *below = names
+        if name in VALUES[target]:
+            return VALUES[target][name][1](row)
+        related = self._related(target, name, row)
+        if below == ["count"]:
+            return len(related)
+        return self._ordered(_RELATIONS[target][name], below, related[0]) if related else None
 
     def _related(self, target: str, field: str, row: Any) -> list[Any]:
         if (target, field) in self._parents:
             parent = self._parents[target, field](row)
             return [] if parent is None else [parent]
         return self._children_of[target, field].get(row.id, [])
+
+
+def _order(entry: Any) -> tuple[list[str], str]:
+    """The names down to a value, and the direction."""
+    names: list[str] = []
+    while isinstance(entry, Mapping):
+        ((name, entry),) = entry.items()
+        names.append(name)
+    return names, entry
 
 
 def _holds(target: str, where: Mapping[str, Any], row: Any, rows: _Rows) -> Truth:

@@ -43,6 +43,7 @@ _NULLABLE: Final = {
     "Post": ("score", "price", "publishedOn"),
 }
 _ORDERED: Final = {"String", "Int", "Float", "Decimal", "Date", "Time", "DateTime"}
+_DIRECTIONS: Final = ("ASC", "DESC", "ASC_NULLS_FIRST", "ASC_NULLS_LAST", "DESC_NULLS_FIRST", "DESC_NULLS_LAST")
 _DEPTH: Final = 4
 _PATTERNS: Final = ("contains", "startsWith", "endsWith", "like", "matches")
 _TAGS: Final = ("cooking", "running", "fête", "films", "no tag")
@@ -204,12 +205,18 @@ class _Writer:
         return arguments
 
     def _order_by(self, target: str) -> str:
-        orders = [
-            {self._choice(list(VALUES[target])): _Enum(self._choice(("ASC", "DESC")))}
-            for _ in range(self._choice((1, 2, 0, 3)))
-        ]
+        orders = [self._order(target, 2) for _ in range(self._choice((1, 2, 0, 3)))]
         single = orders[0] if len(orders) == 1 and self._one_in(2) else orders
         return self._value(f"[{target}OrderByInput!]", single, may_be_null=True)
+
+    def _order(self, target: str, depth: int) -> dict[str, Any]:
+        direction = _Enum(self._choice(_DIRECTIONS))
+        if depth and self._one_in(3):
+            name, (child, many) = self._choice(list(_RELATIONS[target].items()))
+            return {name: {"count": direction} if many else self._order(child, depth - 1)}
+        nullable = _NULLABLE.get(target)
+        names = nullable if nullable and self._one_in(3) else list(VALUES[target])
+        return {self._choice(names): direction}
 
     def _where_argument(self, target: str) -> str:
         """As a variable as a whole, or written out with variables inside."""

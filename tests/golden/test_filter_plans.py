@@ -1,4 +1,4 @@
-"""The indexes that conditions promise to leave usable, under the generic plans that statements run with."""
+"""The indexes that conditions and orders promise to leave usable, under the generic plans that statements run with."""
 
 from __future__ import annotations
 
@@ -90,12 +90,28 @@ def connection(module_database_url: str) -> Iterator[psycopg.Connection[Any]]:
     ],
 )
 def test_an_index_serves(connection: psycopg.Connection[Any], root: str, where: str, index: str) -> None:
-    explained = Pipeline(_SCHEMA).explain(f"{{ {root}(where: {where}) {{ id }} }}")
+    plan = _plan(connection, f"{{ {root}(where: {where}) {{ id }} }}")
+    assert f"on {index} " in plan or f"using {index} " in plan, plan
+
+
+@pytest.mark.parametrize(
+    ("root", "order", "index"),
+    [
+        ("shelves", "{books: {count: DESC}}", "book_shelf"),
+        ("books", "{shelf: {code: DESC_NULLS_LAST}}", "shelf_pkey"),
+    ],
+)
+def test_an_index_serves_an_order(connection: psycopg.Connection[Any], root: str, order: str, index: str) -> None:
+    plan = _plan(connection, f"{{ {root}(orderBy: [{order}]) {{ id }} }}")
+    assert f"on {index} " in plan or f"using {index} " in plan, plan
+
+
+def _plan(connection: psycopg.Connection[Any], query: str) -> str:
+    explained = Pipeline(_SCHEMA).explain(query)
     values = ", ".join("'" + (value or "").replace("'", "''") + "'" for value in explained.parameters)
     connection.execute(f"prepare it as {explained.sql}".encode())
     try:
         text = f"explain execute it({values})" if values else "explain execute it"
-        plan = "\n".join(row[0] for row in connection.execute(text.encode()))
+        return "\n".join(row[0] for row in connection.execute(text.encode()))
     finally:
         connection.execute("deallocate it")
-    assert f"on {index} " in plan or f"using {index} " in plan, plan

@@ -270,6 +270,19 @@ def test_optional_arguments(query: Callable[..., Any], arguments: str, count: in
     assert len(_data(query(f"{{ awkwards{arguments} {{ id }} }}"))["awkwards"]) == count
 
 
+def test_orders_across_composite_keys(query: Callable[..., Any]) -> None:
+    by_count = _data(query("{ parts(orderBy: [{lines: {count: DESC}}, {name: ASC}]) { name } }"))
+    assert [row["name"] for row in by_count["parts"]] == ["one", "two"]
+    order = "[{part: {name: DESC_NULLS_FIRST}}, {position: DESC}]"
+    by_name = _data(query(f"{{ lines(orderBy: {order}) {{ position part {{ name }} }} }}"))
+    assert [(line["part"] and line["part"]["name"], line["position"]) for line in by_name["lines"]] == [
+        (None, 1),
+        ("other", 1),
+        ("one", 2),
+        ("one", 1),
+    ]
+
+
 def test_composite_keys(query: Callable[..., Any]) -> None:
     data = _data(query("{ parts { name lines { position } } lines { number position part { name } } }"))
     names = {row["name"]: sorted(line["position"] for line in row["lines"]) for row in data["parts"]}

@@ -37,6 +37,10 @@ def past_next(run: Run, item: Any = _CHANGED) -> None:
             'subscription { liveUsers(where: {posts: {some: {title: {contains: "x"}}}}) { id } }',
             {"fraiseql.changed.users", "fraiseql.changed.blog.post"},
         ),
+        (
+            "subscription { liveUsers(orderBy: [{posts: {count: DESC}}]) { id } }",
+            {"fraiseql.changed.users", "fraiseql.changed.blog.post"},
+        ),
     ],
 )
 def test_what_is_watched(query: str, topics: set[str]) -> None:

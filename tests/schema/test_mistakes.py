@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Annotated, Any, List  # noqa: UP035
 
@@ -230,6 +230,24 @@ NAMES: dict[str, Case] = {
         "RowRelationFilter",
         "a type",
         "of Row",
+    ),
+    "aggregate order type": (
+        lambda: with_field(str, name="RowAggregateOrderByInput"),
+        "RowAggregateOrderByInput",
+        "a type",
+        "of Row",
+    ),
+    "type whose order is that of another's count": (
+        lambda: with_field(list[Row], fraiseql.relation(on={"a": "b"}), name="RowAggregate"),
+        "Row",
+        "which needs RowAggregateOrderByInput",
+        "another: the arguments of RowAggregate have that",
+    ),
+    "enum whose filter is that of another's list": (
+        lambda: with_field(fraiseql.enum(name="MoodList")(Enum("MoodList", {"A": "a"}))),  # type: ignore[arg-type]
+        "Mood",
+        "which needs MoodListFilter",
+        "another: the filters of MoodList have that",
     ),
     "search type": (lambda: with_field(str, name="TextSearchInput"), "TextSearchInput", "a type", "full text search"),
     "directions": (lambda: with_field(str, name="OrderDirection"), "OrderDirection", "a type", "the directions"),
@@ -510,6 +528,100 @@ SCALARS: dict[str, Case] = {
 }
 
 
+PAGE_SIZES: dict[str, Case] = {
+    "zero": (lambda: _pages(default_page_size=0), "Schema", "default_page_size=0", "a number of rows, at least 1"),
+    "negative": (lambda: _pages(max_page_size=-1), "Schema", "max_page_size=-1", "at least 1"),
+    "text": (lambda: _pages(max_page_size="9"), "Schema", "max_page_size='9'", "a number of rows"),
+    "boolean": (lambda: _pages(default_page_size=True), "Schema", "default_page_size=True", "a number of rows"),
+    "default beyond the largest": (
+        lambda: _pages(default_page_size=10, max_page_size=9),
+        "Schema",
+        "default_page_size=10",
+        "at most 9, as max_page_size says",
+    ),
+    "of a query": (lambda: _paged_query(list[Row], default_page_size=1.5), "it", "default_page_size=1.5", "a number"),
+    "default of a query": (
+        lambda: _paged_query(list[Row], default_page_size=8, max_page_size=7),
+        "Query.it",
+        "default_page_size=8",
+        "at most 7",
+    ),
+    "default beyond the schema's largest": (
+        lambda: fraiseql.Schema(queries=[_paged(list[Row], default_page_size=8)], max_page_size=7),
+        "Query.it",
+        "default_page_size=8",
+        "at most 7",
+    ),
+    "query for one row": (
+        lambda: _paged_query(Row | None, max_page_size=5),
+        "Query.it",
+        "page sizes for the type Row",
+        "it is no list",
+    ),
+    "of a relation": (lambda: _paged_relation(list[Row], max_page_size=0), "Thing.it", "max_page_size=0", "at least 1"),
+    "default of a relation": (
+        lambda: _paged_relation(list[Row], default_page_size=3, max_page_size=2),
+        "Thing.it",
+        "default_page_size=3",
+        "at most 2",
+    ),
+    "relation to one": (
+        lambda: _paged_relation(Row | None, default_page_size=3),
+        "Thing.it",
+        "page sizes for the type Row",
+        "it is no list",
+    ),
+    "live query for one row": (
+        lambda: _paged_subscription(_live_row),
+        "Subscription._liveRow",
+        "page sizes for the type Row",
+        "it is no list",
+    ),
+    "event": (
+        lambda: _paged_subscription(_live_row, topic="row"),
+        "Subscription._liveRow",
+        "page sizes for the type Row",
+        "it is no list",
+    ),
+    "resolver": (
+        lambda: _paged_subscription(_resolved_rows),
+        "Subscription._resolvedRows",
+        "page sizes of a resolver",
+        "only live queries",
+    ),
+}
+
+
+def _pages(**sizes: Any) -> fraiseql.Schema:
+    return fraiseql.Schema(queries=[rows], **sizes)
+
+
+def _paged(returned: Any, **sizes: Any) -> Any:
+    def it() -> Any: ...
+
+    it.__annotations__["return"] = returned
+    return fraiseql.query(**sizes)(it)
+
+
+def _paged_query(returned: Any, **sizes: Any) -> fraiseql.Schema:
+    return fraiseql.Schema(queries=[_paged(returned, **sizes)])
+
+
+def _paged_relation(annotation: Any, **sizes: Any) -> fraiseql.Schema:
+    return with_field(annotation, fraiseql.relation(on={"row_id": "id"}, **sizes))
+
+
+def _live_row() -> Row | None: ...
+
+
+def _resolved_rows() -> Iterator[list[Row]]:
+    yield []
+
+
+def _paged_subscription(function: Any, **options: Any) -> fraiseql.Schema:
+    return fraiseql.Schema(queries=[rows], subscriptions=[fraiseql.subscription(max_page_size=5, **options)(function)])
+
+
 def _scalar(name: str) -> Any:
     return fraiseql.scalar(name, sql_type="text")
 
@@ -540,6 +652,7 @@ _ALL = {
         "enum": ENUMS,
         "query": QUERIES,
         "scalar": SCALARS,
+        "page sizes": PAGE_SIZES,
     }.items()
     for name, case in cases.items()
 }

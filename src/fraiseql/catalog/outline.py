@@ -185,6 +185,8 @@ class _Outliner:
         key = type.schema, type.name
         if key not in self._enums:
             name = pascal_case(type.name, "enum")
+            if name.endswith(("List", "Relation")):  # its filter would have the name of another type's filter
+                name += "Enum"
             given = self._types.give(name, f"{name}Enum", f"{pascal_case(type.schema, 'schema')}{name}")
             self._enums[key] = EnumClass(given, type)
         return self._enums[key].name

@@ -46,6 +46,7 @@ class Bindings:
         self._limits = limits
         self._bindings: list[Binding] = []
         self._conditions = 0
+        self._orders = 0
 
     def count_condition(self, path: tuple[str, ...], depth: int = 0) -> None:
         """Take note of one more condition, which may have no parameter, inside so many relations.
@@ -61,6 +62,20 @@ class Bindings:
             message = f"The filters of the query have more than {self._limits.max_conditions} conditions."
             raise Refusal(Outcome.NOT_VALID, [RequestError(message, code="QUERY_TOO_COMPLEX", path=path)])
 
+    def count_order(self, path: tuple[str, ...], depth: int) -> None:
+        """Take note of one more relation that an order leads across, inside so many, itself counted.
+
+        Raises:
+            Refusal: there are too many, or they nest too deep.
+        """
+        if depth > self._limits.max_depth:
+            message = f"The orders of the query nest relations deeper than the limit of {self._limits.max_depth}."
+            raise Refusal(Outcome.NOT_VALID, [RequestError(message, code="QUERY_TOO_COMPLEX", path=path)])
+        self._orders += 1
+        if self._orders > self._limits.max_conditions:
+            message = f"The orders of the query lead across more than {self._limits.max_conditions} relations."
+            raise Refusal(Outcome.NOT_VALID, [RequestError(message, code="QUERY_TOO_COMPLEX", path=path)])
+
     def add(
         self,
         tree: Leaf,
@@ -73,9 +88,8 @@ class Bindings:
         get = tree.get if prepare is None else _prepared(tree.get, prepare, path, argument)
         return self._add(Binding(get, path, argument, blames))
 
-    def limit(self, tree: Tree, path: tuple[str, ...]) -> str:
+    def limit(self, tree: Tree, path: tuple[str, ...], default: int, largest: int) -> str:
         """A page's size: null means the default."""
-        default, largest = self._limits.default_page_size, self._limits.max_page_size
         return self._page(tree, path, "limit", default, largest)
 
     def offset(self, tree: Tree, path: tuple[str, ...]) -> str:

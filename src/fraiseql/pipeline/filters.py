@@ -1,4 +1,4 @@
-"""SQL conditions and orders from the argument trees of `where`, `orderBy` and a query's own arguments."""
+"""SQL conditions from the argument trees of `where` and a query's own arguments."""
 
 from __future__ import annotations
 
@@ -77,21 +77,6 @@ class Filters:
     def where(self, target: ObjectType, base: Base, tree: Tree | None, path: tuple[str, ...]) -> list[str]:
         """The conditions of `where`, all of which must hold."""
         return [] if tree is None else self._all(target, base, tree, path, "where")
-
-    def order_by(self, target: ObjectType, base: Base, tree: Tree | None) -> str:
-        """The ORDER BY of a list: as asked for, then by `id` where there is one, so that pages are stable."""
-        terms: list[str] = []
-        ordered: set[str] = set()
-        for item in tree.items if isinstance(tree, Items) else ():
-            assert isinstance(item, Fields)
-            ((name, direction),) = item.fields.items()
-            if name not in ordered:
-                ordered.add(name)
-                suffix = " desc" if direction.value == "desc" else ""
-                terms.append(self._values.compared(target.fields[name], base) + suffix)
-        if "id" in target.fields and "id" not in ordered and _is_value(self._model, target.fields["id"]):
-            terms.append(self._values.compared(target.fields["id"], base))
-        return ", ".join(terms)
 
     def _all(self, target: ObjectType, base: Base, tree: Tree, path: tuple[str, ...], place: str) -> list[str]:
         assert isinstance(tree, Fields)
@@ -250,9 +235,3 @@ class Filters:
         # ltree has operators of its own between a list and one value.
         is_tree = isinstance(named, Scalar) and named.family is FilterFamily.TREE
         return operator.sql.format(value, parameter, sql_type, f"::{sql_type}[]" if is_tree else "")
-
-
-def _is_value(model: SchemaModel, field: Field) -> bool:
-    return (
-        field.type.item is None and field.relation is None and not isinstance(model.types[field.type.name], ObjectType)
-    )

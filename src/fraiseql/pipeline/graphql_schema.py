@@ -31,6 +31,7 @@ from graphql import (
 )
 
 from fraiseql.pipeline.filter_inputs import FilterInputs, has_conditions
+from fraiseql.pipeline.order_inputs import OrderInputs, has_order
 from fraiseql.schema import Schema
 from fraiseql.schema.model import (
     EnumType,
@@ -47,9 +48,8 @@ from fraiseql.schema.scalar import Scalar
 from fraiseql.schema.scalars import SCALARS
 from fraiseql.schema.validate import AFTER_ARGUMENT
 
-__all__ = ["ORDER_DIRECTION", "build_graphql_schema", "print_sdl", "scalar_of"]
+__all__ = ["build_graphql_schema", "print_sdl", "scalar_of"]
 
-ORDER_DIRECTION: Final = "OrderDirection"
 _SCALAR: Final = "fraiseql.scalar"
 _AFTER: Final = "Resume behind this cursor: `extensions.cursor` of the last result."
 
@@ -70,29 +70,12 @@ def scalar_of(declared: GraphQLScalarType) -> Scalar:
     return SCALARS[declared.name] if found is None else found
 
 
-def _sortable(model: SchemaModel, target: ObjectType) -> list[str]:
-    """The names of the fields that `orderBy` offers: those with one value of a type that has an order."""
-    found: list[str] = []
-    for field in target.fields.values():
-        named = model.types[field.type.named]
-        has_order = isinstance(named, EnumType) or (isinstance(named, Scalar) and named.sortable)
-        if has_order and field.type.item is None and field.relation is None:
-            found.append(field.name)
-    return found
-
-
 class _Builder:
     def __init__(self, model: SchemaModel) -> None:
         self._model = model
         self._made: dict[str, Any] = {}
-        self._direction = GraphQLEnumType(
-            ORDER_DIRECTION,
-            {
-                "ASC": GraphQLEnumValue("asc", description="Smallest first; nulls last."),
-                "DESC": GraphQLEnumValue("desc", description="Largest first; nulls first."),
-            },
-        )
         self._filters = FilterInputs(model, self._made, self._named)
+        self._orders = OrderInputs(model, self._made)
         self._generated: Mapping[SubscriptionKind, Callable[[TypeReference], dict[str, GraphQLArgument]]] = {
             SubscriptionKind.RESOLVER: lambda _: {},
             SubscriptionKind.EVENT: lambda _: {AFTER_ARGUMENT: GraphQLArgument(GraphQLString, description=_AFTER)},
@@ -177,22 +160,11 @@ class _Builder:
         target = self._model.object_type(reference.named)
         if has_conditions(self._model, target):
             arguments["where"] = GraphQLArgument(self._filters.where(target))
-        if _sortable(self._model, target):
-            arguments["orderBy"] = GraphQLArgument(GraphQLList(GraphQLNonNull(self._order_by(target))))
+        if has_order(self._model, target):
+            arguments["orderBy"] = GraphQLArgument(GraphQLList(GraphQLNonNull(self._orders.order_by(target))))
         arguments["limit"] = GraphQLArgument(GraphQLInt, description="The most rows to give.")
         arguments["offset"] = GraphQLArgument(GraphQLInt, description="How many rows to leave out first.")
         return arguments
-
-    def _order_by(self, target: ObjectType) -> GraphQLInputObjectType:
-        name = f"{target.name}OrderByInput"
-        fields = {field: GraphQLInputField(self._direction) for field in _sortable(self._model, target)}
-        return self._input(name, lambda: GraphQLInputObjectType(name, fields, is_one_of=True))
-
-    def _input(self, name: str, make: Callable[[], GraphQLInputObjectType]) -> GraphQLInputObjectType:
-        if name not in self._made:
-            self._made[name] = make()
-        made: GraphQLInputObjectType = self._made[name]
-        return made
 
 
 def _scalar(scalar: Scalar) -> GraphQLScalarType:

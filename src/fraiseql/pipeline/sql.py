@@ -22,11 +22,13 @@ from fraiseql.limits import QueryLimits
 from fraiseql.pipeline.arguments import Tree, given_arguments
 from fraiseql.pipeline.bind import Binding, Bindings
 from fraiseql.pipeline.filters import Filters
+from fraiseql.pipeline.orders import Orders
 from fraiseql.pipeline.plan import RootField, SelectedField, Selection
 from fraiseql.pipeline.values import Base, Values, identifier, joined, literal, source_name
 from fraiseql.pipeline.variables import Variables
 from fraiseql.schema.model import (
     ObjectType,
+    PageSizes,
     Relation,
     SchemaModel,
     Source,
@@ -44,11 +46,11 @@ _MAX_COLUMNS: Final = 1_600  # PostgreSQL's target lists hold 1,664
 
 @dataclass(frozen=True, slots=True)
 class BoundStatement:
-    """A statement, where each of its parameters comes from, and the sources that conditions across relations read."""
+    """A statement, where each of its parameters comes from, and the sources that filters and orders lead to."""
 
     statement: Statement
     bindings: tuple[Binding, ...]
-    filter_sources: frozenset[str] = frozenset()
+    argument_sources: frozenset[str] = frozenset()
 
 
 class _Rows(NamedTuple):
@@ -65,6 +67,14 @@ class _Rows(NamedTuple):
     @property
     def single(self) -> str:
         return f"(select {self.element} from ({self.select}) {self.alias})"
+
+
+def page_bounds(limits: QueryLimits, *declared: PageSizes) -> tuple[int, int]:
+    """The default and the largest size of a list's pages: the nearest declaration of each, within the limits."""
+    largest = next((each.largest for each in declared if each.largest is not None), limits.max_page_size)
+    default = next((each.default for each in declared if each.default is not None), limits.default_page_size)
+    largest = min(largest, limits.max_page_size)
+    return min(default, largest), largest
 
 
 def render(
@@ -86,7 +96,7 @@ def render(
     renderer = _Renderer(model, graphql_schema, variables, limits)
     columns = [renderer.root(root) for root in roots if root.field is not None]
     sql = "select " + ", ".join(columns)
-    return BoundStatement(Statement(sql.encode(), len(columns)), renderer.bindings.taken(), renderer.filter_sources)
+    return BoundStatement(Statement(sql.encode(), len(columns)), renderer.bindings.taken(), renderer.argument_sources)
 
 
 def render_given(
@@ -124,10 +134,11 @@ class _Renderer:
         self.bindings = Bindings(limits)
         self._numbers: Iterator[int] = count()
         self._filters = Filters(model, self._values, self.bindings, self._numbers)
+        self._orders = Orders(model, self._values, self.bindings, self._numbers)
 
     @property
-    def filter_sources(self) -> frozenset[str]:
-        return frozenset(self._filters.sources)
+    def argument_sources(self) -> frozenset[str]:
+        return frozenset(self._filters.sources | self._orders.sources)
 
     def root(self, root: RootField) -> str:
         """One column: the JSON text of one root field."""
@@ -140,7 +151,8 @@ class _Renderer:
         base = self._base(source)
         conditions = self._filters.equal(root.selection.type, base, root.field.arguments, given, path)
         many = root.field.type.item is not None
-        rows = self._rows(root.selection, base, conditions, given, path, many=many)
+        sizes = (root.field.page_sizes, self._model.page_sizes) if many else None
+        rows = self._rows(root.selection, base, conditions, given, path, sizes)
         if many:
             return f"array_to_json({rows.array})::text"
         return f"to_json({rows.single})::text"
@@ -157,12 +169,12 @@ class _Renderer:
         record = f"jsonb_populate_record(null::{named}, {_GIVEN}.value)"
         conditions = self._filters.equal(target, base, declared, arguments, path)
         if field.by is None:
-            rows = self._rows(root.selection, base, conditions, {}, path, many=False, origin=record)
+            rows = self._rows(root.selection, base, conditions, {}, path, origin=record)
             return f"to_json({rows.single})::text", ""
         key, column = self._base(target.source), identifier(field.by)
         # Both sides are of the column's type, so that its index serves.
         is_row = f"{base.alias}.{column} = {key.alias}.{column}"
-        rows = self._rows(root.selection, base, [is_row, *conditions], {}, path, many=False)
+        rows = self._rows(root.selection, base, [is_row, *conditions], {}, path)
         text = f"to_json({rows.single})::text"
         if field.type.nullable:
             # A row that is gone is null for those whose conditions hold for what the event says of it.
@@ -189,11 +201,15 @@ class _Renderer:
         conditions: list[str],
         given: Mapping[str, Tree],
         path: tuple[str, ...],
+        sizes: tuple[PageSizes, ...] | None = None,
         *,
-        many: bool,
         origin: str | None = None,
     ) -> _Rows:
-        """The rows of a selection's source, or of `origin`, a set of rows of that source's type."""
+        """The rows of a selection's source, or of `origin`, a set of rows of that source's type.
+
+        Args:
+            sizes: what is declared of the list's pages, the nearest first; None for one row.
+        """
         target = selection.type
         assert target.source is not None
         where = given.get("where")
@@ -203,14 +219,16 @@ class _Renderer:
         text = f"select {columns} from {origin or source_name(target.source)} {base.alias}"
         if conditions:
             text += f" where {' and '.join(conditions)}"
-        order = self._filters.order_by(target, base, given.get("orderBy"))
+        order = self._orders.order_by(target, base, given.get("orderBy"), path)
         if order:
             text += f" order by {order}"
-        return _Rows(text + (self._page(given, path) if many else " limit 1"), alias, element)
+        page = " limit 1" if sizes is None else self._page(given, path, sizes)
+        return _Rows(text + page, alias, element)
 
-    def _page(self, given: Mapping[str, Tree], path: tuple[str, ...]) -> str:
+    def _page(self, given: Mapping[str, Tree], path: tuple[str, ...], sizes: tuple[PageSizes, ...]) -> str:
         limit, offset = given.get("limit"), given.get("offset")
-        size = str(self._limits.default_page_size) if limit is None else self.bindings.limit(limit, path)
+        default, largest = page_bounds(self._limits, *sizes)
+        size = str(default) if limit is None else self.bindings.limit(limit, path, default, largest)
         start = "" if offset is None else f" offset {self.bindings.offset(offset, path)}"
         return f" limit {size}{start}"
 
@@ -247,7 +265,8 @@ class _Renderer:
         conditions = joined(relation, base.alias, ours.alias)
         given = self._arguments(owner.name, selected.field.name, selected.arguments, selected.path)
         many = selected.field.type.item is not None
-        rows = self._rows(selected.selection, base, conditions, given, selected.path, many=many)
+        sizes = (relation.page_sizes, self._model.page_sizes) if many else None
+        rows = self._rows(selected.selection, base, conditions, given, selected.path, sizes)
         return rows.array if many else rows.single
 
     def _embedded(self, jsonb: str, reference: TypeReference, selection: Selection) -> str:

@@ -38,11 +38,11 @@ class PreparedSubscription:
         statement: what serves the selection; None where nothing of it comes from the database.
         parameters: of the statement, without the given rows.
         bindings: where each parameter comes from.
-        filter_sources: the sources that only conditions across relations read.
+        argument_sources: the sources that filters and orders lead to.
     """
 
     __slots__ = (
-        *("_arguments", "_planning", "_variables", "after", "bindings", "caller", "field", "filter_sources", "key"),
+        *("_arguments", "_planning", "_variables", "after", "argument_sources", "bindings", "caller", "field", "key"),
         *("parameters", "plan", "root", "statement"),
     )
 
@@ -65,11 +65,11 @@ class PreparedSubscription:
         self.statement: Statement | None = None
         self.parameters: tuple[bytes | None, ...] = ()
         self.bindings: tuple[Binding, ...] = ()
-        self.filter_sources: frozenset[str] = frozenset()
+        self.argument_sources: frozenset[str] = frozenset()
         if plan.uses_sql:
             bound = plan.statement(variables)
             self.statement, self.bindings = bound.statement, bound.bindings
-            self.filter_sources = bound.filter_sources
+            self.argument_sources = bound.argument_sources
             self.parameters = plan.bind(bound, variables)
 
     def resume_behind(self, cursor: str | None) -> None:

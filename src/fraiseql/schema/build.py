@@ -35,6 +35,7 @@ from fraiseql.schema.model import (
     InputType,
     NamedType,
     ObjectType,
+    PageSizes,
     QueryField,
     Relation,
     SchemaModel,
@@ -44,7 +45,7 @@ from fraiseql.schema.model import (
     TypeReference,
 )
 from fraiseql.schema.names import camel_case, database_text, graphql_name, identifier
-from fraiseql.schema.parts import column_pairs, default_of, enum_of, source_of
+from fraiseql.schema.parts import column_pairs, default_of, enum_of, page_sizes, source_of
 from fraiseql.schema.scalars import SCALARS
 from fraiseql.schema.validate import check_model
 
@@ -67,6 +68,10 @@ class Schema:
             for forward references to classes that are no globals of their module.
         queries: functions under `@fraiseql.query`.
         subscriptions: functions under `@fraiseql.subscription`.
+        default_page_size: rows of a list where `limit` is not given; the settings' by default, and never more than
+            the largest.
+        max_page_size: the largest `limit`; the settings' by default, which it cannot exceed. What a query or relation
+            declares itself comes before both.
 
     Raises:
         SchemaError: a declaration is wrong; it names the class, the field, what was found and what was expected.
@@ -80,11 +85,16 @@ class Schema:
         types: Iterable[Callable[..., Any]] = (),
         queries: Iterable[Callable[..., Any]] = (),
         subscriptions: Iterable[Callable[..., Any]] = (),
+        default_page_size: int | None = None,
+        max_page_size: int | None = None,
     ) -> None:
-        self.model: SchemaModel = _Builder(types, queries, subscriptions).model()
+        sizes = page_sizes(default_page_size, max_page_size, "Schema")
+        self.model: SchemaModel = _Builder(types, queries, subscriptions).model(sizes)
 
     @classmethod
-    def from_module(cls, module: ModuleType) -> Schema:
+    def from_module(
+        cls, module: ModuleType, *, default_page_size: int | None = None, max_page_size: int | None = None
+    ) -> Schema:
         """Collect everything declared in a module, what it imports from others included."""
         if not isinstance(module, ModuleType):
             raise SchemaError("Schema.from_module", found=repr(module), expected="a module")
@@ -93,6 +103,8 @@ class Schema:
             types=[value for value, left in found if isinstance(left, _TYPES)],
             queries=[value for value, left in found if isinstance(left, QueryDeclaration)],
             subscriptions=[value for value, left in found if isinstance(left, SubscriptionDeclaration)],
+            default_page_size=default_page_size,
+            max_page_size=max_page_size,
         )
 
 
@@ -117,12 +129,12 @@ class _Builder:
             name: SCALARS[name] for name in ("String", "Int", "Float", "Boolean", "ID")
         }
 
-    def model(self) -> SchemaModel:
+    def model(self, sizes: PageSizes) -> SchemaModel:
         for declaration in self._given:
             self._add(declaration)
         queries = _by_name("Query", "queries", map(self._query, self._queries))
         subscriptions = _by_name("Subscription", "subscriptions", map(self._subscription, self._subscriptions))
-        model = SchemaModel(queries, MappingProxyType(self._types), subscriptions)
+        model = SchemaModel(queries, MappingProxyType(self._types), subscriptions, sizes)
         check_model(model)
         return model
 
@@ -189,7 +201,8 @@ class _Builder:
         description = annotation.description if options is None or options.description is None else options.description
         reference = self._note(annotation)
         if isinstance(options, RelationOptions):
-            relation = Relation(column_pairs(options.on, where))
+            sizes = page_sizes(options.default_page_size, options.max_page_size, where)
+            relation = Relation(column_pairs(options.on, where), sizes)
             return Field(
                 name, reference, description, column=None, key=attribute, relation=relation, attribute=attribute
             )
@@ -249,7 +262,8 @@ class _Builder:
         arguments = self._parameters(where, parameters)
         name = graphql_name(declaration.name or camel_case(where), where)
         reference = self._note(read_annotation(returned, f"{where} -> ..."))
-        return QueryField(name, reference, declaration.description, arguments)
+        sizes = page_sizes(declaration.default_page_size, declaration.max_page_size, where)
+        return QueryField(name, reference, declaration.description, arguments, sizes)
 
     def _subscription(self, declaration: Declaration) -> SubscriptionField:
         assert isinstance(declaration, SubscriptionDeclaration)
@@ -267,9 +281,9 @@ class _Builder:
         check_targets(where, kind, arguments, parameters)
         name = graphql_name(declaration.name or camel_case(where), where)
         reference = self._note(read_annotation(returned, f"{where} -> ..."))
-        return SubscriptionField(
-            name, reference, declaration.description, arguments, kind, function, info, asynchronous, topic, by
-        )
+        text = declaration.description
+        sizes = page_sizes(declaration.default_page_size, declaration.max_page_size, where)
+        return SubscriptionField(name, reference, text, arguments, kind, function, info, asynchronous, topic, by, sizes)
 
     def _parameters(self, where: str, parameters: list[tuple[str, Any, Any]]) -> Mapping[str, InputField]:
         arguments: dict[str, InputField] = {}

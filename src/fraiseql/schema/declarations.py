@@ -51,6 +51,8 @@ class RelationOptions:
     on: Mapping[str, str]
     name: str | None = None
     description: str | None = None
+    default_page_size: int | None = None
+    max_page_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ class QueryDeclaration:
     function: Callable[..., Any]
     name: str | None
     description: str | None
+    default_page_size: int | None
+    max_page_size: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,8 @@ class SubscriptionDeclaration:
     description: str | None
     topic: str | None
     by: str | None
+    default_page_size: int | None
+    max_page_size: int | None
 
 
 Declaration = TypeDeclaration | InputDeclaration | EnumDeclaration | QueryDeclaration | SubscriptionDeclaration
@@ -227,8 +233,22 @@ def enum(cls: Any = None, /, *, name: str | None = None, description: str | None
 @overload
 def query(function: _Function, /) -> _Function: ...
 @overload
-def query(*, name: str | None = None, description: str | None = None) -> Callable[[_Function], _Function]: ...
-def query(function: Any = None, /, *, name: str | None = None, description: str | None = None) -> Any:
+def query(
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    default_page_size: int | None = None,
+    max_page_size: int | None = None,
+) -> Callable[[_Function], _Function]: ...
+def query(
+    function: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    default_page_size: int | None = None,
+    max_page_size: int | None = None,
+) -> Any:
     """Declare a field of Query: a function without a body, whose return annotation says what SQL serves.
 
     Its arguments are equality filters on the fields of the same names. Lists get `where`, `orderBy`, `limit`, `offset`.
@@ -236,6 +256,8 @@ def query(function: Any = None, /, *, name: str | None = None, description: str 
     Args:
         name: in GraphQL; the function's name in camelCase by default.
         description: the docstring by default.
+        default_page_size: rows of the list where `limit` is not given; the schema's by default.
+        max_page_size: the largest `limit` of the list; the schema's by default.
 
     Raises:
         SchemaError: not a function.
@@ -244,7 +266,8 @@ def query(function: Any = None, /, *, name: str | None = None, description: str 
     def declare(declared: Any) -> Any:
         if not inspect.isfunction(declared):
             raise SchemaError("@fraiseql.query", found=repr(declared), expected="a function")
-        setattr(declared, _ATTRIBUTE, QueryDeclaration(declared, name, _description(declared, description)))
+        text = _description(declared, description)
+        setattr(declared, _ATTRIBUTE, QueryDeclaration(declared, name, text, default_page_size, max_page_size))
         return declared
 
     return declare if function is None else declare(function)
@@ -254,7 +277,13 @@ def query(function: Any = None, /, *, name: str | None = None, description: str 
 def subscription(function: _Function, /) -> _Function: ...
 @overload
 def subscription(
-    *, name: str | None = None, description: str | None = None, topic: str | None = None, by: str | None = None
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    topic: str | None = None,
+    by: str | None = None,
+    default_page_size: int | None = None,
+    max_page_size: int | None = None,
 ) -> Callable[[_Function], _Function]: ...
 def subscription(
     function: Any = None,
@@ -264,6 +293,8 @@ def subscription(
     description: str | None = None,
     topic: str | None = None,
     by: str | None = None,
+    default_page_size: int | None = None,
+    max_page_size: int | None = None,
 ) -> Any:
     """Declare a field of Subscription, of one of three kinds.
 
@@ -276,6 +307,8 @@ def subscription(
         description: the docstring by default.
         topic: of the events, whose payload is an object of columns and values, as `to_jsonb(row)` gives.
         by: the column by which the payload names a row, where its other columns are read from the source.
+        default_page_size: rows of a live list where `limit` is not given; the schema's by default.
+        max_page_size: the largest `limit` of a live list; the schema's by default.
 
     Raises:
         SchemaError: not a function.
@@ -284,7 +317,8 @@ def subscription(
     def declare(declared: Any) -> Any:
         if not inspect.isfunction(declared):
             raise SchemaError("@fraiseql.subscription", found=repr(declared), expected="a function")
-        left = SubscriptionDeclaration(declared, name, _description(declared, description), topic, by)
+        text = _description(declared, description)
+        left = SubscriptionDeclaration(declared, name, text, topic, by, default_page_size, max_page_size)
         setattr(declared, _ATTRIBUTE, left)
         return declared
 
@@ -305,12 +339,21 @@ def field(
     return FieldOptions(column, key, name, description)
 
 
-def relation(*, on: Mapping[str, str], name: str | None = None, description: str | None = None) -> Any:
+def relation(
+    *,
+    on: Mapping[str, str],
+    name: str | None = None,
+    description: str | None = None,
+    default_page_size: int | None = None,
+    max_page_size: int | None = None,
+) -> Any:
     """Lead a field to rows of another source: all of them for a `list[...]`, at most one otherwise.
 
     Args:
         on: column of the related source -> column of this type's source, equal in both; several make a composite key.
         name: in GraphQL; the attribute's name in camelCase by default.
         description: in GraphQL.
+        default_page_size: rows of the list where `limit` is not given; the schema's by default.
+        max_page_size: the largest `limit` of the list; the schema's by default.
     """
-    return RelationOptions(on, name, description)
+    return RelationOptions(on, name, description, default_page_size, max_page_size)

@@ -21,6 +21,7 @@ __all__ = [
     "InputType",
     "NamedType",
     "ObjectType",
+    "PageSizes",
     "QueryField",
     "Relation",
     "SchemaModel",
@@ -66,10 +67,19 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class PageSizes:
+    """How many rows a list gives: without `limit`, and the largest `limit`; None where nothing is declared."""
+
+    default: int | None = None
+    largest: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Relation:
     """Rows of another source: `(their column, our column)` pairs that must be equal."""
 
     on: tuple[tuple[str, str], ...]
+    page_sizes: PageSizes = PageSizes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +159,7 @@ class QueryField:
     type: TypeReference
     description: str | None
     arguments: Mapping[str, Argument]
+    page_sizes: PageSizes = PageSizes()
 
 
 class SubscriptionKind(Enum):
@@ -186,6 +197,7 @@ class SubscriptionField:
     is_async: bool = False
     topic: str | None = None
     by: str | None = None
+    page_sizes: PageSizes = PageSizes()
 
 
 NamedType: TypeAlias = ObjectType | EnumType | InputType | Scalar
@@ -193,11 +205,15 @@ NamedType: TypeAlias = ObjectType | EnumType | InputType | Scalar
 
 @dataclass(frozen=True, slots=True)
 class SchemaModel:
-    """A whole schema; `types` holds every named type in use, the scalars too."""
+    """A whole schema; `types` holds every named type in use, the scalars too.
+
+    `page_sizes` are those of every list that declares none of its own.
+    """
 
     queries: Mapping[str, QueryField]
     types: Mapping[str, NamedType]
     subscriptions: Mapping[str, SubscriptionField] = field(default_factory=lambda: MappingProxyType({}))
+    page_sizes: PageSizes = PageSizes()
 
     def object_type(self, name: str) -> ObjectType:
         """The output type of that name; KeyError or TypeError where there is none."""

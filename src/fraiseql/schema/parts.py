@@ -8,11 +8,11 @@ from typing import Any
 
 from fraiseql.errors import SchemaError
 from fraiseql.schema.declarations import EnumDeclaration, TypeDeclaration
-from fraiseql.schema.model import EnumType, NamedType, Source, TypeReference
+from fraiseql.schema.model import EnumType, NamedType, PageSizes, Source, TypeReference
 from fraiseql.schema.names import database_text, graphql_name, identifier
 from fraiseql.schema.scalar import Scalar
 
-__all__ = ["column_pairs", "default_of", "enum_of", "source_of"]
+__all__ = ["column_pairs", "default_of", "enum_of", "page_sizes", "source_of"]
 
 
 def source_of(declaration: TypeDeclaration) -> Source | None:
@@ -34,6 +34,14 @@ def column_pairs(on: Any, where: str) -> tuple[tuple[str, str], ...]:
     if not isinstance(on, Mapping) or not on:
         raise SchemaError(where, found=f"on={on!r}", expected='on={"their_column": "our_column"}')
     return tuple((identifier(theirs, where), identifier(ours, where)) for theirs, ours in on.items())
+
+
+def page_sizes(default: Any, largest: Any, where: str) -> PageSizes:
+    """The sizes of a list's pages, each a number of rows or None."""
+    for name, given in (("default_page_size", default), ("max_page_size", largest)):
+        if given is not None and (not isinstance(given, int) or isinstance(given, bool) or given < 1):
+            raise SchemaError(where, found=f"{name}={given!r}", expected="a number of rows, at least 1")
+    return PageSizes(default, largest)
 
 
 def enum_of(declaration: EnumDeclaration) -> EnumType:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from fraiseql.errors import SchemaError
 from fraiseql.schema.model import (
     EnumType,
     Field,
     InputField,
     InputType,
+    NamedType,
     ObjectType,
+    PageSizes,
     QueryField,
     SchemaModel,
     SubscriptionField,
@@ -35,6 +39,7 @@ def check_model(model: SchemaModel) -> None:
             "Schema(queries=...)", found="no query", expected="at least one function under @fraiseql.query"
         )
     _check_generated_names(model)
+    _check_default_size(model.page_sizes, model.page_sizes.largest, "Schema")
     for named in model.types.values():
         if isinstance(named, ObjectType):
             for field in named.fields.values():
@@ -58,16 +63,30 @@ def _check_generated_names(model: SchemaModel) -> None:
         "TextSearchConfig": "full text search",
     }
     for name, named in model.types.items():
-        if isinstance(named, ObjectType):
-            taken[f"{name}WhereInput"] = taken[f"{name}OrderByInput"] = f"the arguments of {name}"
-            taken[f"{name}RelationFilter"] = f"the filters of {name}"
-        elif isinstance(named, (EnumType, Scalar)):
-            taken[f"{name}Filter"] = taken[f"{name}ListFilter"] = f"the filters of {name}"
+        for generated, use in _generated_names(name, named):
+            if generated in taken:
+                raise SchemaError(
+                    name,
+                    found=f"a type of that name, which needs {generated}",
+                    expected=f"another: {taken[generated]} have that",
+                )
+            taken[generated] = use
     for name in model.types:
         if name in taken:
             raise SchemaError(
                 name, found="a type of that name", expected=f"another: the name is used for {taken[name]}"
             )
+
+
+def _generated_names(name: str, named: NamedType) -> Iterator[tuple[str, str]]:
+    """The names of the input types that may be made for a type, and what for."""
+    if isinstance(named, ObjectType):
+        for suffix in ("WhereInput", "OrderByInput", "AggregateOrderByInput"):
+            yield f"{name}{suffix}", f"the arguments of {name}"
+        yield f"{name}RelationFilter", f"the filters of {name}"
+    elif isinstance(named, (EnumType, Scalar)):
+        for suffix in ("Filter", "ListFilter"):
+            yield f"{name}{suffix}", f"the filters of {name}"
 
 
 def _check_field(model: SchemaModel, owner: ObjectType, field: Field) -> None:
@@ -78,7 +97,7 @@ def _check_field(model: SchemaModel, owner: ObjectType, field: Field) -> None:
     if owner.source is not None and field.name in ("AND", "OR", "NOT"):
         raise SchemaError(where, found=f"a field named {field.name}", expected="name=...: `where` has this one itself")
     if field.relation is not None:
-        _check_relation(owner, field, target, where)
+        _check_relation(model, owner, field, target, where)
         return
     if owner.source is None and field.column is not None:
         raise SchemaError(where, found=f"column={field.column!r} in a type without sql_source", expected="key=...")
@@ -97,12 +116,28 @@ def _check_field(model: SchemaModel, owner: ObjectType, field: Field) -> None:
         _check_embedded(model, target, where, ())
 
 
-def _check_relation(owner: ObjectType, field: Field, target: object, where: str) -> None:
+def _check_relation(model: SchemaModel, owner: ObjectType, field: Field, target: object, where: str) -> None:
+    assert field.relation is not None
     if owner.source is None:
         raise SchemaError(where, found="relation(...) in a type without sql_source", expected="a type with sql_source")
     if not isinstance(target, ObjectType) or target.source is None:
         raise SchemaError(where, found=f"relation(...) to {field.type.named}", expected="a type with sql_source")
     _check_row_type(field.type, where)
+    _check_pages(model, field.relation.page_sizes, field.type, where)
+
+
+def _check_pages(model: SchemaModel, sizes: PageSizes, reference: TypeReference, where: str) -> None:
+    """Only lists have pages."""
+    if sizes != PageSizes() and reference.item is None:
+        raise SchemaError(where, found=f"page sizes for the type {reference}", expected="none: it is no list")
+    _check_default_size(sizes, model.page_sizes.largest if sizes.largest is None else sizes.largest, where)
+
+
+def _check_default_size(sizes: PageSizes, largest: int | None, where: str) -> None:
+    if sizes.default is not None and largest is not None and sizes.default > largest:
+        raise SchemaError(
+            where, found=f"default_page_size={sizes.default}", expected=f"at most {largest}, as max_page_size says"
+        )
 
 
 def _check_row_type(reference: TypeReference, where: str) -> None:
@@ -135,6 +170,8 @@ def _check_subscription(model: SchemaModel, subscription: SubscriptionField) -> 
                 where, found=f"the return type {subscription.type}", expected="one row: an event is about one"
             )
         return
+    if subscription.page_sizes != PageSizes():
+        raise SchemaError(where, found="page sizes of a resolver", expected="none: only live queries have pages")
     target = model.types[subscription.type.named]
     if isinstance(target, InputType):
         raise SchemaError(where, found=f"the input type {target.name}", expected="an output type")
@@ -150,6 +187,7 @@ def _check_rows(model: SchemaModel, query: QueryField | SubscriptionField, where
             where, found=f"the return type {query.type}", expected="a type with sql_source, or a list of it"
         )
     _check_row_type(query.type, where)
+    _check_pages(model, query.page_sizes, query.type, where)
     is_list = query.type.item is not None
     for argument in query.arguments.values():
         place = f"{where}({argument.name})"

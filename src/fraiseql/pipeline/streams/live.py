@@ -30,7 +30,7 @@ def live_stream(
     """Run the statement now and after each change, and emit what it gives where the bytes are others than before."""
     assert subscription.statement is not None
     assert subscription.root.selection is not None
-    sources = subscription.filter_sources.union(_sources(subscription.root.selection))
+    sources = subscription.argument_sources.union(_sources(subscription.root.selection))
     topics = frozenset(map(changed_topic, sources))
     body: bytes | None = None
     try:

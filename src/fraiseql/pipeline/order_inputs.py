@@ -1,0 +1,98 @@
+"""The input types that `orderBy` is made of: each has exactly one key, nested through relations down to a direction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from graphql import GraphQLEnumType, GraphQLEnumValue, GraphQLInputField, GraphQLInputObjectType
+
+from fraiseql.schema.model import EnumType, Field, ObjectType, SchemaModel
+from fraiseql.schema.scalar import Scalar
+
+__all__ = ["COUNT", "DIRECTIONS", "ORDER_DIRECTION", "OrderInputs", "has_order"]
+
+ORDER_DIRECTION: Final = "OrderDirection"
+COUNT: Final = "count"
+"""The key of the number of rows that a relation to many leads to."""
+
+_DIRECTIONS: Final = {
+    "ASC": ("asc", "", "Smallest first; nulls last."),
+    "DESC": ("desc", " desc", "Largest first; nulls first."),
+    "ASC_NULLS_FIRST": ("asc_nulls_first", " nulls first", "Smallest first; nulls before all."),
+    "ASC_NULLS_LAST": ("asc_nulls_last", " nulls last", "Smallest first; nulls behind all."),
+    "DESC_NULLS_FIRST": ("desc_nulls_first", " desc nulls first", "Largest first; nulls before all."),
+    "DESC_NULLS_LAST": ("desc_nulls_last", " desc nulls last", "Largest first; nulls behind all."),
+}
+DIRECTIONS: Final[Mapping[str, str]] = MappingProxyType({value: sql for value, sql, _ in _DIRECTIONS.values()})
+"""The SQL behind an expression for each value of the enum."""
+
+
+def has_order(model: SchemaModel, target: ObjectType) -> bool:
+    """Whether lists of a type take `orderBy`: whether a value is found in it, across relations to one."""
+    return _leads_to_order(model, target, set())
+
+
+def _leads_to_order(model: SchemaModel, target: ObjectType, seen: set[str]) -> bool:
+    seen.add(target.name)
+    for field in target.fields.values():
+        if _is_ordered(model, field) or (field.relation is not None and field.type.item is not None):
+            return True
+        below = model.types[field.type.named]
+        is_new = field.relation is not None and below.name not in seen
+        if is_new and isinstance(below, ObjectType) and _leads_to_order(model, below, seen):
+            return True
+    return False
+
+
+def _is_ordered(model: SchemaModel, field: Field) -> bool:
+    """Whether a field has one value of a type that has an order."""
+    named = model.types[field.type.named]
+    ordered = isinstance(named, EnumType) or (isinstance(named, Scalar) and named.sortable)
+    return ordered and field.type.item is None
+
+
+class OrderInputs:
+    """Makes them.
+
+    Args:
+        made: every type by its name, to which these are added.
+    """
+
+    def __init__(self, model: SchemaModel, made: dict[str, Any]) -> None:
+        self._model = model
+        self._made = made
+        values = {name: GraphQLEnumValue(value, description=text) for name, (value, _, text) in _DIRECTIONS.items()}
+        self._direction = GraphQLEnumType(ORDER_DIRECTION, values)
+
+    def order_by(self, target: ObjectType) -> GraphQLInputObjectType:
+        """What the rows of a type can be ordered by."""
+        name = f"{target.name}OrderByInput"
+
+        def fields() -> dict[str, GraphQLInputField]:
+            entries = ((field.name, self._entry(field)) for field in target.fields.values())
+            return {key: GraphQLInputField(entry) for key, entry in entries if entry is not None}
+
+        if name not in self._made:
+            self._made[name] = GraphQLInputObjectType(name, fields, is_one_of=True)
+        made: GraphQLInputObjectType = self._made[name]
+        return made
+
+    def _entry(self, field: Field) -> GraphQLEnumType | GraphQLInputObjectType | None:
+        if _is_ordered(self._model, field):
+            return self._direction
+        if field.relation is None:
+            return None
+        below = self._model.object_type(field.type.named)
+        if field.type.item is not None:
+            return self._aggregates(below)
+        return self.order_by(below) if has_order(self._model, below) else None
+
+    def _aggregates(self, target: ObjectType) -> GraphQLInputObjectType:
+        name = f"{target.name}AggregateOrderByInput"
+        if name not in self._made:
+            count = GraphQLInputField(self._direction, description="How many rows there are.")
+            self._made[name] = GraphQLInputObjectType(name, {COUNT: count}, is_one_of=True)
+        made: GraphQLInputObjectType = self._made[name]
+        return made
