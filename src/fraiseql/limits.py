@@ -34,6 +34,8 @@ class QueryLimits:
     max_depth: int = 16  # nested fields, introspection apart; as well of relations nested in a filter or an order
     max_fields: int = 1_000  # fields of the plan, fragments expanded: a fragment can double at each level
     max_root_fields: int = 50  # each is a subquery of its own
+    max_aliases: int = 250  # in the plan, fragments expanded: many-fold answers need them; a dashboard has some dozens
+    max_cost: int = 10_000_000  # fields x pages: three lists of 100 inside each other with 9 fields, no fourth list
     max_input_depth: int = 32  # nested objects and lists in `variables`
     max_conditions: int = 1_000  # of all filters: each grows the SQL, most are a parameter; relations of orders
     default_page_size: int = 100  # rows of a list whose `limit` is not given

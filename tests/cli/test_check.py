@@ -320,6 +320,83 @@ def test_relations(check: Check, sql: str, declarations: str, expected: list[str
     assert check(f"{RELATED}; {sql}", declarations)[1] == expected
 
 
+def between(through: str = "likes", own: str = "{'user_id': 'id'}", on: str = "{'id': 'post_id'}") -> str:
+    declared = related(kind="list[Post]", on=on)
+    return declared.replace("relation(on", f"relation(through={through!r}, own={own}, on")
+
+
+LIKES = "create table likes (user_id int, post_id int)"
+
+
+@pytest.mark.parametrize(
+    ("sql", "declarations", "expected"),
+    [
+        (f"{LIKES}; create index on likes (user_id)", between(), []),
+        ("create table likes (user_id int, post_id int, primary key (user_id, post_id))", between(), []),
+        (
+            LIKES,
+            between(),
+            ["warning: User.posts: no index of likes begins with user_id; create index on likes (user_id, post_id);"],
+        ),
+        (
+            f"{LIKES}; create index on likes (user_id)",
+            between(on="{'t': 'post_id'}"),
+            ["warning: User.posts: no index of posts begins with t; create index on posts (t);"],
+        ),
+        (
+            LIKES,
+            between("like"),
+            ["error: User.posts: there is no table or view like on the search path; did you mean likes?"],
+        ),
+        (
+            LIKES,
+            between("far.away"),
+            ["error: User.posts: there is no table or view far.away; make it, or change through"],
+        ),
+        (
+            f"{LIKES}; create index on likes (user_id)",
+            between(own="{'userid': 'idd'}", on="{'idd': 'post'}"),
+            [
+                "error: User.posts: likes has no column post; did you mean post_id?",
+                "error: User.posts: posts has no column idd; did you mean id?",
+                "error: User.posts: users has no column idd; did you mean id?",
+                "error: User.posts: likes has no column userid; did you mean user_id?",
+            ],
+        ),
+        (
+            "create table likes (user_id uuid, post_id text, primary key (user_id, post_id))",
+            between(),
+            [
+                "error: User.posts: posts.id is integer, likes.post_id is text: they cannot be compared; "
+                "use columns of one type",
+                "error: User.posts: likes.user_id is uuid, users.id is integer: they cannot be compared; "
+                "use columns of one type",
+            ],
+        ),
+        (
+            "create table likes (user_id int, tenant int, post_id int); create index on likes (user_id, tenant)",
+            between(own="{'user_id': 'id', 'tenant': 'tenant'}"),
+            [],
+        ),
+        (
+            'create schema "S"; create table "S"."Likes" ("user" int, post_id int)',
+            between("S.Likes", "{'user': 'id'}"),
+            [
+                'warning: User.posts: no index of "S"."Likes" begins with "user"; '
+                'create index on "S"."Likes" ("user", post_id);'
+            ],
+        ),
+        (
+            f"{LIKES}; create view v as select user_id as u, post_id as p from likes",
+            between("v", "{'u': 'id'}", "{'id': 'p'}"),
+            ["warning: User.posts: no index of likes begins with user_id; create index on likes (user_id);"],
+        ),
+    ],
+)
+def test_relations_through_a_table(check: Check, sql: str, declarations: str, expected: list[str]) -> None:
+    assert check(f"{RELATED}; {sql}", declarations)[1] == expected
+
+
 def test_a_name_is_quoted_in_advice_where_it_must_be(check: Check) -> None:
     sql = 'create schema "S"; create table "S"."Order" (id int primary key, "user" int)'
     declarations = one_type("id: ID; others: list[T] = relation(on={'user': 'id'})", source="S.Order")

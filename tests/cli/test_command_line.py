@@ -137,7 +137,7 @@ def test_a_limit_from_the_environment_holds_for_sql_too(run: Run, monkeypatch: p
     monkeypatch.setenv("FRAISEQL_QUERY_MAX_DEPTH", "1")
     outcome = run("sql", DEMO, "{ users { posts { id } } }")
     assert outcome.code == 1
-    assert "deep" in outcome.err
+    assert "at least 2 levels of fields; the limit is 1" in outcome.err
 
 
 @pytest.mark.parametrize(

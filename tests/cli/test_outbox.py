@@ -29,6 +29,7 @@ class User:
 
     id: int
     posts: list[Post] = fraiseql.relation(on={"user_id": "id"})
+    liked: list[Post] = fraiseql.relation(through="blog.like", own={"user_id": "id"}, on={"id": "post_id"})
 
 
 @fraiseql.query
@@ -66,7 +67,8 @@ def run(conninfo: str, sql: str) -> list[tuple[Any, ...]]:
 
 
 TABLES = (
-    'create table tb_user (id int); create view "v user" as table tb_user; create table tb_post (id int, user_id int)'
+    'create table tb_user (id int); create view "v user" as table tb_user; create table tb_post (id int, user_id int);'
+    "create schema blog; create table blog.like (user_id int, post_id int)"
 )
 
 
@@ -77,9 +79,12 @@ def test_the_sql_for_a_schema_watches_what_its_live_queries_read(
     run(database_url, TABLES)
     for _ in range(2):  # again and again
         run(database_url, sql)
-    run(database_url, "insert into tb_user values (1); insert into tb_post values (1, 1)")
+    run(
+        database_url,
+        "insert into tb_user values (1); insert into tb_post values (1, 1); insert into blog.like values (1, 1)",
+    )
     topics = run(database_url, "select topic from fraiseql_outbox order by xid, id")
-    assert topics == [("fraiseql.changed.v user",), ("fraiseql.changed.tb_post",)]
+    assert topics == [("fraiseql.changed.v user",), ("fraiseql.changed.tb_post",), ("fraiseql.changed.blog.like",)]
 
 
 def test_event_subscriptions_are_shown_a_trigger_that_works(

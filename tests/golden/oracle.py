@@ -74,7 +74,7 @@ _LISTS: Mapping[str, Mapping[str, Getter]] = {"User": {"tags": _of_profile("tags
 _JSON: Mapping[str, Mapping[str, Getter]] = {"Post": {"metadata": attrgetter("metadata")}}
 _RELATIONS: Mapping[str, Mapping[str, str]] = {
     "User": {"posts": "Post", "comments": "Comment"},
-    "Post": {"author": "User", "comments": "Comment"},
+    "Post": {"author": "User", "comments": "Comment", "commenters": "User"},
     "Comment": {"author": "User", "post": "Post"},
 }
 _READ: Mapping[str, Callable[[Any], Any]] = {
@@ -122,6 +122,7 @@ class Oracle:
         self._children("User", "posts", "Post", "author_id")
         self._children("User", "comments", "Comment", "author_id")
         self._children("Post", "comments", "Comment", "post_id")
+        self._commenters(by_id["User"])
         self._parents = {
             ("Post", "author"): lambda post: by_id["User"].get(post.author_id),
             ("Comment", "author"): lambda comment: by_id["User"].get(comment.author_id),
@@ -150,12 +151,23 @@ class Oracle:
         by_parent: dict[Any, list[Any]] = {}
         for row in self._rows[child]:
             by_parent.setdefault(getattr(row, foreign_key), []).append(row)
+        self._lists(parent, field, child, by_parent)
+
+    def _lists(self, parent: str, field: str, child: str, by_parent: dict[Any, list[Any]]) -> None:
         self._children_of[parent, field] = by_parent
 
         def resolve(row: Any, _info: GraphQLResolveInfo, **arguments: Any) -> list[Any]:
             return self._page(child, by_parent.get(row.id, []), **arguments)
 
         self._type(parent).fields[field].resolve = resolve
+
+    def _commenters(self, users: Mapping[Any, Any]) -> None:
+        """Many-to-many through comments: each user once."""
+        by_post: dict[Any, dict[Any, Any]] = {}
+        for comment in self._rows["Comment"]:
+            if comment.author_id is not None:
+                by_post.setdefault(comment.post_id, {})[comment.author_id] = users[comment.author_id]
+        self._lists("Post", "commenters", "User", {post: list(found.values()) for post, found in by_post.items()})
 
     def _root(self, name: str) -> None:
         field = self._type("Query").fields[name]

@@ -19,7 +19,7 @@ _Item = TypeVar("_Item")
 
 _RELATIONS: Final = {
     "User": {"posts": ("Post", True), "comments": ("Comment", True)},
-    "Post": {"author": ("User", False), "comments": ("Comment", True)},
+    "Post": {"author": ("User", False), "comments": ("Comment", True), "commenters": ("User", True)},
     "Comment": {"author": ("User", False), "post": ("Post", False)},
 }
 _EMBEDDED: Final = {

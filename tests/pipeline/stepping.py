@@ -22,6 +22,7 @@ class User:
     full_name: str
     email: str | None
     posts: list[Post] = fraiseql.relation(on={"author_id": "id"})
+    friends: list[User] = fraiseql.relation(through="blog.friend", own={"one": "id"}, on={"id": "other"})
 
 
 @fraiseql.type(sql_source="blog.post", jsonb_column=None)

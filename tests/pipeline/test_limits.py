@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 from graphql import build_client_schema, get_introspection_query
 
 from fraiseql.cli.demo.schema import schema
+from fraiseql.effects import Join
 from fraiseql.limits import QueryLimits
-from fraiseql.pipeline import Outcome, Pipeline
+from fraiseql.pipeline import GraphQLRequest, Outcome, Pipeline
+from pipeline import stepping
 
 
 def _tokens(count: int) -> str:
@@ -40,6 +43,18 @@ def _fields(count: int) -> str:
 
 def _roots(count: int) -> str:
     return "{ " + " ".join(f"f{number}: user(id: {number}) {{ id }}" for number in range(count)) + " }"
+
+
+def _aliases(count: int) -> str:
+    """Each of them at two places, by a fragment; no alias, and one that is the name."""
+    names = " ".join(f"a{number}: id" for number in range(count // 2 - 1))
+    rest = "b: id" * (count % 2)
+    roots = f"a: users {{ name id: id ...F }} b: posts {{ author {{ ...F }} {rest} }}"
+    return f"{{ {roots} }} fragment F on User {{ {names} }}"
+
+
+def _page(size: int) -> str:
+    return f"{{ users(limit: {size}) {{ id posts(limit: 10) {{ id title }} }} user(id: 1) {{ address {{ city }} }} }}"
 
 
 def _filters(count: int) -> str:
@@ -73,18 +88,45 @@ def _nested_filters(depth: int) -> str:
 
 
 _CASES: list[tuple[str, QueryLimits, Callable[[int], str], int, str]] = [
-    ("tokens", QueryLimits(max_tokens=50), _tokens, 50, "more than 50 tokens"),
-    ("depth", QueryLimits(max_depth=5), _nested, 5, "deeper than the limit of 5"),
-    ("depth by default", QueryLimits(), _nested, 16, "deeper than the limit of 16"),
+    ("tokens", QueryLimits(max_tokens=50), _tokens, 50, "at least 51 tokens; the limit is 50"),
+    ("depth", QueryLimits(max_depth=5), _nested, 5, "at least 6 levels of fields; the limit is 5"),
+    ("depth by default", QueryLimits(max_cost=10**18), _nested, 16, "at least 17 levels of fields; the limit is 16"),
     ("root fields", QueryLimits(max_root_fields=7), _roots, 7, "8 root fields; the limit is 7"),
     ("root fields by default", QueryLimits(), _roots, 50, "51 root fields; the limit is 50"),
-    ("fields", QueryLimits(max_fields=20), _fields, 20, "more than 20 fields"),
-    ("conditions", QueryLimits(max_conditions=9), _filters, 9, "more than 9 conditions"),
-    ("conditions of null", QueryLimits(max_conditions=9), _null_filters, 9, "more than 9 conditions"),
-    ("empty conditions", QueryLimits(max_conditions=9), _empty_filters, 9, "more than 9 conditions"),
-    ("conditions across relations", QueryLimits(max_conditions=9), _relation_filters, 9, "more than 9 conditions"),
-    ("relations in conditions", QueryLimits(max_depth=6), _nested_filters, 6, "deeper than the limit of 6"),
-    ("conditions beside pages", QueryLimits(max_conditions=9), _filters_and_pages, 9, "more than 9 conditions"),
+    ("fields", QueryLimits(max_fields=20), _fields, 20, "at least 21 fields, fragments expanded; the limit is 20"),
+    ("aliases", QueryLimits(max_aliases=20), _aliases, 20, "21 aliases; the limit is 20"),
+    ("aliases by default", QueryLimits(), _aliases, 250, "251 aliases; the limit is 250"),
+    (
+        "cost",
+        QueryLimits(max_cost=4 + 8 * 22),
+        _page,
+        8,
+        "a cost of 202, its fields times their pages; the limit is 180",
+    ),
+    ("conditions", QueryLimits(max_conditions=9), _filters, 9, "at least 10 conditions; the limit is 9"),
+    ("conditions of null", QueryLimits(max_conditions=9), _null_filters, 9, "at least 10 conditions; the limit is 9"),
+    ("empty conditions", QueryLimits(max_conditions=9), _empty_filters, 9, "at least 10 conditions; the limit is 9"),
+    (
+        "conditions across relations",
+        QueryLimits(max_conditions=9),
+        _relation_filters,
+        9,
+        "at least 10 conditions; the limit is 9",
+    ),
+    (
+        "relations in conditions",
+        QueryLimits(max_depth=6),
+        _nested_filters,
+        6,
+        "at least 7 levels of relations; the limit is 6",
+    ),
+    (
+        "conditions beside pages",
+        QueryLimits(max_conditions=9),
+        _filters_and_pages,
+        9,
+        "at least 10 conditions; the limit is 9",
+    ),
 ]
 
 
@@ -102,17 +144,132 @@ def test_limit(execute_with: Any, limits: QueryLimits, make: Callable[[int], str
         assert not refused.fetches
 
 
-def test_fragments_that_double(execute: Any) -> None:
-    assert execute(_doubled(5)).outcome is Outcome.DATA
+def test_fragments_that_double(execute: Any, execute_with: Any) -> None:
+    assert execute_with(Pipeline(schema, QueryLimits(max_cost=10**10)), _doubled(5)).outcome is Outcome.DATA
     refused = execute(_doubled(13))
     assert refused.error["extensions"]["code"] == "QUERY_TOO_COMPLEX"
-    assert "more than 1000 fields, fragments expanded" in refused.error["message"]
+    assert "at least 1001 fields, fragments expanded; the limit is 1000" in refused.error["message"]
 
 
 def test_fields_that_take_too_long_to_compare(execute: Any) -> None:
     execution = execute("{ users { " + "id " * 1_900 + "} }")
     assert execution.outcome is Outcome.NOT_VALID
     assert execution.brief == ("QUERY_TOO_COMPLEX", None)
+    assert "takes at least 500001 steps; the limit is 500000." in execution.error["message"]
+
+
+def test_what_nests_deeper_than_the_stack_is_told_by_its_levels(execute: Any) -> None:
+    where: dict[str, Any] = {}
+    for _ in range(2_000):
+        where = {"NOT": where}
+    document = "{ users(where: {id: {in: " + "[" * 900 + '"]]" # ]]\n' + "]" * 900 + "}}) { id } }"
+    for query, variables, levels in [
+        (document, {}, 904),
+        ("query ($w: UserWhereInput) { users(where: $w) { id } }", {"w": where}, 2_002),
+    ]:
+        execution = execute(query, variables)
+        assert execution.brief == ("QUERY_TOO_COMPLEX", None)
+        assert f"nests {levels} levels deep" in execution.error["message"]
+        assert "the limit of" in execution.error["message"]
+
+
+_PAGES = "query ($a: Int, $b: Int = 5) { users(limit: $a) { posts(limit: $b) { id } } }"
+
+
+@pytest.mark.parametrize(
+    ("variables", "cost"),
+    [
+        ({"a": 10}, 61),  # 1 + 10 * (1 + 5 * 1)
+        ({"a": 16}, 97),
+        ({"a": 17}, 103),
+        ({"a": 10, "b": 9}, 101),
+        ({"a": 10, "b": 8}, 91),
+        ({"a": 0, "b": 1_000}, 1),
+        ({"a": None, "b": 0}, 101),  # the default page size
+        ({"a": 49, "b": 1}, 99),
+        ({"b": None}, 10_101),
+    ],
+)
+def test_cost_with_variables(execute_with: Any, variables: dict[str, Any], cost: int) -> None:
+    """Warm as cold; the statement is the same for those that are refused."""
+    pipeline = Pipeline(schema, QueryLimits(max_cost=100))
+    for _ in range(2):
+        execution = execute_with(pipeline, _PAGES, variables)
+        if cost <= 100:
+            assert execution.outcome is Outcome.DATA
+            continue
+        assert execution.outcome is Outcome.NOT_VALID
+        assert execution.error["extensions"]["code"] == "QUERY_TOO_COMPLEX"
+        assert f"a cost of {cost}, its fields times their pages; the limit is 100." in execution.error["message"]
+        assert not execution.fetches
+
+
+def test_a_page_out_of_range_is_told_before_its_cost(execute_with: Any) -> None:
+    pipeline = Pipeline(schema, QueryLimits(max_cost=100))
+    for limit in (1_001, -1):
+        assert execute_with(pipeline, _PAGES, {"a": limit}).error["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+def test_cost_by_default(execute: Any) -> None:
+    """Three lists of the default page size inside each other, nine fields of the innermost; a fourth is too many."""
+    leaves = " ".join(f"f{number}: id" for number in range(9))
+    assert execute(f"{{ users {{ posts {{ comments {{ {leaves} }} }} }} }}").outcome is Outcome.DATA
+    refused = execute("{ users { posts { author { posts { comments { id } } } } } }")
+    assert refused.error["extensions"]["code"] == "QUERY_TOO_COMPLEX"
+
+
+def test_what_costs_too_much_as_it_is_written(execute_with: Any) -> None:
+    pipeline = Pipeline(schema, QueryLimits(max_cost=100))
+    for _ in range(2):
+        execution = execute_with(pipeline, "{ users(limit: 17) { posts(limit: 5) { id } } }")
+        assert "a cost of 103" in execution.error["message"]
+        assert execute_with(pipeline, "{ users(limit: 16) { posts(limit: 5) { id } } }").outcome is Outcome.DATA
+
+
+def test_introspection_costs_nothing(execute_with: Any) -> None:
+    pipeline = Pipeline(schema, QueryLimits(max_cost=3))
+    query = "{ __schema { types { name kind fields { name } } } user(id: 1) { id name } }"
+    assert execute_with(pipeline, query, answers=((b"null",),)).outcome is Outcome.DATA
+
+
+def test_fragments_in_a_circle(execute: Any) -> None:
+    execution = execute(
+        "{ users { ...A } } fragment A on User { posts { ...B } } fragment B on Post { author { ...A } }"
+    )
+    assert execution.error["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+    assert "itself" in execution.error["message"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "subscription ($n: Int) { liveUsers(limit: $n) { id posts { id } } }",
+        "subscription ($n: Int) { liveUser(id: 1) { posts(limit: $n) { author { posts(limit: 5) { id title } } } } }",
+        "subscription ($n: Int) { postCreated { author { posts(limit: $n) { author { posts(limit: 6) { id } } } } } }",
+        "subscription ($n: Int) { postChanged { author { posts(limit: $n) { author { posts(limit: 6) { id } } } } } }",
+        "subscription ($n: Int) { somebody { posts(limit: $n) { title author { posts(limit: 6) { id } } } } }",
+    ],
+)
+def test_cost_of_a_subscription(query: str) -> None:
+    """Before anything is joined; that of an event or of a generator's value is of one result."""
+    pipeline = Pipeline(stepping.schema, QueryLimits(max_cost=100, default_page_size=8))
+    for size, refused in [(8, False), (1_000, True), (7, False)]:
+        program = pipeline.operate(GraphQLRequest(query, None, {"n": size}), "r")
+        if not refused:
+            assert isinstance(next(program), Join)
+            continue
+        with pytest.raises(StopIteration) as stopped:
+            next(program)
+        (error,) = json.loads(stopped.value.value.body)["errors"]
+        assert error["extensions"]["code"] == "QUERY_TOO_COMPLEX"
+
+
+def test_aliases_of_a_subscription() -> None:
+    pipeline = Pipeline(stepping.schema, QueryLimits(max_aliases=1))
+    program = pipeline.operate(GraphQLRequest("subscription { a: liveUsers { b: id } }"), "r")
+    with pytest.raises(StopIteration) as stopped:
+        next(program)
+    assert "2 aliases; the limit is 1" in stopped.value.value.body.decode()
 
 
 def test_introspection_counts_but_may_nest(execute_with: Any) -> None:
@@ -146,7 +303,7 @@ def test_introspection_that_multiplies(execute: Any) -> None:
         f" fragment F on __Type {{ {many('{}: fields {{ ...G }}')} }} fragment G on __Field {{ {many('{}: name')} }}"
     )
     assert execution.error["extensions"]["code"] == "QUERY_TOO_COMPLEX"
-    assert "more than 1000 fields" in execution.error["message"]
+    assert "at least 1001 fields" in execution.error["message"]
 
 
 @pytest.mark.parametrize("levels", [20, 50, 100, 150, 200, 300, 450])

@@ -41,6 +41,15 @@ def past_next(run: Run, item: Any = _CHANGED) -> None:
             "subscription { liveUsers(orderBy: [{posts: {count: DESC}}]) { id } }",
             {"fraiseql.changed.users", "fraiseql.changed.blog.post"},
         ),
+        (
+            "subscription { liveUsers(orderBy: [{friends: {count: DESC}}]) { id } }",
+            {"fraiseql.changed.users", "fraiseql.changed.blog.friend"},
+        ),
+        ("subscription { liveUsers { friends { id } } }", {"fraiseql.changed.users", "fraiseql.changed.blog.friend"}),
+        (
+            "subscription { liveUsers(where: {friends: {none: {}}}) { id } }",
+            {"fraiseql.changed.users", "fraiseql.changed.blog.friend"},
+        ),
     ],
 )
 def test_what_is_watched(query: str, topics: set[str]) -> None:

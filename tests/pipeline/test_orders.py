@@ -211,9 +211,9 @@ def _wide(relations: int) -> str:
 @pytest.mark.parametrize(
     ("limits", "make", "limit", "message"),
     [
-        (QueryLimits(max_depth=3), _deep, 3, "nest relations deeper than the limit of 3"),
-        (QueryLimits(), _deep, 16, "nest relations deeper than the limit of 16"),
-        (QueryLimits(max_conditions=3), _wide, 3, "across more than 3 relations"),
+        (QueryLimits(max_depth=3), _deep, 3, "at least 4 levels of relations; the limit is 3"),
+        (QueryLimits(), _deep, 16, "at least 17 levels of relations; the limit is 16"),
+        (QueryLimits(max_conditions=3), _wide, 3, "at least 4 relations; the limit is 3"),
     ],
 )
 def test_limits(execute_with: Any, limits: QueryLimits, make: Any, limit: int, message: str) -> None:

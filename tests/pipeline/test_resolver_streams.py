@@ -194,6 +194,15 @@ def test_relations_are_asked_for_again_while_the_database_is_away() -> None:
     assert run.emitted == {"data": {"s": None}}
 
 
+def test_a_relation_through_a_table_begins_at_our_columns() -> None:
+    run = open_stream("subscription { s: somebody { friends(limit: 1) { id } } }")
+    run.send({"id": 1})
+    assert isinstance(run.effect, Fetch)
+    assert run.effect.parameters == (b"1", b'[{"id": "1"}]')
+    run.fetched({"friends": [{"id": "2"}]})
+    assert run.emitted == {"data": {"s": {"friends": [{"id": "2"}]}}}
+
+
 def test_relations_and_a_database_that_stays_away() -> None:
     run = open_stream("subscription { s: somebody { posts { id } } }")
     run.send({"id": 1})

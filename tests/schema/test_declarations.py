@@ -18,7 +18,7 @@ import fraiseql
 from fraiseql import ID, JSON
 from fraiseql.pipeline import print_sdl
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
-from fraiseql.schema.model import ObjectType, Relation, SchemaModel, Source
+from fraiseql.schema.model import ObjectType, Relation, SchemaModel, Source, Through
 
 
 @fraiseql.enum
@@ -208,6 +208,15 @@ def test_relation_inside_annotated() -> None:
     annotation = Annotated[list[Book], fraiseql.relation(on={"a": "b", "c": "d"})]
     field = thing(schema_of(("id", ID, ...), ("books", annotation, ...))).fields["books"]
     assert field.relation == Relation((("a", "b"), ("c", "d")))
+
+
+def test_relation_through_a_table() -> None:
+    options = fraiseql.relation(through="My Schema.loans", own={"a": "b", "c": "d"}, on={"e": "f"}, name="lent")
+    field = thing(schema_of(("id", ID, ...), ("books", list[Book], options))).fields["lent"]
+    assert field.relation == Relation(
+        (("e", "f"),), through=Through(Source("loans", "My Schema", None), (("a", "b"), ("c", "d")))
+    )
+    assert field.relation.begins_at == ("b", "d")
 
 
 def test_what_is_no_field() -> None:

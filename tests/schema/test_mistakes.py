@@ -264,6 +264,11 @@ def _renamed(name: str) -> Callable[..., Any]:
     return fraiseql.query(name=name)(it)
 
 
+def through(annotation: Any = list[Row], sql_source: str | None = "things", **changed: Any) -> Any:
+    options = {"through": "between", "own": {"thing_id": "id"}, "on": {"id": "row_id"}, **changed}
+    return with_field(annotation, fraiseql.relation(**options), sql_source=sql_source)
+
+
 FIELDS: dict[str, Case] = {
     "not annotated": (
         lambda: with_fields({"a": str}, {"it": fraiseql.field()}),
@@ -351,6 +356,44 @@ RELATIONS: dict[str, Case] = {
         "their_column",
     ),
     "empty column": (lambda: with_field(list[Row], fraiseql.relation(on={"a": ""})), "Thing.it", "''", "identifier"),
+    "through without own": (
+        lambda: with_field(list[Row], fraiseql.relation(through="between", on={"id": "row_id"})),
+        "Thing.it",
+        "own=None",
+        'own={"column_between": "our_column"}',
+    ),
+    "own without through": (
+        lambda: with_field(list[Row], fraiseql.relation(own={"thing_id": "id"}, on={"id": "row_id"})),
+        "Thing.it",
+        "without through",
+        'through="table_between"',
+    ),
+    "through without a pair": (
+        lambda: with_field(list[Row], fraiseql.relation(through="between", own={"thing_id": "id"}, on={})),
+        "Thing.it",
+        "on={}",
+        'on={"their_column": "column_between"}',
+    ),
+    "own, a text": (lambda: through(own="thing_id"), "Thing.it", "own='thing_id'", "own={"),
+    "own with an empty column": (lambda: through(own={"thing_id": ""}), "Thing.it", "''", "identifier"),
+    "own with a number": (lambda: through(own={5: "id"}), "Thing.it", "5", "identifier"),
+    "through, a number": (lambda: through(through=5), "Thing.it (through)", "5", "'schema.name'"),
+    "through, nothing": (lambda: through(through=""), "Thing.it (through)", "''", "'name' or"),
+    "through a class": (lambda: through(through=Row), "Thing.it (through)", "Row", "'name' or"),
+    "through three parts": (lambda: through(through="a.b.c"), "Thing.it (through)", "a.b.c", "'name' or"),
+    "through a long name": (lambda: through(through="a" * 64), "Thing.it (through)", "'aaa", "1 to 63 bytes"),
+    "through from an embedded type": (
+        lambda: through(sql_source=None),
+        "Thing.it",
+        "in a type without sql_source",
+        "a type with sql_source",
+    ),
+    "through to an embedded type": (
+        lambda: through(annotation=list[Inner]),
+        "Thing.it",
+        "relation(...) to Inner",
+        "a type with sql_source",
+    ),
     "to a scalar": (
         lambda: with_field(list[str], fraiseql.relation(on={"a": "b"})),
         "Thing.it",

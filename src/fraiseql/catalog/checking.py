@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fraiseql.catalog.constraints import allowed_values
 from fraiseql.catalog.facts import Catalog, Column, DataType, Table
@@ -17,6 +17,7 @@ from fraiseql.schema.model import (
     Source,
     SubscriptionField,
     SubscriptionKind,
+    Through,
     TypeReference,
 )
 from fraiseql.schema.scalars import Scalar
@@ -30,8 +31,10 @@ def sources_of(model: SchemaModel) -> list[Source]:
     """The sources that a schema names, each once, in the order that `check_schema` wants them asked for."""
     found: dict[tuple[str | None, str], Source] = {}
     for target in _served(model):
-        assert target.source is not None
-        found.setdefault((target.source.schema, target.source.name), target.source)
+        between = [through.source for _, through in _between(target)]
+        for source in (target.source, *between):
+            assert source is not None
+            found.setdefault((source.schema, source.name), source)
     return list(found.values())
 
 
@@ -49,6 +52,13 @@ def _served(model: SchemaModel) -> Iterator[ObjectType]:
     for named in model.types.values():
         if isinstance(named, ObjectType) and named.source is not None:
             yield named
+
+
+def _between(target: ObjectType) -> Iterator[tuple[Field, Through]]:
+    """The relations of a type that have a table between."""
+    for field in target.fields.values():
+        if field.relation is not None and field.relation.through is not None:
+            yield field, field.relation.through
 
 
 class _Check:
@@ -70,16 +80,16 @@ class _Check:
 
     def _table(self, target: ObjectType) -> Table | None:
         assert target.source is not None
-        return self._tables[target.source.schema, target.source.name]
+        return self._table_of(target.source)
+
+    def _table_of(self, source: Source) -> Table | None:
+        return self._tables[source.schema, source.name]
 
     def _type(self, target: ObjectType) -> Iterator[Finding]:
         assert target.source is not None
         table = self._table(target)
         if table is None:
-            hint = nearest(str(target.source), self._catalog.names) or "make it, or change sql_source"
-            where = "" if target.source.schema is not None else " on the search path"
-            found = f"there is no table or view {target.source}{where}"
-            yield Finding(_ERROR, target.name, found, hint)
+            yield self._no_table(target.name, target.source, "sql_source")
             return
         used: dict[str, None] = {}
         document = target.source.jsonb_column
@@ -89,7 +99,7 @@ class _Check:
         for field in target.fields.values():
             where = _where(target, field)
             if field.relation is not None:
-                used.update({ours: None for _, ours in field.relation.on})
+                used.update(dict.fromkeys(field.relation.begins_at))
                 yield from self._relation(field, where, table)
             elif field.column is not None:
                 used[field.column] = None
@@ -97,6 +107,11 @@ class _Check:
         for other in self._referring(target):
             used.update(dict.fromkeys(other))
         yield from self._privileges(target.name, table, list(used))
+
+    def _no_table(self, where: str, source: Source, option: str) -> Finding:
+        hint = nearest(str(source), self._catalog.names) or f"make it, or change {option}"
+        path = "" if source.schema is not None else " on the search path"
+        return Finding(_ERROR, where, f"there is no table or view {source}{path}", hint)
 
     def _referring(self, target: ObjectType) -> Iterator[tuple[str, ...]]:
         """The columns by which relations find rows of a type."""
@@ -182,40 +197,56 @@ class _Check:
 
     def _relation(self, field: Field, where: str, table: Table) -> Iterator[Finding]:
         assert field.relation is not None
-        target = self._model.object_type(field.type.named)
+        target, through = self._model.object_type(field.type.named), field.relation.through
         theirs = self._table(target)
-        nullable = []
-        for their_column, our_column in field.relation.on:
-            ours = table.columns.get(our_column)
-            other = None if theirs is None else theirs.columns.get(their_column)
-            if ours is None:
-                yield _no_column(where, table, our_column, "on")
-            elif not ours.required and not table.is_view:
-                nullable.append(ours.quoted)
-            if theirs is not None and other is None:
-                yield _no_column(where, theirs, their_column, "on")
-            if ours is not None and other is not None and theirs is not None and not _comparable(ours, other):
-                found = f"{_shown(theirs, other)}, {_shown(table, ours)}: they cannot be compared"
-                yield Finding(_ERROR, where, found, "use columns of one type")
-        if nullable and field.type.item is None and not field.type.nullable:
+        if through is not None:
+            yield from self._through(field.relation.on, through, where, table, theirs)
+            return
+        yield from _pairs(where, theirs, table, field.relation.on, "on")
+        columns = [table.columns.get(name) for name in field.relation.begins_at]
+        nullable = [column.quoted for column in columns if column is not None and not column.required]
+        if nullable and not table.is_view and field.type.item is None and not field.type.nullable:
             found = f"{table.quoted}.{nullable[0]} may be null, the field may not"
             yield Finding(_WARNING, where, found, "annotate with `| None`, or set the column not null")
-        if theirs is not None and all(column in theirs.columns for column, _ in field.relation.on):
-            columns = [column for column, _ in field.relation.on]
-            yield from self._index(where, theirs, columns, target if field.type.item is not None else None)
+        ordered = target.fields.get("id")  # lists are in the order of their ids
+        further = [ordered.column] if ordered is not None and field.type.item is not None else []
+        yield from self._lookup(where, theirs, field.relation.on, further)
+
+    def _through(
+        self, on: tuple[tuple[str, str], ...], through: Through, where: str, ours: Table, theirs: Table | None
+    ) -> Iterator[Finding]:
+        between = self._table_of(through.source)
+        if between is None:
+            yield self._no_table(where, through.source, "through")
+            return
+        yield from _pairs(where, theirs, between, on, "on")
+        yield from _pairs(where, between, ours, through.own, "own")
+        # From us to the table between, and from there to them.
+        yield from self._lookup(where, between, through.own, [its for _, its in on])
+        yield from self._lookup(where, theirs, on)
+        used = dict.fromkeys([*(its for its, _ in through.own), *(its for _, its in on)])
+        yield from self._privileges(where, between, list(used))
+
+    def _lookup(
+        self, where: str, table: Table | None, pairs: tuple[tuple[str, str], ...], further: Sequence[str | None] = ()
+    ) -> Iterator[Finding]:
+        columns = [column for column, _ in pairs]
+        if table is not None and all(column in table.columns for column in columns):
+            yield from self._index(where, table, columns, further)
 
     def _index(
-        self, where: str, table: Table, columns: list[str], listed: ObjectType | None = None
+        self, where: str, table: Table, columns: list[str], further: Sequence[str | None] = ()
     ) -> Iterator[Finding]:
+        """A missing index by columns, and what to make; `further` are columns that the same one had better hold too."""
         missing = missing_index(self._catalog, table, columns)
         if missing is None:
             return
         base = missing.table
         names = [base.columns[column].quoted for column in missing.columns]
-        ordered = None if listed is None else listed.fields.get("id")
-        column = None if ordered is None or ordered.column is None else base.columns.get(ordered.column)
-        if column is not None and column.quoted not in names and column.number > 0 and base is table:
-            names.append(column.quoted)  # lists are in the order of their ids
+        for name in further if base is table else ():
+            column = None if name is None else base.columns.get(name)
+            if column is not None and column.quoted not in names and column.number > 0:
+                names.append(column.quoted)
         found = f"no index of {base.quoted} begins with {', '.join(names[: len(missing.columns)])}"
         yield Finding(_WARNING, where, found, f"create index on {base.quoted} ({', '.join(names)});")
 
@@ -251,6 +282,22 @@ def _where(target: ObjectType, field: Field) -> str:
 
 def _shown(table: Table, column: Column) -> str:
     return f"{table.quoted}.{column.quoted} is {column.shown}"
+
+
+def _pairs(
+    where: str, left: Table | None, right: Table, pairs: tuple[tuple[str, str], ...], option: str
+) -> Iterator[Finding]:
+    """What is wrong with columns that are compared: of a table that may not be there, and of one that is."""
+    for left_name, right_name in pairs:
+        ours = right.columns.get(right_name)
+        other = None if left is None else left.columns.get(left_name)
+        if ours is None:
+            yield _no_column(where, right, right_name, option)
+        if left is not None and other is None:
+            yield _no_column(where, left, left_name, option)
+        if ours is not None and other is not None and left is not None and not _comparable(ours, other):
+            found = f"{_shown(left, other)}, {_shown(right, ours)}: they cannot be compared"
+            yield Finding(_ERROR, where, found, "use columns of one type")
 
 
 def _list(values: list[str]) -> str:

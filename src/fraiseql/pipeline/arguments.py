@@ -52,10 +52,14 @@ Getter: TypeAlias = Callable[[Variables], Any]
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A scalar, an enum or a list of them; `value` is None for null, and otherwise for the shape's own use."""
+    """A scalar, an enum or a list of them; `value` is None for null, and otherwise for the shape's own use.
+
+    With `is_literal` the document wrote `value` out: every request has it.
+    """
 
     get: Getter
     value: Any
+    is_literal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ def read_tree(node: ValueNode, declared: GraphQLInputType, variables: Variables)
     if isinstance(declared, GraphQLList):
         return _list(node, declared, variables)
     value = _constant(node, declared)
-    return Leaf(lambda _: value, value)
+    return Leaf(lambda _: value, value, is_literal=True)
 
 
 def default_tree(value: Any, declared: GraphQLInputType) -> Tree:

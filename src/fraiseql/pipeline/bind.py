@@ -55,12 +55,10 @@ class Bindings:
             Refusal: there are too many, or they nest too deep.
         """
         if depth > self._limits.max_depth:
-            message = f"The filters of the query nest relations deeper than the limit of {self._limits.max_depth}."
-            raise Refusal(Outcome.NOT_VALID, [RequestError(message, code="QUERY_TOO_COMPLEX", path=path)])
+            raise _too_complex(f"at least {depth} levels of relations", self._limits.max_depth, path)
         self._conditions += 1
         if self._conditions > self._limits.max_conditions:
-            message = f"The filters of the query have more than {self._limits.max_conditions} conditions."
-            raise Refusal(Outcome.NOT_VALID, [RequestError(message, code="QUERY_TOO_COMPLEX", path=path)])
+            raise _too_complex(f"at least {self._conditions} conditions", self._limits.max_conditions, path)
 
     def count_order(self, path: tuple[str, ...], depth: int) -> None:
         """Take note of one more relation that an order leads across, inside so many, itself counted.
@@ -69,12 +67,10 @@ class Bindings:
             Refusal: there are too many, or they nest too deep.
         """
         if depth > self._limits.max_depth:
-            message = f"The orders of the query nest relations deeper than the limit of {self._limits.max_depth}."
-            raise Refusal(Outcome.NOT_VALID, [RequestError(message, code="QUERY_TOO_COMPLEX", path=path)])
+            raise _too_complex(f"at least {depth} levels of relations", self._limits.max_depth, path, "orders")
         self._orders += 1
         if self._orders > self._limits.max_conditions:
-            message = f"The orders of the query lead across more than {self._limits.max_conditions} relations."
-            raise Refusal(Outcome.NOT_VALID, [RequestError(message, code="QUERY_TOO_COMPLEX", path=path)])
+            raise _too_complex(f"at least {self._orders} relations", self._limits.max_conditions, path, "orders")
 
     def add(
         self,
@@ -87,6 +83,9 @@ class Bindings:
         """A value to compare with, as `prepare` makes it, whose ValueError is the client's mistake."""
         get = tree.get if prepare is None else _prepared(tree.get, prepare, path, argument)
         return self._add(Binding(get, path, argument, blames))
+
+    def __len__(self) -> int:
+        return len(self._bindings)
 
     def limit(self, tree: Tree, path: tuple[str, ...], default: int, largest: int) -> str:
         """A page's size: null means the default."""
@@ -119,6 +118,11 @@ class Bindings:
     def _add(self, binding: Binding) -> str:
         self._bindings.append(binding)
         return f"${len(self._bindings)}"
+
+
+def _too_complex(what: str, limit: int, path: tuple[str, ...], where: str = "filters") -> Refusal:
+    message = f"The {where} of the query have {what}; the limit is {limit}."
+    return Refusal(Outcome.NOT_VALID, [RequestError(message, code="QUERY_TOO_COMPLEX", path=path)])
 
 
 def _prepared(

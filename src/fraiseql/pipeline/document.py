@@ -23,10 +23,12 @@ from graphql import (
     specified_rules,
     validate,
 )
+from graphql.validation.rules import overlapping_fields_can_be_merged
 
 from fraiseql.errors import RequestError
 from fraiseql.limits import QueryLimits
 from fraiseql.pipeline.arguments import default_value
+from fraiseql.pipeline.nesting import nests_too_deep
 from fraiseql.pipeline.response import Outcome, Refusal
 from fraiseql.pipeline.variables import VariablesCoercer, variable_types
 
@@ -34,6 +36,7 @@ __all__ = ["Document", "Operation", "prepare_document"]
 
 _MAX_MESSAGE: Final = 300  # characters: graphql-core quotes literals in full
 _SERVED: Final = (OperationType.QUERY, OperationType.SUBSCRIPTION)
+_MAX_STEPS: Final = getattr(overlapping_fields_can_be_merged, "MAX_COMPLEXITY_BUDGET", 500_000)
 _MAX_ERRORS: Final = 20  # more of them help nobody, and a hostile document has thousands
 
 
@@ -116,7 +119,7 @@ def prepare_document(schema: GraphQLSchema, text: str, limits: QueryLimits, *, i
         errors = validate(schema, document, rules, max_errors=_MAX_ERRORS)
     except RecursionError:
         # A limit on tokens cannot bound how deep they nest, and the rules recurse.
-        raise _too_complex("The document nests too deep.") from None
+        raise nests_too_deep(text) from None
     if errors:
         raise Refusal(Outcome.NOT_VALID, [_validation_error(document, error) for error in errors])
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
@@ -139,22 +142,21 @@ def _parse(text: str, limits: QueryLimits) -> DocumentNode:
         return parse(text, max_tokens=limits.max_tokens, allow_empty_selection_sets=False)
     except GraphQLSyntaxError as error:
         if f"more than {limits.max_tokens} tokens" in error.message:
-            raise _too_complex(f"The document has more than {limits.max_tokens} tokens.") from None
+            message = f"The document has at least {limits.max_tokens + 1} tokens; the limit is {limits.max_tokens}."
+            refused = RequestError(message, code="QUERY_TOO_COMPLEX")
+            raise Refusal(Outcome.NOT_VALID, [refused]) from None
         if "nested too deeply" in error.message:  # the parser's own RecursionError
-            raise _too_complex("The document nests too deep.") from None
+            raise nests_too_deep(text) from None
         raise Refusal(
             Outcome.NOT_PARSED,
             [RequestError(error.message, code="GRAPHQL_PARSE_FAILED", locations=_locations(error))],
         ) from None
 
 
-def _too_complex(message: str) -> Refusal:
-    return Refusal(Outcome.NOT_VALID, [RequestError(message, code="QUERY_TOO_COMPLEX")])
-
-
 def _validation_error(document: DocumentNode, error: GraphQLError) -> RequestError:
     if error.message == "Validation aborted.":  # the rule that compares fields has a budget of its own
-        return RequestError("The document has too many fields to compare.", code="QUERY_TOO_COMPLEX")
+        steps = f"at least {_MAX_STEPS + 1} steps; the limit is {_MAX_STEPS}"
+        return RequestError(f"To compare the document's fields takes {steps}.", code="QUERY_TOO_COMPLEX")
     paths = (response_path(document, node) for node in error.nodes or ())
     path = next((path for path in paths if path), None)
     message = error.message if len(error.message) <= _MAX_MESSAGE else f"{error.message[:_MAX_MESSAGE]}..."

@@ -157,15 +157,19 @@ class Filters:
         self._depth += 1
         self._bindings.count_condition(path, self._depth)
         self.sources.add(str(target.source))
+        if relation.through is not None:
+            self.sources.add(str(relation.through.source))
         theirs = Base.of_source(f"t${next(self._numbers)}", target.source)
-        conditions = joined(relation, theirs.alias, ours.alias)
+        # A table between is joined: how often it names a row is the same to EXISTS, and one inside another is slow.
+        between, conditions = joined(relation, theirs.alias, ours.alias, self._numbers)
         wanted = self._all(target, theirs, tree, path, place)
         if failing:  # where it is unknown whether a row meets them, it does not
             conditions.append(f"{self._joined('and', wanted, path)} is not true")
         else:
             conditions += wanted
         self._depth -= 1
-        return f"{word} (select from {source_name(target.source)} {theirs.alias} where {' and '.join(conditions)})"
+        origin = f"{between}, " * bool(between) + f"{source_name(target.source)} {theirs.alias}"
+        return f"{word} (select from {origin} where {' and '.join(conditions)})"
 
     def _operators(
         self,

@@ -14,6 +14,7 @@ from fraiseql.pipeline.bind import misfits
 from fraiseql.pipeline.cache import Cache
 from fraiseql.pipeline.document import prepare_document
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
+from fraiseql.pipeline.nesting import nests_too_deep
 from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
 from fraiseql.pipeline.request import GraphQLRequest
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, refuse
@@ -167,7 +168,7 @@ class Pipeline:
         try:
             return prepare(self._planning, prepared, request.variables, caller)
         except RecursionError:
-            raise _too_deep() from None
+            raise nests_too_deep(request.query, request.variables) from None
 
     def _bound(
         self, prepared: PreparedOperation, request: GraphQLRequest
@@ -181,7 +182,7 @@ class Pipeline:
             statement = plan.statement(variables)
             return plan, statement, plan.bind(statement, variables)
         except RecursionError:
-            raise _too_deep() from None
+            raise nests_too_deep(request.query, request.variables) from None
 
     def _prepare(self, request: GraphQLRequest) -> PreparedOperation:
         key = (request.query, request.operation_name)
@@ -192,7 +193,7 @@ class Pipeline:
                     self._planning.schema, request.query, self.limits, introspection=self._introspection
                 )
             except RecursionError:
-                raise _too_deep() from None
+                raise nests_too_deep(request.query) from None
             prepared = PreparedOperation(self._planning, document.operation(request.operation_name))
             self._prepared.put(key, prepared, len(request.query))
         return prepared
@@ -200,11 +201,6 @@ class Pipeline:
 
 def _refused(message: str) -> Refusal:
     return Refusal(Outcome.OPERATION_UNKNOWN, [RequestError(message, code="BAD_REQUEST")])
-
-
-def _too_deep() -> Refusal:
-    # Transports bound how deep variables nest; a caller in Python may not have.
-    return Refusal(Outcome.NOT_VALID, [RequestError("The request nests too deep.", code="QUERY_TOO_COMPLEX")])
 
 
 def _failed(

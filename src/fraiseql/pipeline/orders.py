@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fraiseql.pipeline.arguments import Fields, Items, Leaf, Tree
 from fraiseql.pipeline.bind import Bindings
 from fraiseql.pipeline.order_inputs import COUNT, DIRECTIONS
-from fraiseql.pipeline.values import Base, Values, joined, source_name
+from fraiseql.pipeline.values import Base, Values, related, source_name
 from fraiseql.schema.model import Field, ObjectType, SchemaModel
 
 __all__ = ["Orders"]
@@ -74,8 +74,10 @@ class Orders:
         assert field.relation is not None
         assert below.source is not None
         self.sources.add(str(below.source))
+        if field.relation.through is not None:
+            self.sources.add(str(field.relation.through.source))
         theirs = Base.of_source(f"t${next(self._numbers)}", below.source)
-        where = " and ".join(joined(field.relation, theirs.alias, ours.alias))
+        where = " and ".join(related(field.relation, theirs.alias, ours.alias, self._numbers))
         return theirs, f"from {source_name(below.source)} {theirs.alias} where {where}"
 
 

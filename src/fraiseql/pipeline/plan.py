@@ -81,7 +81,7 @@ def plan_selection(
         variables: coerced; only those that @skip and @include read are looked at.
 
     Raises:
-        Refusal: QUERY_TOO_COMPLEX, with the figure's limit.
+        Refusal: QUERY_TOO_COMPLEX, with the figure and the limit.
     """
     return _Planner(model, operation, variables, limits).roots()
 
@@ -92,7 +92,8 @@ class _Planner:
         self._operation = operation
         self._variables = variables
         self._limits = limits
-        self._left = limits.max_fields
+        self._count = 0
+        self._aliases = 0
         self._owner: tuple[str, Mapping[str, QueryField | SubscriptionField]] = (
             ("Subscription", model.subscriptions) if operation.is_subscription else ("Query", model.queries)
         )
@@ -101,7 +102,10 @@ class _Planner:
         collected = self._collect([self._operation.node.selection_set])
         if len(collected) > self._limits.max_root_fields:
             raise self._too_complex(f"{len(collected)} root fields; the limit is {self._limits.max_root_fields}")
-        return tuple(self._root(key, nodes) for key, nodes in collected.items())
+        roots = tuple(self._root(key, nodes) for key, nodes in collected.items())
+        if self._aliases > self._limits.max_aliases:
+            raise self._too_complex(f"{self._aliases} aliases; the limit is {self._limits.max_aliases}")
+        return roots
 
     def _root(self, key: str, nodes: list[FieldNode]) -> RootField:
         name = nodes[0].name.value
@@ -117,7 +121,7 @@ class _Planner:
 
     def _selection(self, target: ObjectType, parents: list[FieldNode], path: tuple[str, ...]) -> Selection:
         if len(path) >= self._limits.max_depth:
-            raise self._too_complex(f"fields nested deeper than the limit of {self._limits.max_depth}")
+            raise self._too_complex(f"at least {len(path) + 1} levels of fields; the limit is {self._limits.max_depth}")
         collected = self._collect([node.selection_set for node in parents if node.selection_set is not None])
         fields = [self._field(target, key, nodes, (*path, key)) for key, nodes in collected.items()]
         return Selection(target, tuple(fields))
@@ -140,6 +144,7 @@ class _Planner:
                 key = (node.alias or node.name).value
                 if key not in collected:
                     self._spend()
+                    self._aliases += key != node.name.value
                 collected.setdefault(key, []).append(node)
         return collected
 
@@ -180,9 +185,10 @@ class _Planner:
             self._spend_below(nodes)
 
     def _spend(self) -> None:
-        self._left -= 1
-        if self._left < 0:
-            raise self._too_complex(f"more than {self._limits.max_fields} fields, fragments expanded")
+        self._count += 1
+        if self._count > self._limits.max_fields:  # what is left may be exponentially many
+            fields = f"at least {self._count} fields, fragments expanded"
+            raise self._too_complex(f"{fields}; the limit is {self._limits.max_fields}")
 
     @staticmethod
     def _too_complex(what: str) -> Refusal:

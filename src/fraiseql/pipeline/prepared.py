@@ -157,11 +157,15 @@ class Plan:
         return statement
 
     def bind(self, statement: BoundStatement, variables: Variables) -> tuple[bytes | None, ...]:
-        """The parameters of one request; raises Refusal where a value is out of its range."""
+        """The parameters of one request; raises Refusal where a value is out of its range, or its pages too large."""
         try:
-            return tuple([encode(binding.get(variables)) for binding in statement.bindings])
+            if statement.cost is None:
+                return tuple([encode(binding.get(variables)) for binding in statement.bindings])
+            values = [binding.get(variables) for binding in statement.bindings]
         except RequestError as error:
             raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
+        statement.cost.check(values, self._planning.limits)
+        return tuple(map(encode, values))
 
     def answer(self, row: Row, given: Mapping[str, Any]) -> GraphQLResponse:
         """Put the answer together from the row's JSON texts; `given` are the variables as the request sent them.

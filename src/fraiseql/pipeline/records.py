@@ -62,7 +62,7 @@ def record_of(model: SchemaModel, selection: Selection, value: Any) -> bytes:
 def _begins_at(fields: tuple[SelectedField, ...]) -> Iterator[str]:
     for selected in fields:
         if selected.field is not None and selected.field.relation is not None:
-            yield from (ours for _, ours in selected.field.relation.on)
+            yield from selected.field.relation.begins_at
 
 
 def _column(model: SchemaModel, target: ObjectType, column: str, value: Any) -> Any:

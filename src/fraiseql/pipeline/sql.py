@@ -19,12 +19,13 @@ from graphql import GraphQLArgument, GraphQLObjectType, GraphQLSchema, ValueNode
 
 from fraiseql.effects import Statement
 from fraiseql.limits import QueryLimits
-from fraiseql.pipeline.arguments import Tree, given_arguments
+from fraiseql.pipeline.arguments import Leaf, Tree, given_arguments
 from fraiseql.pipeline.bind import Binding, Bindings
+from fraiseql.pipeline.cost import Cost
 from fraiseql.pipeline.filters import Filters
 from fraiseql.pipeline.orders import Orders
 from fraiseql.pipeline.plan import RootField, SelectedField, Selection
-from fraiseql.pipeline.values import Base, Values, identifier, joined, literal, source_name
+from fraiseql.pipeline.values import Base, Values, identifier, literal, related, source_name
 from fraiseql.pipeline.variables import Variables
 from fraiseql.schema.model import (
     ObjectType,
@@ -46,11 +47,18 @@ _MAX_COLUMNS: Final = 1_600  # PostgreSQL's target lists hold 1,664
 
 @dataclass(frozen=True, slots=True)
 class BoundStatement:
-    """A statement, where each of its parameters comes from, and the sources that filters and orders lead to."""
+    """A statement with what its requests need.
+
+    Attributes:
+        bindings: where each of its parameters comes from.
+        argument_sources: the sources that filters and orders lead to.
+        cost: None where no request can cost too much.
+    """
 
     statement: Statement
     bindings: tuple[Binding, ...]
     argument_sources: frozenset[str] = frozenset()
+    cost: Cost | None = None
 
 
 class _Rows(NamedTuple):
@@ -96,7 +104,8 @@ def render(
     renderer = _Renderer(model, graphql_schema, variables, limits)
     columns = [renderer.root(root) for root in roots if root.field is not None]
     sql = "select " + ", ".join(columns)
-    return BoundStatement(Statement(sql.encode(), len(columns)), renderer.bindings.taken(), renderer.argument_sources)
+    statement = Statement(sql.encode(), len(columns))
+    return BoundStatement(statement, renderer.bindings.taken(), renderer.argument_sources, renderer.limited_cost)
 
 
 def render_given(
@@ -119,7 +128,7 @@ def render_given(
     bindings = renderer.bindings.taken()
     rows = f"jsonb_array_elements(${len(bindings) + 1}::jsonb) with ordinality {_GIVEN}(value, place){lateral}"
     sql = f"select array_to_json(array(select {text} from {rows} order by {_GIVEN}.place))::text"
-    return BoundStatement(Statement(sql.encode(), 1), bindings)
+    return BoundStatement(Statement(sql.encode(), 1), bindings, cost=renderer.limited_cost)
 
 
 class _Renderer:
@@ -135,13 +144,23 @@ class _Renderer:
         self._numbers: Iterator[int] = count()
         self._filters = Filters(model, self._values, self.bindings, self._numbers)
         self._orders = Orders(model, self._values, self.bindings, self._numbers)
+        self._cost = Cost()  # of the list under way, or of the operation
 
     @property
     def argument_sources(self) -> frozenset[str]:
         return frozenset(self._filters.sources | self._orders.sources)
 
+    @property
+    def limited_cost(self) -> Cost | None:
+        """The cost of the operation, unless every request can afford it."""
+        if self._cost.at_most() <= self._limits.max_cost:
+            return None
+        self._cost.settle()
+        return self._cost
+
     def root(self, root: RootField) -> str:
         """One column: the JSON text of one root field."""
+        self._cost.fields += 1
         assert root.field is not None
         assert root.selection is not None
         path = (root.key,)
@@ -215,20 +234,31 @@ class _Renderer:
         where = given.get("where")
         if where is not None and where.value is not None:
             conditions = [*conditions, *self._filters.where(target, base, where, path)]
+        outer, self._cost = self._cost, Cost()
         columns, alias, element = self._columns(selection, base)
+        cost, self._cost = self._cost, outer
+        outer.lists.append(cost)
         text = f"select {columns} from {origin or source_name(target.source)} {base.alias}"
         if conditions:
             text += f" where {' and '.join(conditions)}"
         order = self._orders.order_by(target, base, given.get("orderBy"), path)
         if order:
             text += f" order by {order}"
-        page = " limit 1" if sizes is None else self._page(given, path, sizes)
+        page = " limit 1" if sizes is None else self._page(given, path, sizes, cost)
         return _Rows(text + page, alias, element)
 
-    def _page(self, given: Mapping[str, Tree], path: tuple[str, ...], sizes: tuple[PageSizes, ...]) -> str:
+    def _page(self, given: Mapping[str, Tree], path: tuple[str, ...], sizes: tuple[PageSizes, ...], cost: Cost) -> str:
+        """The end of a list's SELECT; the cost is told how many rows that are."""
         limit, offset = given.get("limit"), given.get("offset")
         default, largest = page_bounds(self._limits, *sizes)
-        size = str(default) if limit is None else self.bindings.limit(limit, path, default, largest)
+        cost.rows, size = default, str(default)
+        if limit is not None:
+            assert isinstance(limit, Leaf)
+            size = self.bindings.limit(limit, path, default, largest)
+            if limit.is_literal:
+                cost.rows = limit.value
+            else:
+                cost.rows, cost.place = max(default, largest), len(self.bindings) - 1
         start = "" if offset is None else f" offset {self.bindings.offset(offset, path)}"
         return f" limit {size}{start}"
 
@@ -237,6 +267,7 @@ class _Renderer:
 
         One column for each response key; where columns cannot hold the keys, one JSON object.
         """
+        self._cost.fields += len(selection.fields)
         pairs = [(field.key, self._field(field, base, selection.type)) for field in selection.fields]
         alias = f"r${next(self._numbers)}"
         if len(pairs) <= _MAX_COLUMNS and all(len(key) <= _MAX_KEY for key, _ in pairs):
@@ -262,7 +293,7 @@ class _Renderer:
         source = selected.selection.type.source
         assert source is not None
         base = self._base(source)
-        conditions = joined(relation, base.alias, ours.alias)
+        conditions = related(relation, base.alias, ours.alias, self._numbers)
         given = self._arguments(owner.name, selected.field.name, selected.arguments, selected.path)
         many = selected.field.type.item is not None
         sizes = (relation.page_sizes, self._model.page_sizes) if many else None

@@ -9,7 +9,7 @@ from itertools import count
 from fraiseql.schema.model import EnumType, Field, Relation, SchemaModel, Source, TypeReference
 from fraiseql.schema.scalar import Scalar
 
-__all__ = ["Base", "Values", "identifier", "joined", "literal", "source_name"]
+__all__ = ["Base", "Values", "identifier", "joined", "literal", "related", "source_name"]
 
 
 def identifier(name: str) -> str:
@@ -29,12 +29,31 @@ def source_name(source: Source) -> str:
     return prefix + identifier(source.name)
 
 
-def joined(relation: Relation, theirs: str, ours: str) -> list[str]:
-    """The conditions between the aliases of both ends of a relation."""
-    return [
-        f"{theirs}.{identifier(their_column)} = {ours}.{identifier(our_column)}"
-        for their_column, our_column in relation.on
-    ]
+def joined(relation: Relation, theirs: str, ours: str, numbers: Iterator[int]) -> tuple[str, list[str]]:
+    """What FROM has beside their source, and the conditions between the aliases of both ends of a relation.
+
+    A row that a table between names several times is there as often.
+
+    Args:
+        numbers: of the aliases of sources, for the table between.
+    """
+    through = relation.through
+    if through is None:
+        return "", _equal(relation.on, theirs, ours)
+    between = f"t${next(numbers)}"
+    conditions = _equal(through.own, between, ours) + _equal(relation.on, theirs, between)
+    return f"{source_name(through.source)} {between}", conditions
+
+
+def related(relation: Relation, theirs: str, ours: str, numbers: Iterator[int]) -> list[str]:
+    """The same as conditions only, for which each row is there once."""
+    between, conditions = joined(relation, theirs, ours, numbers)
+    # A semi-join: a plain one where PostgreSQL knows from a unique index that no pair is there twice.
+    return [f"exists (select from {between} where {' and '.join(conditions)})"] if between else conditions
+
+
+def _equal(pairs: tuple[tuple[str, str], ...], left: str, right: str) -> list[str]:
+    return [f"{left}.{identifier(column)} = {right}.{identifier(other)}" for column, other in pairs]
 
 
 @dataclass(frozen=True, slots=True)

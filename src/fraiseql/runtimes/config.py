@@ -160,6 +160,8 @@ class FraiseQLConfig:
     query_max_depth: int = _limit(QueryLimits, "max_depth", "levels of nested fields")
     query_max_fields: int = _limit(QueryLimits, "max_fields", "fields of an operation, fragments expanded")
     query_max_root_fields: int = _limit(QueryLimits, "max_root_fields", "fields at the root of an operation")
+    query_max_aliases: int = _limit(QueryLimits, "max_aliases", "aliases of an operation, fragments expanded")
+    query_max_cost: int = _limit(QueryLimits, "max_cost", "fields of an operation times the pages that they are on")
     query_max_input_depth: int = _limit(
         QueryLimits, "max_input_depth", "levels of nested objects and lists in variables"
     )

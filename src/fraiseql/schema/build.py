@@ -37,7 +37,6 @@ from fraiseql.schema.model import (
     ObjectType,
     PageSizes,
     QueryField,
-    Relation,
     SchemaModel,
     Source,
     SubscriptionField,
@@ -45,7 +44,7 @@ from fraiseql.schema.model import (
     TypeReference,
 )
 from fraiseql.schema.names import camel_case, database_text, graphql_name, identifier
-from fraiseql.schema.parts import column_pairs, default_of, enum_of, page_sizes, source_of
+from fraiseql.schema.parts import default_of, enum_of, page_sizes, relation_of, source_of
 from fraiseql.schema.scalars import SCALARS
 from fraiseql.schema.validate import check_model
 
@@ -201,8 +200,7 @@ class _Builder:
         description = annotation.description if options is None or options.description is None else options.description
         reference = self._note(annotation)
         if isinstance(options, RelationOptions):
-            sizes = page_sizes(options.default_page_size, options.max_page_size, where)
-            relation = Relation(column_pairs(options.on, where), sizes)
+            relation = relation_of(options, where)
             return Field(
                 name, reference, description, column=None, key=attribute, relation=relation, attribute=attribute
             )

@@ -53,6 +53,8 @@ class RelationOptions:
     description: str | None = None
     default_page_size: int | None = None
     max_page_size: int | None = None
+    through: str | None = None
+    own: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +344,8 @@ def field(
 def relation(
     *,
     on: Mapping[str, str],
+    through: str | None = None,
+    own: Mapping[str, str] | None = None,
     name: str | None = None,
     description: str | None = None,
     default_page_size: int | None = None,
@@ -351,9 +355,13 @@ def relation(
 
     Args:
         on: column of the related source -> column of this type's source, equal in both; several make a composite key.
+            With `through`: column of the related source -> column of the table between.
+        through: the table or view between both, for many-to-many, `schema.name` or `name`, exactly as PostgreSQL
+            spells it. A row that it names several times is there once.
+        own: with `through`: column of the table between -> column of this type's source.
         name: in GraphQL; the attribute's name in camelCase by default.
         description: in GraphQL.
         default_page_size: rows of the list where `limit` is not given; the schema's by default.
         max_page_size: the largest `limit` of the list; the schema's by default.
     """
-    return RelationOptions(on, name, description, default_page_size, max_page_size)
+    return RelationOptions(on, name, description, default_page_size, max_page_size, through, own)

@@ -28,6 +28,7 @@ __all__ = [
     "Source",
     "SubscriptionField",
     "SubscriptionKind",
+    "Through",
     "TypeReference",
 ]
 
@@ -75,11 +76,29 @@ class PageSizes:
 
 
 @dataclass(frozen=True, slots=True)
+class Through:
+    """The table between both ends of a relation: `own` are `(its column, our column)` pairs that must be equal."""
+
+    source: Source
+    own: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Relation:
-    """Rows of another source: `(their column, our column)` pairs that must be equal."""
+    """Rows of another source: `(their column, our column)` pairs that must be equal.
+
+    With a table between, they are `(their column, its column)`, and each row is there once, however often that table
+    names it.
+    """
 
     on: tuple[tuple[str, str], ...]
     page_sizes: PageSizes = PageSizes()
+    through: Through | None = None
+
+    @property
+    def begins_at(self) -> tuple[str, ...]:
+        """Our columns."""
+        return tuple(ours for _, ours in (self.on if self.through is None else self.through.own))
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,4 +262,6 @@ class SchemaModel:
         yield str(target.source)
         for below in target.fields.values():
             if below.relation is not None:
+                if below.relation.through is not None:
+                    yield str(below.relation.through.source)
                 yield from self._reachable(self.object_type(below.type.named), seen)

@@ -7,33 +7,50 @@ from types import MappingProxyType
 from typing import Any
 
 from fraiseql.errors import SchemaError
-from fraiseql.schema.declarations import EnumDeclaration, TypeDeclaration
-from fraiseql.schema.model import EnumType, NamedType, PageSizes, Source, TypeReference
+from fraiseql.schema.declarations import EnumDeclaration, RelationOptions, TypeDeclaration
+from fraiseql.schema.model import EnumType, NamedType, PageSizes, Relation, Source, Through, TypeReference
 from fraiseql.schema.names import database_text, graphql_name, identifier
 from fraiseql.schema.scalar import Scalar
 
-__all__ = ["column_pairs", "default_of", "enum_of", "page_sizes", "source_of"]
+__all__ = ["default_of", "enum_of", "page_sizes", "relation_of", "source_of"]
 
 
 def source_of(declaration: TypeDeclaration) -> Source | None:
     """The table or view of a type; None where it has none."""
     if declaration.sql_source is None:
         return None
-    where = f"{declaration.name} (sql_source)"
-    *schemas, name = database_text(declaration.sql_source, where, "'name' or 'schema.name'").split(".")
-    if len(schemas) > 1:
-        raise SchemaError(where, found=repr(declaration.sql_source), expected="'name' or 'schema.name'")
+    schema, name = _split(declaration.sql_source, f"{declaration.name} (sql_source)")
     if declaration.jsonb_column is not None:
         identifier(declaration.jsonb_column, f"{declaration.name} (jsonb_column)")
-    schema = identifier(schemas[0], where) if schemas else None
-    return Source(identifier(name, where), schema, declaration.jsonb_column)
+    return Source(name, schema, declaration.jsonb_column)
 
 
-def column_pairs(on: Any, where: str) -> tuple[tuple[str, str], ...]:
-    """The columns of `on`: theirs and ours."""
-    if not isinstance(on, Mapping) or not on:
-        raise SchemaError(where, found=f"on={on!r}", expected='on={"their_column": "our_column"}')
-    return tuple((identifier(theirs, where), identifier(ours, where)) for theirs, ours in on.items())
+def relation_of(options: RelationOptions, where: str) -> Relation:
+    """Where a field leads, as `relation` was told."""
+    sizes = page_sizes(options.default_page_size, options.max_page_size, where)
+    if options.through is None:
+        if options.own is not None:
+            found, expected = f"own={options.own!r} without through", 'through="table_between", or only on={...}'
+            raise SchemaError(where, found=found, expected=expected)
+        return Relation(_column_pairs("on", options.on, where, "their_column", "our_column"), sizes)
+    schema, name = _split(options.through, f"{where} (through)")
+    on = _column_pairs("on", options.on, where, "their_column", "column_between")
+    own = _column_pairs("own", options.own, where, "column_between", "our_column")
+    return Relation(on, sizes, Through(Source(name, schema, None), own))
+
+
+def _split(given: Any, where: str) -> tuple[str | None, str]:
+    """The schema and the name of a table or view."""
+    *schemas, name = database_text(given, where, "'name' or 'schema.name'").split(".")
+    if len(schemas) > 1:
+        raise SchemaError(where, found=repr(given), expected="'name' or 'schema.name'")
+    return identifier(schemas[0], where) if schemas else None, identifier(name, where)
+
+
+def _column_pairs(option: str, given: Any, where: str, left: str, right: str) -> tuple[tuple[str, str], ...]:
+    if not isinstance(given, Mapping) or not given:
+        raise SchemaError(where, found=f"{option}={given!r}", expected=f'{option}={{"{left}": "{right}"}}')
+    return tuple((identifier(key, where), identifier(value, where)) for key, value in given.items())
 
 
 def page_sizes(default: Any, largest: Any, where: str) -> PageSizes:

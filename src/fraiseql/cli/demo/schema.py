@@ -100,6 +100,9 @@ class Post:
     metadata: fraiseql.JSON | None
     author: User = fraiseql.relation(on={"id": "author_id"})
     comments: list[Comment] = fraiseql.relation(on={"post_id": "id"})
+    commenters: list[User] = fraiseql.relation(
+        through="comments", own={"post_id": "id"}, on={"id": "author_id"}, description="Each who commented, once."
+    )
 
 
 @fraiseql.type(sql_source="comments", jsonb_column=None)

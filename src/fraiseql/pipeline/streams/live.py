@@ -71,5 +71,8 @@ def _sources(selection: Selection) -> Iterator[str]:
     if selection.type.source is not None:
         yield str(selection.type.source)
     for selected in selection.fields:
+        relation = None if selected.field is None else selected.field.relation
+        if relation is not None and relation.through is not None:
+            yield str(relation.through.source)
         if selected.selection is not None:
             yield from _sources(selected.selection)
