@@ -29,7 +29,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import TypeAlias
 
-from fraiseql.errors import LocalProtocolError
+from fraiseql.protocol.tables import move
 
 __all__ = [
     "CLIENT_OURS",
@@ -177,11 +177,3 @@ CLIENT_OURS: Table = {
     (State.CLOSED, Input.FAULT): State.CLOSED,
 }
 """Our side, in the client role."""
-
-
-def move(table: Table, state: State, what: Input) -> State:
-    """The state after an input; raises LocalProtocolError where the table has none."""
-    after = table.get((state, what))
-    if after is None:
-        raise LocalProtocolError(f"{what.value} is not possible in state {state.name}")
-    return after

@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import TypeAlias
 
-from fraiseql.errors import LocalProtocolError
+from fraiseql.protocol.tables import move
 
 __all__ = ["OURS", "THEIRS", "Input", "State", "Table", "move"]
 
@@ -101,11 +101,3 @@ OURS: Table = {
     (State.CLOSING, Input.CONNECTION_CLOSED): State.CLOSING,
 }
 """Our side."""
-
-
-def move(table: Table, state: State, what: Input) -> State:
-    """The state after an input; raises LocalProtocolError where the table has none."""
-    after = table.get((state, what))
-    if after is None:
-        raise LocalProtocolError(f"{what.value} is not possible in state {state.name}")
-    return after

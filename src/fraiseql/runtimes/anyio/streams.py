@@ -76,10 +76,13 @@ class _Shared:
                 await anyio.lowlevel.checkpoint()
 
     async def next(self, handle: Handle, timeout: float | None) -> Any:
+        if self._newcomers:
+            return Absent.JOINED
         with anyio.CancelScope() as self._waiting:
-            if self._newcomers:
-                return Absent.JOINED
-            return await handle.next(timeout)
+            try:
+                return await handle.next(timeout)
+            finally:
+                self._waiting = None
         return Absent.JOINED  # cancelled by one; an item that had come would have been returned
 
 
