@@ -120,6 +120,18 @@ def note_changed(id: int) -> Note:
 def tags() -> list[Tag]: ...
 
 
+@fraiseql.type(sql_source="sleepers", jsonb_column=None)
+class Sleeper:
+    """A row that takes a minute."""
+
+    id: int
+    slept: str
+
+
+@fraiseql.query
+def sleepers() -> list[Sleeper]: ...
+
+
 @fraiseql.subscription(topic="note_added")
 def note_added(author: str | None) -> Note:
     """Each new note."""
@@ -144,7 +156,7 @@ def live_notes(author: str | None) -> list[Note]:
 
 SCHEMA = fraiseql.Schema(
     types=[Note, Tag],
-    queries=[notes, tags],
+    queries=[notes, tags, sleepers],
     subscriptions=[
         measurements,
         ticks,
@@ -485,6 +497,31 @@ async def test_live_queries_that_wait_leave_connections_for_others_and_end(url: 
                     assert await other.ended(await other.subscribe("{ tags { id } }")) == [{"data": {"tags": []}}]
             (errors,) = await client.ended(live[0])
         assert errors[0]["extensions"]["code"] == "DATABASE_UNAVAILABLE"
+
+
+@pytest.mark.parametrize("how", ["complete", "drop"])
+async def test_what_a_client_gives_up_is_cancelled_in_the_database(
+    url: str, postgres: EmbeddedPostgres, how: str
+) -> None:
+    name = url.rpartition("=")[2]
+    postgres.execute("create view sleepers as select 1 as id, pg_sleep(60)::text as slept", name)
+
+    def sleeping() -> int:
+        sql = f"select count(*) from pg_stat_activity where wait_event = 'PgSleep' and datname = '{name}'"
+        ((count,),) = postgres.execute(sql)
+        return int(count)
+
+    async with serving(url) as app, opened(app.port) as client:
+        query = await client.subscribe("{ sleepers { id slept } }")
+        with anyio.fail_after(20):
+            while not sleeping():
+                await anyio.sleep(0.01)
+            if how == "complete":
+                await client.complete(query)
+            else:
+                await client.stream.aclose()
+            while sleeping():
+                await anyio.sleep(0.01)
 
 
 async def test_one_client_does_not_take_all_connections(url: str) -> None:
