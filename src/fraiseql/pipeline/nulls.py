@@ -6,7 +6,8 @@ PostgreSQL's JSON passes through unread unless the word null is in it: only then
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -14,29 +15,35 @@ from fraiseql.errors import RequestError
 from fraiseql.pipeline.plan import RootField, Selection
 from fraiseql.schema.model import TypeReference
 
-__all__ = ["complete"]
+__all__ = ["Check", "Rising", "complete"]
+
+Check: TypeAlias = "Callable[[Any, TypeReference, Selection | None, str, tuple[str | int, ...]], Any]"
+"""Given a value that is not null, its type, its selection, its field as `User.age` and its path, gives what it is shown
+as; raises Rising."""
 
 
-def complete(root: RootField, text: bytes, errors: list[RequestError]) -> bytes | None:
+def complete(root: RootField, text: bytes, errors: list[RequestError], check: Check | None = None) -> bytes | None:
     """Check one root field's value.
 
     Args:
         text: its JSON.
         errors: is given an entry for each null that rose.
+        check: for values that may not fit their types.
 
     Returns:
         the JSON to answer with: `text` itself where all is well; None where the null rises to `data`.
     """
-    if b"null" not in text:
+    if check is None and b"null" not in text:
         return text
     assert root.field is not None
     before = len(errors)
     try:
         # Numbers stay as they are written: they may have more digits than Python reads, or than a float keeps.
         value = json.loads(text, parse_int=orjson.Fragment, parse_float=orjson.Fragment)
-        value = _nullable(value, root.field.type, root.selection, f"{root.owner}.{root.name}", (root.key,), errors)
-        return text if len(errors) == before else orjson.dumps(value)
-    except _NullFound as null:
+        name = f"{root.owner}.{root.name}"
+        value = _nullable(value, root.field.type, root.selection, name, (root.key,), errors, check)
+        return text if check is None and len(errors) == before else orjson.dumps(value)
+    except Rising as null:
         errors.append(null.error)
         return None
     except (RecursionError, orjson.JSONEncodeError):  # a JSON scalar nests too deep, or holds half a surrogate pair
@@ -44,13 +51,12 @@ def complete(root: RootField, text: bytes, errors: list[RequestError]) -> bytes 
         return b"null" if root.field.type.nullable else None
 
 
-class _NullFound(Exception):
-    """A null where none may be, on its way up to the next field that may be null."""
+class Rising(Exception):
+    """A null where none may be, or a value that does not fit, on its way up to the next field that may be null."""
 
-    def __init__(self, field: str, path: tuple[str | int, ...]) -> None:
-        super().__init__(field)
-        message = f"Cannot return null for non-nullable field {field}."
-        self.error = RequestError(message, code="INTERNAL_SERVER_ERROR", path=path)
+    def __init__(self, error: RequestError) -> None:
+        super().__init__(error.message)
+        self.error = error
 
 
 def _nullable(
@@ -60,14 +66,16 @@ def _nullable(
     field: str,
     path: tuple[str | int, ...],
     errors: list[RequestError],
+    check: Check | None,
 ) -> Any:
     if value is None:
         if reference.nullable:
             return None
-        raise _NullFound(field, path)
+        message = f"Cannot return null for non-nullable field {field}."
+        raise Rising(RequestError(message, code="INTERNAL_SERVER_ERROR", path=path))
     try:
-        return _present(value, reference, selection, field, path, errors)
-    except _NullFound as null:
+        return _present(value, reference, selection, field, path, errors, check)
+    except Rising as null:
         if not reference.nullable:
             raise
         errors.append(null.error)
@@ -81,11 +89,15 @@ def _present(
     field: str,
     path: tuple[str | int, ...],
     errors: list[RequestError],
+    check: Check | None,
 ) -> Any:
+    if check is not None:
+        value = check(value, reference, selection, field, path)
     if reference.item is not None:
         item = reference.item
         return [
-            _nullable(element, item, selection, field, (*path, index), errors) for index, element in enumerate(value)
+            _nullable(element, item, selection, field, (*path, index), errors, check)
+            for index, element in enumerate(value)
         ]
     if selection is not None:
         owner = selection.type.name
@@ -93,5 +105,5 @@ def _present(
             if selected.field is not None:
                 key, below = selected.key, selected.field
                 name = f"{owner}.{below.name}"
-                value[key] = _nullable(value[key], below.type, selected.selection, name, (*path, key), errors)
+                value[key] = _nullable(value[key], below.type, selected.selection, name, (*path, key), errors, check)
     return value

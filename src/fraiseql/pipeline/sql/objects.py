@@ -26,9 +26,21 @@ class Columns(NamedTuple):
 def columns_of(rendering: Rendering, selection: Selection, base: Base) -> Columns:
     """The columns for a selection of an object."""
     rendering.cost.fields += len(selection.fields)
-    return object_of(
-        rendering, [(each.key, _field(rendering, each, base, selection.type)) for each in selection.fields]
-    )
+    pairs = [(each.key, _field(rendering, each, base, selection.type)) for each in selection.fields]
+    return object_of(rendering, _inside_document(rendering, selection, base, pairs))
+
+
+def _inside_document(
+    rendering: Rendering, selection: Selection, base: Base, pairs: list[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """The same, where the first that is read from a row's jsonb makes sure that there it is an object."""
+    if base.alias and base.jsonb:
+        for index, each in enumerate(selection.fields):
+            if each.field is not None and each.field.relation is None and base.column(each.field) is None:
+                key, value = pairs[index]
+                pairs[index] = key, rendering.values.inside_document(base.jsonb, value, each.field.type)
+                break
+    return pairs
 
 
 def object_of(rendering: Rendering, pairs: list[tuple[str, str]]) -> Columns:
@@ -73,4 +85,4 @@ def _embedded(rendering: Rendering, jsonb: str, reference: TypeReference, select
         )
     columns = columns_of(rendering, selection, Base("", jsonb))
     made = f"(select {columns.element} from (select {columns.list}) {columns.alias})"
-    return f"case when jsonb_typeof({jsonb}) = 'object' then {made} end"
+    return rendering.values.embedded(jsonb, made)

@@ -1,4 +1,4 @@
-"""How streams end before their source does, and how long they wait for a database that is away."""
+"""How streams end before their source does, and what they ask the database again."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from fraiseql.effects import Program, Row, Statement, fetch, sleep
 from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.limits import SubscriptionLimits
 from fraiseql.pipeline.failures import masked, shown
+from fraiseql.pipeline.misfits import may_be_misfit
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, refuse
 from fraiseql.pipeline.sql.bind import misfits
 from fraiseql.pipeline.subscription import PreparedSubscription
 
-__all__ = ["broke_off", "fetch_again", "misfit", "not_started"]
+__all__ = ["broke_off", "fetch_again", "fetch_checked", "misfit", "not_started"]
 
 _FIRST_PAUSE = 0.1  # seconds, doubled each time ...
 _LONGEST_PAUSE = 2.0  # ... up to this
@@ -56,3 +57,18 @@ def fetch_again(statement: Statement, parameters: tuple[bytes | None, ...], limi
         now = yield from sleep(pause)
         failed_at = now - pause if failed_at is None else failed_at
         pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def fetch_checked(
+    subscription: PreparedSubscription,
+    error: DatabaseError,
+    parameters: tuple[bytes | None, ...],
+    limits: SubscriptionLimits,
+) -> Program[Row | None]:
+    """Run the checking statement in place of the one that failed with an error; None where that is of no use."""
+    if not may_be_misfit(error, subscription.bindings):
+        return None
+    try:
+        return (yield from fetch_again(subscription.checking_statement, parameters, limits))
+    except DatabaseError:
+        return None
