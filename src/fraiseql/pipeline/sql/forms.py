@@ -60,7 +60,7 @@ _HEX: Final = "[0-9a-fA-F]"
 
 
 def _number(pattern: str, shorter_than: int = 16_000) -> Condition:
-    """With spaces around it, as isspace() of C knows them; too short for numeric's limit of 16,383 digits of a fraction."""
+    """With spaces around it, as isspace() of C knows them; too short for numeric's limit of 16,383 decimal places."""
     space = r"[ \t\n\r\f\v]*"
     return _both(_shorter(shorter_than), _matching(f"{space}[+-]?(?:{pattern}){space}"))
 
