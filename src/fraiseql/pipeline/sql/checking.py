@@ -37,8 +37,7 @@ class CheckedValues(Values):
 
     def inside_document(self, document: str, shown: str, reference: TypeReference) -> str:
         """A field's value, where the row's jsonb is the object that it must be."""
-        named = self._model.types[reference.named]
-        if isinstance(named, Scalar) and named.is_json:  # any JSON is a value: the whole statement must fail
+        if self.is_json(reference):  # which cannot be shown as wrong: the statement must fail
             return super().inside_document(document, shown, reference)
         misfit = _no_value(document) if reference.item is None else _no_list(document)
         return f"case when jsonb_typeof({document}) in ('object', 'null') then to_json({shown}) else {misfit} end"

@@ -33,13 +33,19 @@ def columns_of(rendering: Rendering, selection: Selection, base: Base) -> Column
 def _inside_document(
     rendering: Rendering, selection: Selection, base: Base, pairs: list[tuple[str, str]]
 ) -> list[tuple[str, str]]:
-    """The same, where the first that is read from a row's jsonb makes sure that there it is an object."""
-    if base.alias and base.jsonb:
-        for index, each in enumerate(selection.fields):
-            if each.field is not None and each.field.relation is None and base.column(each.field) is None:
-                key, value = pairs[index]
-                pairs[index] = key, rendering.values.inside_document(base.jsonb, value, each.field.type)
-                break
+    """The same, where one that is read from a row's jsonb makes sure that there it is an object."""
+    if not base.alias or not base.jsonb:
+        return pairs
+    read = {
+        index: each.field.type
+        for index, each in enumerate(selection.fields)
+        if each.field is not None and each.field.relation is None and base.column(each.field) is None
+    }
+    # One that can be shown as wrong, if there is one: any JSON is right.
+    index = min(read, key=lambda index: rendering.values.is_json(read[index]), default=None)
+    if index is not None:
+        key, value = pairs[index]
+        pairs[index] = key, rendering.values.inside_document(base.jsonb, value, read[index])
     return pairs
 
 

@@ -85,6 +85,11 @@ class Values:
         self._model = model
         self._numbers: Iterator[int] = count()
 
+    def is_json(self, reference: TypeReference) -> bool:
+        """Whether any JSON is a value of a type."""
+        named = self._model.types[reference.name] if reference.item is None else None
+        return isinstance(named, Scalar) and named.is_json
+
     def compared(self, field: Field, base: Base) -> str:
         """A scalar or enum field to filter or order by: a bare column, so that its index serves."""
         column = base.column(field)

@@ -1,12 +1,14 @@
-"""How streams end before their source does, and what they ask the database again."""
+"""How streams end before their source does, and how they ask the database again."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from fraiseql.effects import Program, Row, Statement, fetch, sleep
 from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.limits import SubscriptionLimits
 from fraiseql.pipeline.failures import masked, shown
-from fraiseql.pipeline.misfits import may_be_misfit
+from fraiseql.pipeline.misfits import Checks, may_be_misfit
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, refuse
 from fraiseql.pipeline.sql.bind import misfits
 from fraiseql.pipeline.subscription import PreparedSubscription
@@ -61,14 +63,27 @@ def fetch_again(statement: Statement, parameters: tuple[bytes | None, ...], limi
 
 def fetch_checked(
     subscription: PreparedSubscription,
-    error: DatabaseError,
     parameters: tuple[bytes | None, ...],
     limits: SubscriptionLimits,
-) -> Program[Row | None]:
-    """Run the checking statement in place of the one that failed with an error; None where that is of no use."""
-    if not may_be_misfit(error, subscription.bindings):
-        return None
+    request_id: str,
+) -> Program[tuple[Row, Callable[[], Checks] | None]]:
+    """Run the statement, and where it fails for a value that may not fit its type, the checking statement.
+
+    Returns:
+        the row, and what makes the checks for each result in it, where they are needed.
+
+    Raises:
+        DatabaseError: of the first statement, or that the database stays away.
+    """
+    assert subscription.statement is not None
     try:
-        return (yield from fetch_again(subscription.checking_statement, parameters, limits))
-    except DatabaseError:
-        return None
+        return (yield from fetch_again(subscription.statement, parameters, limits)), None
+    except DatabaseError as error:
+        if not may_be_misfit(error, subscription.bindings):
+            raise
+        first = error
+    try:
+        row = yield from fetch_again(subscription.checking_statement, parameters, limits)
+    except DatabaseError as error:
+        raise error if error.unavailable else first from None
+    return row, lambda: Checks(subscription.model, {"requestId": request_id})

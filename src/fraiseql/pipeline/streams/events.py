@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
 
 import orjson
 
@@ -13,13 +13,16 @@ from fraiseql.limits import SubscriptionLimits
 from fraiseql.payloads import encode_payload
 from fraiseql.pipeline.misfits import Checks
 from fraiseql.pipeline.response import GraphQLResponse
-from fraiseql.pipeline.streams.ending import broke_off, fetch_again, fetch_checked, not_started
+from fraiseql.pipeline.streams.ending import broke_off, fetch_checked, not_started
 from fraiseql.pipeline.subscription import PreparedSubscription, emission_of
 
 __all__ = ["MAX_EVENTS", "event_stream"]
 
 MAX_EVENTS: Final = 100
 """Of one statement: what it gives is held in memory, by the database and here."""
+
+
+_MakeChecks: TypeAlias = Callable[[], Checks] | None
 
 
 def event_stream(
@@ -67,67 +70,47 @@ class _EventStream:
 
     def _serve(self, events: Sequence[Event]) -> Program[None]:
         """Emit for some events; raises DatabaseError where the database stays away."""
-        checked = None
+        checks = None
         try:
-            texts = yield from self._texts(events)
+            texts, checks = yield from self._texts(events)
         except DatabaseError as error:
             if error.unavailable:
                 raise
-            checked = yield from self._checked_texts(events, error)
-            if checked is None and len(events) > 1:  # only the event at fault shall fail
+            if len(events) > 1:  # only the event at fault shall fail
                 middle = len(events) // 2
                 yield from self._serve(events[:middle])
                 yield from self._serve(events[middle:])
                 return
-            texts = [error] if checked is None else checked
+            texts = [error]
         for event, text in zip(events, texts, strict=True):
-            yield from self._emit(event, text, checking=checked is not None)
+            yield from self._emit(event, text, checks and checks())
 
-    def _emit(self, event: Event, text: str | Exception | None, *, checking: bool) -> Program[None]:
+    def _emit(self, event: Event, text: str | Exception | None, checks: Checks | None) -> Program[None]:
         if isinstance(text, Exception):
             response = self._subscription.failure(text, {"requestId": self._request_id}, event.cursor)
             yield from emit(emission_of(response, self._request_id, event))
         elif text is not None:
-            checks = Checks(self._subscription.model, {"requestId": self._request_id}) if checking else None
             response = self._subscription.result(text.encode(), event.cursor, checks)
             yield from emit(emission_of(response, self._request_id, event))
         self._cursor = event.cursor or self._cursor
 
-    def _texts(self, events: Sequence[Event]) -> Program[list[str | Exception | None]]:
+    def _texts(self, events: Sequence[Event]) -> Program[tuple[list[str | Exception | None], _MakeChecks]]:
         """For each event its JSON, None where the arguments leave it out, or what is wrong with its payload."""
-        payloads = self._payloads(events)
-        rows = _rows(payloads)
-        return _merged(payloads, (yield from self._fetch(rows)) if rows else [])
+        payloads = [_payload(event, self._subscription.field.by) for event in events]
+        rows = [payload for payload in payloads if isinstance(payload, bytes)]
+        if not rows:
+            return [payload for payload in payloads if isinstance(payload, Exception)], None
+        texts, checks = yield from self._fetch(b"[" + b",".join(rows) + b"]")
+        shown = iter(texts)
+        return [next(shown) if isinstance(payload, bytes) else payload for payload in payloads], checks
 
-    def _checked_texts(
-        self, events: Sequence[Event], error: DatabaseError
-    ) -> Program[list[str | Exception | None] | None]:
-        """The same as the checking statement gives it; None where it cannot help with the error."""
-        subscription, payloads = self._subscription, self._payloads(events)
-        parameters = (*subscription.parameters, _rows(payloads))
-        row = yield from fetch_checked(subscription, error, parameters, self._limits)
-        return None if row is None else _merged(payloads, orjson.loads(row[0] or b""))
-
-    def _fetch(self, rows: bytes) -> Program[list[str | None]]:
+    def _fetch(self, rows: bytes) -> Program[tuple[list[str | None], _MakeChecks]]:
         subscription = self._subscription
-        assert subscription.statement is not None
-        row = yield from fetch_again(subscription.statement, (*subscription.parameters, rows), self._limits)
+        row, checks = yield from fetch_checked(
+            subscription, (*subscription.parameters, rows), self._limits, self._request_id
+        )
         texts: list[str | None] = orjson.loads(row[0] or b"")
-        return texts
-
-    def _payloads(self, events: Sequence[Event]) -> list[bytes | Exception]:
-        return [_payload(event, self._subscription.field.by) for event in events]
-
-
-def _rows(payloads: list[bytes | Exception]) -> bytes:
-    """The JSON array of those that are rows; empty where none is."""
-    rows = [payload for payload in payloads if isinstance(payload, bytes)]
-    return b"[" + b",".join(rows) + b"]" if rows else b""
-
-
-def _merged(payloads: list[bytes | Exception], texts: list[str | None]) -> list[str | Exception | None]:
-    shown = iter(texts)
-    return [next(shown) if isinstance(payload, bytes) else payload for payload in payloads]
+        return texts, checks
 
 
 def _payload(event: Event, by: str | None) -> bytes | Exception:

@@ -11,7 +11,7 @@ from fraiseql.pipeline.misfits import Checks
 from fraiseql.pipeline.plan import Selection
 from fraiseql.pipeline.records import lacks_relations, record_of
 from fraiseql.pipeline.response import GraphQLResponse
-from fraiseql.pipeline.streams.ending import broke_off, fetch_again, fetch_checked, not_started
+from fraiseql.pipeline.streams.ending import broke_off, fetch_checked, not_started
 from fraiseql.pipeline.subscription import PreparedSubscription, emission_of
 
 __all__ = ["resolver_stream"]
@@ -84,15 +84,9 @@ class _ResolverStream:
 
     def _shown(self, selection: Selection, rows: list[object]) -> Program[tuple[list[str], Checks | None]]:
         subscription = self._subscription
-        assert subscription.statement is not None
         records = b"[" + b",".join(record_of(subscription.model, selection, row) for row in rows) + b"]"
-        parameters, checks = (*subscription.parameters, records), None
-        try:
-            row = yield from fetch_again(subscription.statement, parameters, self._limits)
-        except DatabaseError as error:
-            checked = yield from fetch_checked(subscription, error, parameters, self._limits)
-            if checked is None:
-                raise
-            row, checks = checked, Checks(subscription.model, self._hint)
+        row, checks = yield from fetch_checked(
+            subscription, (*subscription.parameters, records), self._limits, self._request_id
+        )
         shown: list[str] = orjson.loads(row[0] or b"")
-        return shown, checks
+        return shown, checks and checks()
