@@ -8,7 +8,21 @@ kind of field takes a resolver in `oracle`, and a check in `refusals` where ther
 from __future__ import annotations
 
 from golden.oracle.oracle import Oracle, normalised
+from golden.oracle.refusals import Refusals, Verdict
 from golden.oracle.rows import Rows, blog_rows
 from golden.oracle.values import JSON_NULL, KINDS, Interval, Kind, Range, Values
 
-__all__ = ["JSON_NULL", "KINDS", "Interval", "Kind", "Oracle", "Range", "Rows", "Values", "blog_rows", "normalised"]
+__all__ = [
+    "JSON_NULL",
+    "KINDS",
+    "Interval",
+    "Kind",
+    "Oracle",
+    "Range",
+    "Refusals",
+    "Rows",
+    "Values",
+    "Verdict",
+    "blog_rows",
+    "normalised",
+]

@@ -116,7 +116,7 @@ class Oracle:
     def _set_resolvers(self) -> None:
         for declared in self.schema.type_map.values():
             if isinstance(declared, GraphQLScalarType) and not is_specified_scalar_type(declared):
-                declared.serialize = lambda shown: shown  # type: ignore[method-assign]
+                declared.coerce_output_value = lambda shown: shown  # the values are shown by ours
         for owner in self.model.types.values():
             if isinstance(owner, ObjectType):
                 for field in owner.fields.values():
@@ -174,14 +174,25 @@ class Oracle:
                 if value is not None and not self._equal(target, named.fields, value, record):
                     return False
                 continue
-            field = next(
-                field
-                for field in target.fields.values()
-                if field.relation is None and declared[name].target in (field.key, field.column, field.name)
-            )
+            field = self.argument_field(target, declared[name])
             if self._conditions.equal(field, record, value) is not True:
                 return False
         return True
+
+    @staticmethod
+    def argument_field(target: ObjectType, argument: Argument) -> Field:
+        """The field that a query's own argument must be equal to."""
+        return next(
+            field
+            for field in target.fields.values()
+            if field.relation is None and argument.target in (field.key, field.column, field.name)
+        )
+
+    def sample(self, target: ObjectType, field: Field) -> Record:
+        """A record of a type with a value of a field, if there is one."""
+        assert target.source is not None
+        records = self.related.of_source(target.source)
+        return next((each for each in records if self.values.native(field, each) is not None), records[0])
 
     def page(
         self,
