@@ -48,7 +48,8 @@ NULLS = LIST.replace(b'"ada@example.com"', b"null", 3)
 WARM: dict[str, tuple[str, Callable[[int], dict[str, Any]]]] = {
     "three scalars": (
         "query Scalars($id: ID!, $key: UUID!, $status: PostStatus!) { user(id: $id) { id name email }"
-        " userByKey(key: $key) { id name email } postsByStatus(status: $status, limit: 10) { id name: title email: publishedOn } }",
+        " userByKey(key: $key) { id name email }"
+        " postsByStatus(status: $status, limit: 10) { id name: title email: publishedOn } }",
         lambda number: {
             "id": str(number),
             "key": str(UUID(int=number * 0x9E3779B97F4A7C15F39CC0605CEDC834 % 2**128)),
