@@ -271,7 +271,7 @@ ALLOWED = [
     ("fraiseql.pipeline.sql", "from graphql import parse\nimport orjson"),
     ("fraiseql.runtimes.anyio", "import anyio, logging, time\nfrom fraiseql.session import http"),
     ("fraiseql.cli", "import fraiseql, time\nfrom fraiseql.runtimes import config"),
-    ("fraiseql.pipeline.bind", "from datetime import datetime\ndatetime.fromisoformat('')\nnow = 1\nself.now()"),
+    ("fraiseql.pipeline.sql.bind", "from datetime import datetime\ndatetime.fromisoformat('')\nnow = 1\nself.now()"),
     ("fraiseql.postgres.waits", "from psycopg import pq, generators"),
 ]
 

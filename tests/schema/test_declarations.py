@@ -18,7 +18,7 @@ import fraiseql
 from fraiseql import ID, JSON
 from fraiseql.pipeline import print_sdl
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
-from fraiseql.schema.model import ObjectType, Relation, SchemaModel, Source, Through
+from fraiseql.schema.model import ObjectType, Relation, SchemaModel, Shape, Source, Through
 
 
 @fraiseql.enum
@@ -95,9 +95,9 @@ def test_columns_and_keys(model: SchemaModel) -> None:
 
 
 def test_relations(model: SchemaModel) -> None:
-    assert model.object_type("Author").fields["books"].relation == Relation((("author_id", "id"),))
+    assert model.object_type("Author").fields["books"].relation == Relation((("author_id", "id"),), "Book", Shape.LIST)
     written_by = model.object_type("Book").fields["writtenBy"]
-    assert written_by.relation == Relation((("id", "author_id"),))
+    assert written_by.relation == Relation((("id", "author_id"),), "Author", Shape.ROW)
     assert written_by.description == "Who wrote it."
 
 
@@ -207,14 +207,14 @@ def test_field_descriptions(annotation: Any, default: Any, description: str | No
 def test_relation_inside_annotated() -> None:
     annotation = Annotated[list[Book], fraiseql.relation(on={"a": "b", "c": "d"})]
     field = thing(schema_of(("id", ID, ...), ("books", annotation, ...))).fields["books"]
-    assert field.relation == Relation((("a", "b"), ("c", "d")))
+    assert field.relation == Relation((("a", "b"), ("c", "d")), "Book", Shape.LIST)
 
 
 def test_relation_through_a_table() -> None:
     options = fraiseql.relation(through="My Schema.loans", own={"a": "b", "c": "d"}, on={"e": "f"}, name="lent")
     field = thing(schema_of(("id", ID, ...), ("books", list[Book], options))).fields["lent"]
     assert field.relation == Relation(
-        (("e", "f"),), through=Through(Source("loans", "My Schema", None), (("a", "b"), ("c", "d")))
+        (("e", "f"),), "Book", Shape.LIST, through=Through(Source("loans", "My Schema", None), (("a", "b"), ("c", "d")))
     )
     assert field.relation.begins_at == ("b", "d")
 

@@ -14,6 +14,7 @@ from fraiseql.schema.model import (
     Field,
     ObjectType,
     SchemaModel,
+    Shape,
     Source,
     SubscriptionField,
     SubscriptionKind,
@@ -117,7 +118,7 @@ class _Check:
         """The columns by which relations find rows of a type."""
         for owner in _served(self._model):
             for field in owner.fields.values():
-                if field.relation is not None and field.type.named == target.name:
+                if field.relation is not None and field.relation.target == target.name:
                     yield tuple(theirs for theirs, _ in field.relation.on)
 
     def _document(self, target: ObjectType, table: Table, name: str) -> Iterator[Finding]:
@@ -197,7 +198,7 @@ class _Check:
 
     def _relation(self, field: Field, where: str, table: Table) -> Iterator[Finding]:
         assert field.relation is not None
-        target, through = self._model.object_type(field.type.named), field.relation.through
+        target, through = self._model.object_type(field.relation.target), field.relation.through
         theirs = self._table(target)
         if through is not None:
             yield from self._through(field.relation.on, through, where, table, theirs)
@@ -205,11 +206,11 @@ class _Check:
         yield from _pairs(where, theirs, table, field.relation.on, "on")
         columns = [table.columns.get(name) for name in field.relation.begins_at]
         nullable = [column.quoted for column in columns if column is not None and not column.required]
-        if nullable and not table.is_view and field.type.item is None and not field.type.nullable:
+        if nullable and not table.is_view and field.relation.shape is Shape.ROW and not field.type.nullable:
             found = f"{table.quoted}.{nullable[0]} may be null, the field may not"
             yield Finding(_WARNING, where, found, "annotate with `| None`, or set the column not null")
         ordered = target.fields.get("id")  # lists are in the order of their ids
-        further = [ordered.column] if ordered is not None and field.type.item is not None else []
+        further = [ordered.column] if ordered is not None and field.relation.shape.is_paged else []
         yield from self._lookup(where, theirs, field.relation.on, further)
 
     def _through(

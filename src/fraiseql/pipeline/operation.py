@@ -10,7 +10,6 @@ from fraiseql.context import ANONYMOUS, Caller
 from fraiseql.effects import Program, fetch, join
 from fraiseql.errors import ConfigurationError, DatabaseError, RequestError
 from fraiseql.limits import QueryLimits, SubscriptionLimits
-from fraiseql.pipeline.bind import misfits
 from fraiseql.pipeline.cache import Cache
 from fraiseql.pipeline.document import prepare_document
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
@@ -19,6 +18,7 @@ from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
 from fraiseql.pipeline.request import GraphQLRequest
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, refuse
 from fraiseql.pipeline.sql import BoundStatement
+from fraiseql.pipeline.sql.bind import misfits
 from fraiseql.pipeline.streams import stream_of
 from fraiseql.pipeline.streams.ending import broke_off
 from fraiseql.pipeline.subscription import PreparedSubscription, prepare

@@ -16,7 +16,6 @@ from graphql import GraphQLSchema
 from fraiseql.effects import Row
 from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.limits import QueryLimits
-from fraiseql.pipeline.bind import encode
 from fraiseql.pipeline.cache import Cache
 from fraiseql.pipeline.document import Operation
 from fraiseql.pipeline.introspection import introspect
@@ -24,6 +23,7 @@ from fraiseql.pipeline.nulls import Completion
 from fraiseql.pipeline.plan import RootField, Selection, plan_selection
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, respond_with_errors
 from fraiseql.pipeline.sql import BoundStatement, render, render_given
+from fraiseql.pipeline.sql.bind import encode
 from fraiseql.pipeline.variables import Variables, shape_of
 from fraiseql.schema.model import SchemaModel, SubscriptionField, SubscriptionKind
 

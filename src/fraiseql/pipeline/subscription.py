@@ -12,12 +12,12 @@ from fraiseql.context import Caller
 from fraiseql.effects import Emission, Event, Statement
 from fraiseql.errors import RequestError
 from fraiseql.pipeline.arguments import Tree, given_arguments, value_of
-from fraiseql.pipeline.bind import Binding
 from fraiseql.pipeline.failures import masked, shown
 from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
 from fraiseql.pipeline.project import project
 from fraiseql.pipeline.records import without_relations
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, respond
+from fraiseql.pipeline.sql.bind import Binding
 from fraiseql.pipeline.variables import Variables
 from fraiseql.schema.model import EnumType, InputType, SchemaModel, SubscriptionField, SubscriptionKind, TypeReference
 from fraiseql.schema.scalar import Scalar

@@ -25,9 +25,9 @@ from graphql import (
 )
 
 from fraiseql.errors import RequestError
-from fraiseql.pipeline.filter_inputs import SEARCH_CONFIG
 from fraiseql.pipeline.graphql_schema import scalar_of
-from fraiseql.pipeline.order_inputs import ORDER_DIRECTION
+from fraiseql.pipeline.graphql_schema.filter_inputs import SEARCH_CONFIG
+from fraiseql.pipeline.graphql_schema.order_inputs import ORDER_DIRECTION
 
 __all__ = ["Coercer", "Variables", "VariablesCoercer", "coercer_of", "is_leaf", "shape_of", "variable_types"]
 

@@ -17,9 +17,10 @@ from fraiseql.schema.declarations import (
     SubscriptionDeclaration,
     declaration_of,
 )
-from fraiseql.schema.model import TypeReference
+from fraiseql.schema.model import Shape, TypeReference
 from fraiseql.schema.scalar import Scalar
 from fraiseql.schema.scalars import PYTHON_SCALARS
+from fraiseql.schema.shapes import SHAPES, ShapedType
 
 __all__ = ["Annotation", "attribute_annotations", "parameter_annotations", "read_annotation"]
 
@@ -28,13 +29,31 @@ _EXPECTED = "a scalar, an enum, a declared type, list[...] of one, or any of the
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """An annotation as read: the type, what `Annotated` said, and the declared classes and the scalar it names."""
+    """An annotation as read.
+
+    Attributes:
+        options: what `Annotated` said, as `description`.
+        declared: the declared classes that it names.
+        scalar: the one that it names.
+        shaped: the shape of rows that it names, other than one or a list.
+    """
 
     type: TypeReference
     options: FieldOptions | RelationOptions | None
     description: str | None
     declared: tuple[Callable[..., Any], ...]
     scalar: Scalar | None = None
+    shaped: ShapedType | None = None
+
+    @property
+    def rows(self) -> tuple[str, Shape]:
+        """The type that rows are of, and their shape."""
+        if self.shaped is not None:
+            return self.shaped.of, self.shaped.shape
+        return self.type.named, Shape.ROW if self.type.item is None else Shape.LIST
+
+
+_Named = Callable[..., Any] | Scalar | ShapedType
 
 
 def _resolve(annotation: Any, module: str, names: Mapping[str, Any], where: str) -> Any:
@@ -107,14 +126,15 @@ def read_annotation(annotation: Any, where: str) -> Annotation:
                 options = extra
             elif isinstance(extra, str):
                 description = extra
-    declared: list[Callable[..., Any] | Scalar] = []
-    reference = _reference(annotation, where, declared)
-    scalar = next((each for each in declared if isinstance(each, Scalar)), None)
-    classes = tuple(each for each in declared if not isinstance(each, Scalar))
-    return Annotation(reference, options, description, classes, scalar)
+    named: list[_Named] = []
+    reference = _reference(annotation, where, named)
+    scalar = next((each for each in named if isinstance(each, Scalar)), None)
+    shaped = next((each for each in named if isinstance(each, ShapedType)), None)
+    classes = tuple(each for each in named if not isinstance(each, (Scalar, ShapedType)))
+    return Annotation(reference, options, description, classes, scalar, shaped)
 
 
-def _reference(annotation: Any, where: str, declared: list[Callable[..., Any] | Scalar]) -> TypeReference:
+def _reference(annotation: Any, where: str, declared: list[_Named]) -> TypeReference:
     origin = get_origin(annotation)
     if origin is Annotated:
         scalar = next((extra for extra in get_args(annotation)[1:] if isinstance(extra, Scalar)), None)
@@ -129,6 +149,8 @@ def _reference(annotation: Any, where: str, declared: list[Callable[..., Any] | 
             return TypeReference(nullable=True, name=inner.name, item=inner.item)
     elif origin is list and get_args(annotation):
         return TypeReference(nullable=False, item=_reference(get_args(annotation)[0], where, declared))
+    elif origin in SHAPES:
+        return _shaped(SHAPES[origin], annotation, where, declared)
     elif isinstance(annotation, Hashable):
         named = PYTHON_SCALARS.get(origin or annotation)
         if named is not None:
@@ -139,6 +161,17 @@ def _reference(annotation: Any, where: str, declared: list[Callable[..., Any] | 
             declared.append(declaration.cls)
             return TypeReference(nullable=False, name=declaration.name)
     raise SchemaError(where, found=_shown(annotation), expected=_EXPECTED)
+
+
+def _shaped(shape: Shape, annotation: Any, where: str, declared: list[_Named]) -> TypeReference:
+    (argument,) = get_args(annotation)
+    below = _reference(argument, where, declared)
+    is_shaped = any(isinstance(each, ShapedType) for each in declared)
+    if below.item is not None or below.nullable or is_shaped:
+        raise SchemaError(where, found=_shown(annotation), expected="a type with sql_source inside the brackets")
+    shaped = ShapedType(shape, below.name)
+    declared.append(shaped)
+    return TypeReference(nullable=False, name=shaped.name)
 
 
 def _shown(annotation: Any) -> str:

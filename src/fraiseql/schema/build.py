@@ -46,6 +46,7 @@ from fraiseql.schema.model import (
 from fraiseql.schema.names import camel_case, database_text, graphql_name, identifier
 from fraiseql.schema.parts import default_of, enum_of, page_sizes, relation_of, source_of
 from fraiseql.schema.scalars import SCALARS
+from fraiseql.schema.shapes import ShapedType, derived_types
 from fraiseql.schema.validate import check_model
 
 __all__ = ["Schema"]
@@ -124,6 +125,7 @@ class _Builder:
         ]
         self._names: Mapping[str, Any] = {left.cls.__name__: left.cls for left in self._given}  # type: ignore[union-attr]
         self._classes: dict[str, Callable[..., Any]] = {}
+        self._shaped: dict[ShapedType, str] = {}  # and where it is asked for
         self._types: dict[str, NamedType] = {
             name: SCALARS[name] for name in ("String", "Int", "Float", "Boolean", "ID")
         }
@@ -133,6 +135,7 @@ class _Builder:
             self._add(declaration)
         queries = _by_name("Query", "queries", map(self._query, self._queries))
         subscriptions = _by_name("Subscription", "subscriptions", map(self._subscription, self._subscriptions))
+        self._derive()
         model = SchemaModel(queries, MappingProxyType(self._types), subscriptions, sizes)
         check_model(model)
         return model
@@ -159,9 +162,21 @@ class _Builder:
         else:
             self._types[name] = self._input(declaration)
 
-    def _note(self, annotation: Annotation) -> TypeReference:
+    def _derive(self) -> None:
+        for shaped, where in self._shaped.items():
+            target = self._types[shaped.of]
+            if not isinstance(target, ObjectType) or target.source is None:
+                raise SchemaError(where, found=f"a {shaped.name}", expected="a type with sql_source in the brackets")
+            for derived in derived_types(shaped, self._types):
+                if self._types.setdefault(derived.name, derived) != derived:
+                    found, expected = "a type of that name", f"another: {where} needs it"
+                    raise SchemaError(derived.name, found=found, expected=expected)
+
+    def _note(self, annotation: Annotation, where: str) -> TypeReference:
         for cls in annotation.declared:
             self._add(declaration_of(cls))
+        if annotation.shaped is not None:
+            self._shaped.setdefault(annotation.shaped, where)
         scalar = annotation.scalar
         if scalar is not None and self._types.setdefault(scalar.name, scalar) is not scalar:
             raise SchemaError(
@@ -198,9 +213,9 @@ class _Builder:
     ) -> Field:
         name = graphql_name(camel_case(attribute) if options is None or options.name is None else options.name, where)
         description = annotation.description if options is None or options.description is None else options.description
-        reference = self._note(annotation)
+        reference = self._note(annotation, where)
         if isinstance(options, RelationOptions):
-            relation = relation_of(options, where)
+            relation = relation_of(options, *annotation.rows, where)
             return Field(
                 name, reference, description, column=None, key=attribute, relation=relation, attribute=attribute
             )
@@ -235,7 +250,7 @@ class _Builder:
         if isinstance(options, RelationOptions):
             raise SchemaError(where, found="relation(...)", expected="an input value")
         options = options or FieldOptions()
-        reference = self._note(annotation)
+        reference = self._note(annotation, where)
         if default is None and not reference.nullable:
             raise SchemaError(where, found=f"the default None of the type {reference}", expected="`| None`")
         has_default = default is not inspect.Parameter.empty and default is not options and default is not None
@@ -259,9 +274,10 @@ class _Builder:
         parameters, returned = parameter_annotations(function, self._names)
         arguments = self._parameters(where, parameters)
         name = graphql_name(declaration.name or camel_case(where), where)
-        reference = self._note(read_annotation(returned, f"{where} -> ..."))
+        annotation = read_annotation(returned, f"{where} -> ...")
+        reference = self._note(annotation, where)
         sizes = page_sizes(declaration.default_page_size, declaration.max_page_size, where)
-        return QueryField(name, reference, declaration.description, arguments, sizes)
+        return QueryField(name, reference, declaration.description, arguments, *annotation.rows, sizes)
 
     def _subscription(self, declaration: Declaration) -> SubscriptionField:
         assert isinstance(declaration, SubscriptionDeclaration)
@@ -278,10 +294,13 @@ class _Builder:
         arguments = self._parameters(where, parameters)
         check_targets(where, kind, arguments, parameters)
         name = graphql_name(declaration.name or camel_case(where), where)
-        reference = self._note(read_annotation(returned, f"{where} -> ..."))
-        text = declaration.description
+        annotation = read_annotation(returned, f"{where} -> ...")
+        reference = self._note(annotation, where)
         sizes = page_sizes(declaration.default_page_size, declaration.max_page_size, where)
-        return SubscriptionField(name, reference, text, arguments, kind, function, info, asynchronous, topic, by, sizes)
+        return SubscriptionField(
+            *(name, reference, declaration.description, arguments, *annotation.rows, kind, function),
+            *(info, asynchronous, topic, by, sizes),
+        )
 
     def _parameters(self, where: str, parameters: list[tuple[str, Any, Any]]) -> Mapping[str, InputField]:
         arguments: dict[str, InputField] = {}

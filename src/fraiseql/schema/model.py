@@ -25,6 +25,7 @@ __all__ = [
     "QueryField",
     "Relation",
     "SchemaModel",
+    "Shape",
     "Source",
     "SubscriptionField",
     "SubscriptionKind",
@@ -67,6 +68,41 @@ class Source:
         return self.name if self.schema is None else f"{self.schema}.{self.name}"
 
 
+class Shape(Enum):
+    """How the rows of a source are given."""
+
+    ROW = auto()
+    """At most one of them."""
+    LIST = auto()
+    """A page of them."""
+    CONNECTION = auto()
+    """A page of them with cursors, as Relay has it."""
+    AGGREGATE = auto()
+    """Figures about all of them."""
+    GROUPS = auto()
+    """A page of groups of them, with figures about each."""
+
+    @property
+    def is_list(self) -> bool:
+        """Whether they are a list in GraphQL."""
+        return self in (Shape.LIST, Shape.GROUPS)
+
+    @property
+    def is_paged(self) -> bool:
+        """Whether they come in pages."""
+        return self in (Shape.LIST, Shape.CONNECTION, Shape.GROUPS)
+
+    @property
+    def is_to_many(self) -> bool:
+        """Whether conditions and orders lead across a relation of this shape to many rows; to one for ROW."""
+        return self in (Shape.LIST, Shape.CONNECTION)
+
+    @property
+    def is_crossed(self) -> bool:
+        """Whether conditions and orders lead across a relation of this shape."""
+        return self is Shape.ROW or self.is_to_many
+
+
 @dataclass(frozen=True, slots=True)
 class PageSizes:
     """How many rows a list gives: without `limit`, and the largest `limit`; None where nothing is declared."""
@@ -89,9 +125,14 @@ class Relation:
 
     With a table between, they are `(their column, its column)`, and each row is there once, however often that table
     names it.
+
+    Attributes:
+        target: the type of the rows.
     """
 
     on: tuple[tuple[str, str], ...]
+    target: str
+    shape: Shape
     page_sizes: PageSizes = PageSizes()
     through: Through | None = None
 
@@ -124,12 +165,17 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class ObjectType:
-    """An output type; without a `source` it lives only inside the jsonb of others."""
+    """An output type; without a `source` it lives only inside the jsonb of others.
+
+    Attributes:
+        derived_from: the type with a source whose rows it tells about, for one that was made for a shape of them.
+    """
 
     name: str
     description: str | None
     source: Source | None
     fields: Mapping[str, Field]
+    derived_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +218,14 @@ Argument: TypeAlias = InputField
 
 @dataclass(frozen=True, slots=True)
 class QueryField:
-    """A field of the root Query that SQL serves: a list of, or one, object with a source."""
+    """A field of the root Query that SQL serves from the rows of `target`, a type with a source."""
 
     name: str
     type: TypeReference
     description: str | None
     arguments: Mapping[str, Argument]
+    target: str
+    shape: Shape
     page_sizes: PageSizes = PageSizes()
 
 
@@ -199,6 +247,7 @@ class SubscriptionField:
     Attributes:
         arguments: without those that every list or every event subscription is given. A resolver is called with each
             by its `target`; the other kinds compare it with a field.
+        target: the type of the rows; for a resolver, of what it yields.
         function: what was declared; only a resolver is called.
         takes_info: whether a resolver has the parameter `info`.
         is_async: whether a resolver is an asynchronous generator.
@@ -210,6 +259,8 @@ class SubscriptionField:
     type: TypeReference
     description: str | None
     arguments: Mapping[str, Argument]
+    target: str
+    shape: Shape
     kind: SubscriptionKind
     function: Callable[..., Any]
     takes_info: bool = False
@@ -252,7 +303,7 @@ class SchemaModel:
         found: set[str] = set()
         for each in self.subscriptions.values():
             if each.kind is SubscriptionKind.LIVE:
-                found.update(self._reachable(self.object_type(each.type.named), set()))
+                found.update(self._reachable(self.object_type(each.target), set()))
         return frozenset(found)
 
     def _reachable(self, target: ObjectType, seen: set[str]) -> Iterator[str]:
@@ -264,4 +315,4 @@ class SchemaModel:
             if below.relation is not None:
                 if below.relation.through is not None:
                     yield str(below.relation.through.source)
-                yield from self._reachable(self.object_type(below.type.named), seen)
+                yield from self._reachable(self.object_type(below.relation.target), seen)

@@ -8,7 +8,7 @@ from typing import Any
 
 from fraiseql.errors import SchemaError
 from fraiseql.schema.declarations import EnumDeclaration, RelationOptions, TypeDeclaration
-from fraiseql.schema.model import EnumType, NamedType, PageSizes, Relation, Source, Through, TypeReference
+from fraiseql.schema.model import EnumType, NamedType, PageSizes, Relation, Shape, Source, Through, TypeReference
 from fraiseql.schema.names import database_text, graphql_name, identifier
 from fraiseql.schema.scalar import Scalar
 
@@ -25,18 +25,19 @@ def source_of(declaration: TypeDeclaration) -> Source | None:
     return Source(name, schema, declaration.jsonb_column)
 
 
-def relation_of(options: RelationOptions, where: str) -> Relation:
-    """Where a field leads, as `relation` was told."""
+def relation_of(options: RelationOptions, target: str, shape: Shape, where: str) -> Relation:
+    """Where a field leads, as `relation` was told, to rows of a type."""
     sizes = page_sizes(options.default_page_size, options.max_page_size, where)
     if options.through is None:
         if options.own is not None:
             found, expected = f"own={options.own!r} without through", 'through="table_between", or only on={...}'
             raise SchemaError(where, found=found, expected=expected)
-        return Relation(_column_pairs("on", options.on, where, "their_column", "our_column"), sizes)
+        on = _column_pairs("on", options.on, where, "their_column", "our_column")
+        return Relation(on, target, shape, sizes)
     schema, name = _split(options.through, f"{where} (through)")
     on = _column_pairs("on", options.on, where, "their_column", "column_between")
     own = _column_pairs("own", options.own, where, "column_between", "our_column")
-    return Relation(on, sizes, Through(Source(name, schema, None), own))
+    return Relation(on, target, shape, sizes, Through(Source(name, schema, None), own))
 
 
 def _split(given: Any, where: str) -> tuple[str | None, str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
 
 from fraiseql.errors import SchemaError
 from fraiseql.schema.model import (
@@ -14,17 +16,27 @@ from fraiseql.schema.model import (
     ObjectType,
     PageSizes,
     QueryField,
+    Relation,
     SchemaModel,
+    Shape,
     SubscriptionField,
     SubscriptionKind,
     TypeReference,
 )
 from fraiseql.schema.scalar import Scalar
 
-__all__ = ["AFTER_ARGUMENT", "PAGE_ARGUMENTS", "check_model", "filtered_field"]
+__all__ = ["AFTER_ARGUMENT", "SHAPE_ARGUMENTS", "check_model", "filtered_field"]
 
-PAGE_ARGUMENTS = ("where", "orderBy", "limit", "offset")
-"""The arguments that every list of a source is given."""
+SHAPE_ARGUMENTS: Final[Mapping[Shape, tuple[str, ...]]] = MappingProxyType(
+    {
+        Shape.ROW: (),
+        Shape.LIST: ("where", "orderBy", "limit", "offset"),
+        Shape.CONNECTION: ("where", "orderBy", "first", "after", "last", "before"),
+        Shape.AGGREGATE: ("where",),
+        Shape.GROUPS: ("where", "having", "orderBy", "limit", "offset"),
+    }
+)
+"""The arguments that the rows of a source are given in each shape."""
 
 AFTER_ARGUMENT = "after"
 """The argument that every event subscription is given: the cursor to resume behind."""
@@ -42,7 +54,7 @@ def check_model(model: SchemaModel) -> None:
     _check_default_size(model.page_sizes, model.page_sizes.largest, "Schema")
     for named in model.types.values():
         if isinstance(named, ObjectType):
-            for field in named.fields.values():
+            for field in named.fields.values() if named.derived_from is None else ():
                 _check_field(model, named, field)
         elif isinstance(named, InputType):
             for entry in named.fields.values():
@@ -80,7 +92,7 @@ def _check_generated_names(model: SchemaModel) -> None:
 
 def _generated_names(name: str, named: NamedType) -> Iterator[tuple[str, str]]:
     """The names of the input types that may be made for a type, and what for."""
-    if isinstance(named, ObjectType):
+    if isinstance(named, ObjectType) and named.derived_from is None:
         for suffix in ("WhereInput", "OrderByInput", "AggregateOrderByInput"):
             yield f"{name}{suffix}", f"the arguments of {name}"
         yield f"{name}RelationFilter", f"the filters of {name}"
@@ -97,8 +109,10 @@ def _check_field(model: SchemaModel, owner: ObjectType, field: Field) -> None:
     if owner.source is not None and field.name in ("AND", "OR", "NOT"):
         raise SchemaError(where, found=f"a field named {field.name}", expected="name=...: `where` has this one itself")
     if field.relation is not None:
-        _check_relation(model, owner, field, target, where)
+        _check_relation(model, owner, field, field.relation, where)
         return
+    if isinstance(target, ObjectType) and target.derived_from is not None:
+        raise SchemaError(where, found=f"{target.name} without relation(...)", expected="relation(on=...)")
     if owner.source is None and field.column is not None:
         raise SchemaError(where, found=f"column={field.column!r} in a type without sql_source", expected="key=...")
     if isinstance(target, Scalar) and target.shown_as is not None and field.column is not None:
@@ -116,19 +130,28 @@ def _check_field(model: SchemaModel, owner: ObjectType, field: Field) -> None:
         _check_embedded(model, target, where, ())
 
 
-def _check_relation(model: SchemaModel, owner: ObjectType, field: Field, target: object, where: str) -> None:
-    assert field.relation is not None
+def _check_relation(model: SchemaModel, owner: ObjectType, field: Field, relation: Relation, where: str) -> None:
+    target = model.types[relation.target]
     if owner.source is None:
         raise SchemaError(where, found="relation(...) in a type without sql_source", expected="a type with sql_source")
     if not isinstance(target, ObjectType) or target.source is None:
         raise SchemaError(where, found=f"relation(...) to {field.type.named}", expected="a type with sql_source")
-    _check_row_type(field.type, where)
-    _check_pages(model, field.relation.page_sizes, field.type, where)
+    _check_row_type(field.type, relation.shape, where)
+    _check_shape(target, relation.shape, where)
+    _check_pages(model, relation.page_sizes, relation.shape, field.type, where)
 
 
-def _check_pages(model: SchemaModel, sizes: PageSizes, reference: TypeReference, where: str) -> None:
+def _check_shape(target: ObjectType, shape: Shape, where: str) -> None:
+    """The place of a row in a connection ends with its `id`, which tells apart rows that are otherwise equal."""
+    if shape is Shape.CONNECTION:
+        field = target.fields.get("id")
+        if field is None or field.type.item is not None or field.type.nullable or field.relation is not None:
+            raise SchemaError(where, found=f"a connection of {target.name}", expected=f"{target.name}.id, never null")
+
+
+def _check_pages(model: SchemaModel, sizes: PageSizes, shape: Shape, reference: TypeReference, where: str) -> None:
     """Only lists have pages."""
-    if sizes != PageSizes() and reference.item is None:
+    if sizes != PageSizes() and not shape.is_paged:
         raise SchemaError(where, found=f"page sizes for the type {reference}", expected="none: it is no list")
     _check_default_size(sizes, model.page_sizes.largest if sizes.largest is None else sizes.largest, where)
 
@@ -140,10 +163,13 @@ def _check_default_size(sizes: PageSizes, largest: int | None, where: str) -> No
         )
 
 
-def _check_row_type(reference: TypeReference, where: str) -> None:
+def _check_row_type(reference: TypeReference, shape: Shape, where: str) -> None:
     """Rows come as `T`, `T | None`, `list[T]` or `list[T] | None`; a row of a list is never null."""
     if reference.item is not None and (reference.item.item is not None or reference.item.nullable):
         raise SchemaError(where, found=f"the type {reference}", expected="[T!]!, T! or T: list[T], T or T | None")
+    if (reference.item is not None) is not shape.is_list:
+        expected = "list[...] of it" if shape.is_list else "it without list[...]"
+        raise SchemaError(where, found=f"the type {reference}", expected=expected)
 
 
 def _check_embedded(model: SchemaModel, target: ObjectType, where: str, seen: tuple[str, ...]) -> None:
@@ -165,7 +191,7 @@ def _check_subscription(model: SchemaModel, subscription: SubscriptionField) -> 
     where = f"Subscription.{subscription.name}"
     if subscription.kind is not SubscriptionKind.RESOLVER:
         _check_rows(model, subscription, where)
-        if subscription.kind is SubscriptionKind.EVENT and subscription.type.item is not None:
+        if subscription.kind is SubscriptionKind.EVENT and subscription.shape is not Shape.ROW:
             raise SchemaError(
                 where, found=f"the return type {subscription.type}", expected="one row: an event is about one"
             )
@@ -175,26 +201,27 @@ def _check_subscription(model: SchemaModel, subscription: SubscriptionField) -> 
     target = model.types[subscription.type.named]
     if isinstance(target, InputType):
         raise SchemaError(where, found=f"the input type {target.name}", expected="an output type")
+    if isinstance(target, ObjectType) and target.derived_from is not None:
+        raise SchemaError(where, found=f"a resolver of {target.name}", expected="no body: SQL serves it, live")
     for argument in subscription.arguments.values():
         _check_input(model, argument, f"{where}({argument.name})")
 
 
 def _check_rows(model: SchemaModel, query: QueryField | SubscriptionField, where: str) -> None:
     """A field that SQL serves: of a type with a source, with arguments that fields of it are compared with."""
-    target = model.types[query.type.named]
+    target = model.types[query.target]
     if not isinstance(target, ObjectType) or target.source is None:
         raise SchemaError(
             where, found=f"the return type {query.type}", expected="a type with sql_source, or a list of it"
         )
-    _check_row_type(query.type, where)
-    _check_pages(model, query.page_sizes, query.type, where)
-    is_list = query.type.item is not None
+    _check_row_type(query.type, query.shape, where)
+    _check_shape(target, query.shape, where)
+    _check_pages(model, query.page_sizes, query.shape, query.type, where)
     for argument in query.arguments.values():
         place = f"{where}({argument.name})"
-        if is_list and argument.name in PAGE_ARGUMENTS:
-            raise SchemaError(
-                place, found=f"the argument {argument.name}", expected="another name: every list has this one"
-            )
+        if argument.name in SHAPE_ARGUMENTS[query.shape]:
+            expected = "another name: every list has this one"
+            raise SchemaError(place, found=f"the argument {argument.name}", expected=expected)
         _check_input(model, argument, place)
         _check_filter(model, target, argument, place)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fraiseql.effects import Program, Row, Statement, fetch, sleep
 from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.limits import SubscriptionLimits
-from fraiseql.pipeline.bind import misfits
 from fraiseql.pipeline.failures import masked, shown
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, refuse
+from fraiseql.pipeline.sql.bind import misfits
 from fraiseql.pipeline.subscription import PreparedSubscription
 
 __all__ = ["broke_off", "fetch_again", "misfit", "not_started"]

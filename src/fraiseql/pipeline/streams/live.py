@@ -20,6 +20,7 @@ from fraiseql.pipeline.plan import Selection
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, refuse
 from fraiseql.pipeline.streams.ending import broke_off, fetch_again, misfit, not_started
 from fraiseql.pipeline.subscription import PreparedSubscription, emission_of
+from fraiseql.schema.model import SchemaModel
 
 __all__ = ["live_stream"]
 
@@ -30,7 +31,8 @@ def live_stream(
     """Run the statement now and after each change, and emit what it gives where the bytes are others than before."""
     assert subscription.statement is not None
     assert subscription.root.selection is not None
-    sources = subscription.argument_sources.union(_sources(subscription.root.selection))
+    own = str(subscription.model.object_type(subscription.field.target).source)
+    sources = subscription.argument_sources.union([own, *_sources(subscription.model, subscription.root.selection)])
     topics = frozenset(map(changed_topic, sources))
     body: bytes | None = None
     try:
@@ -66,13 +68,13 @@ def _not_run(subscription: PreparedSubscription, error: DatabaseError, request_i
     return subscription.failure(error, {"requestId": request_id})
 
 
-def _sources(selection: Selection) -> Iterator[str]:
-    """The sources that a selection reads, as `sql_source` names them."""
-    if selection.type.source is not None:
-        yield str(selection.type.source)
+def _sources(model: SchemaModel, selection: Selection) -> Iterator[str]:
+    """The sources that the relations of a selection lead to, as `sql_source` names them."""
     for selected in selection.fields:
         relation = None if selected.field is None else selected.field.relation
-        if relation is not None and relation.through is not None:
-            yield str(relation.through.source)
+        if relation is not None:
+            yield str(model.object_type(relation.target).source)
+            if relation.through is not None:
+                yield str(relation.through.source)
         if selected.selection is not None:
-            yield from _sources(selected.selection)
+            yield from _sources(model, selected.selection)

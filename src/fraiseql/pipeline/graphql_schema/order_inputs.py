@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from graphql import GraphQLEnumType, GraphQLEnumValue, GraphQLInputField, GraphQLInputObjectType
 
-from fraiseql.schema.model import EnumType, Field, ObjectType, SchemaModel
+from fraiseql.schema.model import EnumType, Field, ObjectType, SchemaModel, Shape
 from fraiseql.schema.scalar import Scalar
 
 __all__ = ["COUNT", "DIRECTIONS", "ORDER_DIRECTION", "OrderInputs", "has_order"]
@@ -37,11 +37,11 @@ def has_order(model: SchemaModel, target: ObjectType) -> bool:
 def _leads_to_order(model: SchemaModel, target: ObjectType, seen: set[str]) -> bool:
     seen.add(target.name)
     for field in target.fields.values():
-        if _is_ordered(model, field) or (field.relation is not None and field.type.item is not None):
+        relation = field.relation
+        if _is_ordered(model, field) or (relation is not None and relation.shape.is_to_many):
             return True
-        below = model.types[field.type.named]
-        is_new = field.relation is not None and below.name not in seen
-        if is_new and isinstance(below, ObjectType) and _leads_to_order(model, below, seen):
+        is_new = relation is not None and relation.shape is Shape.ROW and relation.target not in seen
+        if relation is not None and is_new and _leads_to_order(model, model.object_type(relation.target), seen):
             return True
     return False
 
@@ -82,10 +82,10 @@ class OrderInputs:
     def _entry(self, field: Field) -> GraphQLEnumType | GraphQLInputObjectType | None:
         if _is_ordered(self._model, field):
             return self._direction
-        if field.relation is None:
+        if field.relation is None or not field.relation.shape.is_crossed:
             return None
-        below = self._model.object_type(field.type.named)
-        if field.type.item is not None:
+        below = self._model.object_type(field.relation.target)
+        if field.relation.shape.is_to_many:
             return self._aggregates(below)
         return self.order_by(below) if has_order(self._model, below) else None
 

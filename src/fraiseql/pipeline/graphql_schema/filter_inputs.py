@@ -54,7 +54,8 @@ def _conditional(model: SchemaModel, target: ObjectType) -> dict[str, Field]:
     for field in target.fields.values():
         named = model.types[field.type.named]
         if field.relation is not None:
-            found[field.name] = field
+            if field.relation.shape.is_crossed:
+                found[field.name] = field
         elif isinstance(named, (Scalar, EnumType)):
             item = field.type.item
             has_any = operators_of(named) if item is None else item.item is None and has_list_conditions(named)
@@ -98,12 +99,12 @@ class FilterInputs:
 
     def _conditions(self, field: Field) -> GraphQLInputObjectType:
         """What `where` takes for one field."""
+        if field.relation is not None:
+            below = self._model.object_type(field.relation.target)
+            return self._related(below) if field.relation.shape.is_to_many else self.where(below)
         named = self._model.types[field.type.named]
-        is_list = field.type.item is not None
-        if isinstance(named, ObjectType):
-            return self._related(named) if is_list else self.where(named)
         assert isinstance(named, (Scalar, EnumType))
-        return self._list_filter(named) if is_list else self._filter(named)
+        return self._filter(named) if field.type.item is None else self._list_filter(named)
 
     def _related(self, target: ObjectType) -> GraphQLInputObjectType:
         name = f"{target.name}RelationFilter"

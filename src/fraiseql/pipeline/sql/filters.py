@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 
 from fraiseql.errors import RequestError
 from fraiseql.pipeline.arguments import Fields, Items, Leaf, Tree
-from fraiseql.pipeline.bind import Bindings
 from fraiseql.pipeline.operators import (
     INVALID_SEARCH,
     LIST_OPERATORS,
@@ -18,7 +17,8 @@ from fraiseql.pipeline.operators import (
     Operator,
     operators_of,
 )
-from fraiseql.pipeline.values import Base, Values, joined, literal, source_name
+from fraiseql.pipeline.sql.bind import Bindings
+from fraiseql.pipeline.sql.values import Base, Values, joined, literal, source_name
 from fraiseql.schema.model import EnumType, Field, InputField, InputType, ObjectType, Relation, SchemaModel
 from fraiseql.schema.scalar import FilterFamily, Scalar
 from fraiseql.schema.validate import filtered_field
@@ -112,39 +112,28 @@ class Filters:
         assert isinstance(tree, Fields)
         if tree.value is None:
             return []
-        named = self._model.types[field.type.named]
         if field.relation is not None:
-            assert isinstance(named, ObjectType)
-            return self._related(named, field, field.relation, base, tree, path, place)
+            return self._related(field.relation, base, tree, path, place)
+        named = self._model.types[field.type.named]
         assert isinstance(named, (Scalar, EnumType))
         operators = operators_of(named) if field.type.item is None else LIST_OPERATORS
         return self._operators(operators, self._values.condition(field, base), field, tree, path, place)
 
-    def _related(
-        self,
-        target: ObjectType,
-        field: Field,
-        relation: Relation,
-        ours: Base,
-        tree: Fields,
-        path: tuple[str, ...],
-        place: str,
-    ) -> list[str]:
+    def _related(self, relation: Relation, ours: Base, tree: Fields, path: tuple[str, ...], place: str) -> list[str]:
         """Conditions on the rows that a relation leads to; for at most one row, that it is there and meets them."""
-        if field.type.item is None:
-            return [self._exists("exists", target, relation, ours, tree, path, place, failing=False)]
+        if not relation.shape.is_to_many:
+            return [self._exists("exists", relation, ours, tree, path, place, failing=False)]
         conditions: list[str] = []
         for name, below in tree.fields.items():
             if below.value is not None:
                 word, failing, _ = RELATION_OPERATORS[name]
                 here = f"{place}.{name}"
-                conditions.append(self._exists(word, target, relation, ours, below, path, here, failing=failing))
+                conditions.append(self._exists(word, relation, ours, below, path, here, failing=failing))
         return conditions
 
     def _exists(
         self,
         word: str,
-        target: ObjectType,
         relation: Relation,
         ours: Base,
         tree: Tree,
@@ -153,6 +142,7 @@ class Filters:
         *,
         failing: bool,
     ) -> str:
+        target = self._model.object_type(relation.target)
         assert target.source is not None
         self._depth += 1
         self._bindings.count_condition(path, self._depth)

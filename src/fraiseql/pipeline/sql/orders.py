@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fraiseql.pipeline.arguments import Fields, Items, Leaf, Tree
-from fraiseql.pipeline.bind import Bindings
-from fraiseql.pipeline.order_inputs import COUNT, DIRECTIONS
-from fraiseql.pipeline.values import Base, Values, related, source_name
+from fraiseql.pipeline.graphql_schema.order_inputs import COUNT, DIRECTIONS
+from fraiseql.pipeline.sql.bind import Bindings
+from fraiseql.pipeline.sql.values import Base, Values, related, source_name
 from fraiseql.schema.model import Field, ObjectType, SchemaModel
 
 __all__ = ["Orders"]
@@ -59,9 +59,9 @@ class Orders:
         if field.relation is None:
             return self._values.compared(field, base)
         self._bindings.count_order(path, depth)
-        below = self._model.object_type(field.type.named)
+        below = self._model.object_type(field.relation.target)
         theirs, origin = self._related(field, below, base)
-        if field.type.item is not None:
+        if field.relation.shape.is_to_many:
             assert names[1:] == (COUNT,)
             return f"(select count(*) {origin})"
         # The very row that the field itself shows.

@@ -87,9 +87,11 @@ class Bindings:
     def __len__(self) -> int:
         return len(self._bindings)
 
-    def limit(self, tree: Tree, path: tuple[str, ...], default: int, largest: int) -> str:
-        """A page's size: null means the default."""
-        return self._page(tree, path, "limit", default, largest)
+    def limit(
+        self, tree: Tree, path: tuple[str, ...], default: int, largest: int, argument: str = "limit", more: int = 0
+    ) -> str:
+        """A page's size, and so many `more`: null means the default."""
+        return self._page(tree, path, argument, default, largest, more)
 
     def offset(self, tree: Tree, path: tuple[str, ...]) -> str:
         """A page's start: null means 0."""
@@ -99,19 +101,21 @@ class Bindings:
         """All of them, in the order of their numbers."""
         return tuple(self._bindings)
 
-    def _page(self, tree: Tree, path: tuple[str, ...], argument: str, default: int, largest: int | None) -> str:
+    def _page(
+        self, tree: Tree, path: tuple[str, ...], argument: str, default: int, largest: int | None, more: int = 0
+    ) -> str:
         assert isinstance(tree, Leaf)
         get_value = tree.get
 
         def get(variables: Variables) -> int:
             value: int | None = get_value(variables)
             if value is None:
-                return default
+                return default + more
             if value < 0 or (largest is not None and value > largest):
                 allowed = "must not be negative" if largest is None else f"must be between 0 and {largest}"
                 message = f'The argument "{argument}" {allowed}; it is {value}.'
                 raise RequestError(message, code="BAD_USER_INPUT", path=path)
-            return value
+            return value + more
 
         return self._add(Binding(get, path, argument))
 

@@ -1,0 +1,70 @@
+"""SELECTs of rows, one or a page of them, each an object of its selection.
+
+Lists are `array(select r from (select ...) r)`: arrays of rows, which PostgreSQL turns into JSON once, at the root.
+"""
+
+from __future__ import annotations
+
+from fraiseql.limits import QueryLimits
+from fraiseql.pipeline.arguments import Leaf
+from fraiseql.pipeline.sql.cost import Cost
+from fraiseql.pipeline.sql.objects import columns_of
+from fraiseql.pipeline.sql.rendering import Rendering, Site
+from fraiseql.schema.model import PageSizes
+
+__all__ = ["list_of_rows", "one_row", "page_bounds", "page_size"]
+
+
+def one_row(rendering: Rendering, site: Site) -> str:
+    """The first of the rows, null where there is none."""
+    return f"({_each(rendering, site, many=False)})"
+
+
+def list_of_rows(rendering: Rendering, site: Site) -> str:
+    """A page of the rows, as an array."""
+    return f"array({_each(rendering, site, many=True)})"
+
+
+def _each(rendering: Rendering, site: Site, *, many: bool) -> str:
+    conditions = rendering.conditions(site)
+    with rendering.inside() as cost:
+        columns = columns_of(rendering, site.selection, site.base)
+    text = f"select {columns.list} from {site.rows}"
+    if conditions:
+        text += f" where {' and '.join(conditions)}"
+    order = rendering.orders.order_by(site.target, site.base, site.given.get("orderBy"), site.path)
+    if order:
+        text += f" order by {order}"
+    page = _page(rendering, site, cost) if many else " limit 1"
+    return f"select {columns.element} from ({text}{page}) {columns.alias}"
+
+
+def _page(rendering: Rendering, site: Site, cost: Cost) -> str:
+    size = page_size(rendering, site, cost, "limit")
+    offset = site.given.get("offset")
+    start = "" if offset is None else f" offset {rendering.bindings.offset(offset, site.path)}"
+    return f" limit {size}{start}"
+
+
+def page_size(rendering: Rendering, site: Site, cost: Cost, argument: str) -> str:
+    """The most rows that a page has, by its argument; the cost is told how many rows that are."""
+    given = site.given.get(argument)
+    default, largest = page_bounds(rendering.limits, *site.sizes)
+    if given is None:
+        cost.rows = default
+        return str(default)
+    assert isinstance(given, Leaf)
+    size = rendering.bindings.limit(given, site.path, default, largest, argument)
+    if given.is_literal:
+        cost.rows = given.value
+    else:
+        cost.rows, cost.place = max(default, largest), len(rendering.bindings) - 1
+    return size
+
+
+def page_bounds(limits: QueryLimits, *declared: PageSizes) -> tuple[int, int]:
+    """The default and the largest size of a list's pages: the nearest declaration of each, within the limits."""
+    largest = next((each.largest for each in declared if each.largest is not None), limits.max_page_size)
+    default = next((each.default for each in declared if each.default is not None), limits.default_page_size)
+    largest = min(largest, limits.max_page_size)
+    return min(default, largest), largest

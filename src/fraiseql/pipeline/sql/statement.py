@@ -1,0 +1,138 @@
+"""From a plan to one SELECT, whose row has one JSON text for each root field.
+
+For rows that come from elsewhere, as JSON in the last parameter, it is one column: a JSON array with the text of each.
+
+Names in the text come from the schema, or are response keys, which hold letters, digits and `_` only; whatever else a
+request holds is a parameter. Our aliases hold a `$`, as no response key can: `select x from (...) x` gives the column
+named x where there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
+
+from graphql import GraphQLSchema
+
+from fraiseql.effects import Statement
+from fraiseql.limits import QueryLimits
+from fraiseql.pipeline.plan import RootField
+from fraiseql.pipeline.sql.bind import Binding
+from fraiseql.pipeline.sql.cost import Cost
+from fraiseql.pipeline.sql.rendering import Rendering, ShapeRenderer, Site
+from fraiseql.pipeline.sql.rows import list_of_rows, one_row
+from fraiseql.pipeline.sql.values import identifier, source_name
+from fraiseql.pipeline.variables import Variables
+from fraiseql.schema.model import SchemaModel, Shape, SubscriptionField, SubscriptionKind
+
+__all__ = ["BoundStatement", "render", "render_given"]
+
+_GIVEN: Final = "given$"
+_SHAPES: Final[Mapping[Shape, ShapeRenderer]] = MappingProxyType({Shape.ROW: one_row, Shape.LIST: list_of_rows})
+
+
+@dataclass(frozen=True, slots=True)
+class BoundStatement:
+    """A statement with what its requests need.
+
+    Attributes:
+        bindings: where each of its parameters comes from.
+        argument_sources: the sources that filters and orders lead to.
+        cost: None where no request can cost too much.
+    """
+
+    statement: Statement
+    bindings: tuple[Binding, ...]
+    argument_sources: frozenset[str] = frozenset()
+    cost: Cost | None = None
+
+
+def render(
+    model: SchemaModel,
+    graphql_schema: GraphQLSchema,
+    roots: tuple[RootField, ...],
+    variables: Variables,
+    limits: QueryLimits,
+) -> BoundStatement:
+    """Render the statement of an operation, some of whose root fields are served by SQL.
+
+    Args:
+        variables: coerced; their shape decides the text, their values are left to the bindings.
+
+    Raises:
+        RequestError: an argument's value cannot be a filter.
+        Refusal: QUERY_TOO_COMPLEX.
+    """
+    rendering = Rendering(model, graphql_schema, variables, limits, _SHAPES)
+    columns = [_root(rendering, root) for root in roots if root.field is not None]
+    sql = "select " + ", ".join(columns)
+    statement = Statement(sql.encode(), len(columns))
+    return BoundStatement(statement, rendering.bindings.taken(), rendering.argument_sources, rendering.limited_cost)
+
+
+def render_given(
+    model: SchemaModel, graphql_schema: GraphQLSchema, root: RootField, variables: Variables, limits: QueryLimits
+) -> BoundStatement:
+    """Render the statement that shows given rows: one parameter more than bindings holds a JSON array of them.
+
+    Each of its elements is an object of columns and values. The statement's only column is a JSON array with a string
+    for each element, the JSON text of the selection, or null where the field's conditions leave the element out.
+
+    Args:
+        root: a subscription's field; the conditions are those of its arguments, but for a resolver, which has none.
+
+    Raises:
+        RequestError: an argument's value cannot be a filter.
+        Refusal: QUERY_TOO_COMPLEX.
+    """
+    rendering = Rendering(model, graphql_schema, variables, limits, _SHAPES)
+    text, lateral = _given(rendering, root)
+    bindings = rendering.bindings.taken()
+    rows = f"jsonb_array_elements(${len(bindings) + 1}::jsonb) with ordinality {_GIVEN}(value, place){lateral}"
+    sql = f"select array_to_json(array(select {text} from {rows} order by {_GIVEN}.place))::text"
+    return BoundStatement(Statement(sql.encode(), 1), bindings, cost=rendering.limited_cost)
+
+
+def _root(rendering: Rendering, root: RootField) -> str:
+    """One column: the JSON text of one root field."""
+    rendering.cost.fields += 1
+    field, path = root.field, (root.key,)
+    assert field is not None
+    assert root.selection is not None
+    given = rendering.arguments(root.owner, root.name, root.arguments, path)
+    target = rendering.model.object_type(field.target)
+    assert target.source is not None
+    base = rendering.base(target.source)
+    conditions = rendering.filters.equal(target, base, field.arguments, given, path)
+    sizes = (field.page_sizes, rendering.model.page_sizes)
+    rows = rendering.shaped(field.shape, Site(target, base, conditions, given, path, root.selection, sizes))
+    return f"{'array_to_json' if field.shape.is_list else 'to_json'}({rows})::text"
+
+
+def _given(rendering: Rendering, root: RootField) -> tuple[str, str]:
+    """The JSON text of one given row, NULL where the conditions leave it out, and what FROM needs for it."""
+    assert isinstance(root.field, SubscriptionField)
+    assert root.selection is not None
+    target, field, path = root.selection.type, root.field, (root.key,)
+    arguments = rendering.arguments(root.owner, root.name, root.arguments, path)
+    declared = {} if field.kind is SubscriptionKind.RESOLVER else field.arguments
+    assert target.source is not None
+    base, named = rendering.base(target.source), source_name(target.source)
+    record = f"jsonb_populate_record(null::{named}, {_GIVEN}.value)"
+    conditions = rendering.filters.equal(target, base, declared, arguments, path)
+    site = Site(target, base, conditions, {}, path, root.selection, origin=record)
+    if field.by is None:
+        return f"to_json({one_row(rendering, site)})::text", ""
+    key, column = rendering.base(target.source), identifier(field.by)
+    # Both sides are of the column's type, so that its index serves.
+    is_row = f"{base.alias}.{column} = {key.alias}.{column}"
+    row = one_row(rendering, replace(site, conditions=[is_row, *conditions], origin=""))
+    text = f"to_json({row})::text"
+    if field.type.nullable:
+        # A row that is gone is null for those whose conditions hold for what the event says of it.
+        held = " and ".join(rendering.filters.equal(target, key, declared, arguments, path)) or "true"
+        exists = f"exists (select from {named} {base.alias} where {is_row})"
+        text = f"case when {exists} then {text} when {held} then 'null' end"
+    return text, f", lateral {record} {key.alias}"
