@@ -7,7 +7,7 @@ import platform
 import sys
 from contextlib import ExitStack
 
-from benchmarks import fanout, http11, memory, pipeline, startup, subscribers, throughput, websocket
+from benchmarks import fanout, http11, memory, pipeline, shapes, startup, subscribers, throughput, websocket
 from benchmarks.figures import Benchmark, Setting
 from fraiseql.cli.demo.database import load
 from fraiseql.testing.embedded import EmbeddedPostgres
@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "http11": http11.measure,
     "memory": memory.measure,
     "pipeline": pipeline.measure,
+    "shapes": shapes.measure,
     "startup": startup.measure,
     "subscribers": subscribers.measure,
     "throughput": throughput.measure,
