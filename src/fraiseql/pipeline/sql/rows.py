@@ -8,21 +8,8 @@ from __future__ import annotations
 from fraiseql.limits import QueryLimits
 from fraiseql.pipeline.arguments import Leaf
 from fraiseql.pipeline.sql.cost import Cost
-        rows += f" where {' and '.join(conditions)}"
-    rows += ordered(rendering.orders.terms(site.target, site.base, site.given.get("orderBy"), site.path))
-    rows += _page(rendering, site, cost) if many else " limit 1"
-    rows = read_once(rows, site.base, columns)
-    return f"select {columns.element} from (select {columns.list} {rows}) {columns.alias}"
-
-
-def read_once(rows: str, base: Base, columns: Columns) -> str:
-    """FROM and all behind it, with a LIMIT, such that the document of a row is made once for all columns.
-
-    A view may build it by functions, and PostgreSQL would run them for each field, unless a LIMIT stands between.
-    """
-    if not base.jsonb or columns.list.count(base.jsonb) < 2:
-        return rows
-    return f"from (select {base.alias}.* {rows}) {base.alias}"
+from fraiseql.pipeline.sql.objects import Columns, columns_of
+from fraiseql.pipeline.sql.orders import ordered
 from fraiseql.pipeline.sql.rendering import Rendering, Site
 from fraiseql.pipeline.sql.values import Base
 from fraiseql.schema.model import PageSizes
@@ -46,15 +33,11 @@ def _each(rendering: Rendering, site: Site, *, many: bool) -> str:
         columns = columns_of(rendering, site.selection, site.base)
     rows = f"from {site.rows}"
     if conditions:
-<<<<<<< HEAD
         rows += f" where {' and '.join(conditions)}"
-    order = rendering.orders.order_by(site.target, site.base, site.given.get("orderBy"), site.path)
-    if order:
-        rows += f" order by {order}"
+    rows += ordered(rendering.orders.terms(site.target, site.base, site.given.get("orderBy"), site.path))
     rows += _page(rendering, site, cost) if many else " limit 1"
-    return (
-        f"select {columns.element} from (select {columns.list} {read_once(rows, site.base, columns)}) {columns.alias}"
-    )
+    rows = read_once(rows, site.base, columns)
+    return f"select {columns.element} from (select {columns.list} {rows}) {columns.alias}"
 
 
 def read_once(rows: str, base: Base, columns: Columns) -> str:
@@ -65,12 +48,6 @@ def read_once(rows: str, base: Base, columns: Columns) -> str:
     if not base.jsonb or columns.list.count(base.jsonb) < 2:
         return rows
     return f"from (select {base.alias}.* {rows}) {base.alias}"
-=======
-        text += f" where {' and '.join(conditions)}"
-    text += ordered(rendering.orders.terms(site.target, site.base, site.given.get("orderBy"), site.path))
-    page = _page(rendering, site, cost) if many else " limit 1"
-    return f"select {columns.element} from ({text}{page}) {columns.alias}"
->>>>>>> 69bb5133411de14afd25bd9a95a86919597a2df0
 
 
 def _page(rendering: Rendering, site: Site, cost: Cost) -> str:
