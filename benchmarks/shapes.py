@@ -24,7 +24,7 @@ from statistics import median
 from time import perf_counter
 
 import psycopg
-from psycopg import pq
+from psycopg import pq, sql
 from psycopg.conninfo import make_conninfo
 
 import fraiseql
@@ -150,11 +150,11 @@ class Backend:
         self._schedstat = f"/proc/{self._pgconn.backend_pid}/schedstat"
         self._numbers = count(1)
 
-    def prepare(self, sql: str, parameters: Sequence[str | None]) -> Prepared:
+    def prepare(self, text: str, parameters: Sequence[str | None]) -> Prepared:
         name = b"shape_%d" % next(self._numbers)
-        result = self._pgconn.prepare(name, sql.encode())
+        result = self._pgconn.prepare(name, text.encode())
         if result.status != pq.ExecStatus.COMMAND_OK:
-            raise RuntimeError(f"{result.get_error_message()} in {sql}")
+            raise RuntimeError(f"{result.get_error_message()} in {text}")
         return Prepared(name, [None if value is None else value.encode() for value in parameters])
 
     def run(self, prepared: Prepared) -> bytes | None:
@@ -173,13 +173,13 @@ class Backend:
         self._pgconn.finish()
 
 
-def grow(database_url: str, blog: Blog | None = None) -> str:
-    """Make a database with the large blog beside the one that is named; gives its connection string."""
+def grow(database_url: str, blog: Blog, name: str = "shapes") -> str:
+    """Make a database with these rows beside the one whose URL is given; gives its connection string."""
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("drop database if exists shapes")
-        connection.execute("create database shapes template template0")
-    grown = make_conninfo(database_url, dbname="shapes")
-    load(grown, blog or generate(users=USERS, posts=POSTS, comments=COMMENTS))
+        connection.execute(sql.SQL("drop database if exists {}").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("create database {} template template0").format(sql.Identifier(name)))
+    grown = make_conninfo(database_url, dbname=name)
+    load(grown, blog)
     with psycopg.connect(grown, autocommit=True) as connection:
         connection.execute("vacuum (analyze) users, posts, comments")
     return grown
@@ -189,17 +189,17 @@ def statements(shape: Shape, source: str) -> dict[str, tuple[str, Sequence[str |
     """Ours, and those by hand, each with its parameters."""
     explanation = SOURCES[source].explain(shape.query, shape.variables)
     found: dict[str, tuple[str, Sequence[str | None]]] = {OURS: (explanation.sql, explanation.parameters)}
-    text = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
-    for way, sql in re.findall(rf"^-- {shape.name}, {source}: (.*)\n([^;]+);$", text, re.MULTILINE):
-        found[way] = (sql, shape.parameters)
-        literals = re.sub(r"limit \$(\d)", lambda match: f"limit {shape.parameters[int(match[1]) - 1]}", sql)
-        if literals != sql:
+    file = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
+    for way, text in re.findall(rf"^-- {shape.name}, {source}: (.*)\n([^;]+);$", file, re.MULTILINE):
+        found[way] = (text, shape.parameters)
+        literals = re.sub(r"limit \$(\d)", lambda match: f"limit {shape.parameters[int(match[1]) - 1]}", text)
+        if literals != text:
             found[f"{way}, literals"] = (literals, ())
     return found
 
 
 def measure(setting: Setting) -> list[Figure]:
-    backend = Backend(grow(setting.database_url))
+    backend = Backend(grow(setting.database_url, generate(users=USERS, posts=POSTS, comments=COMMENTS)))
     try:
         return [
             figure
