@@ -14,7 +14,7 @@ Times are of the CPU, without garbage collection. The rows run in turns; a value
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from statistics import median
 from time import process_time
@@ -163,7 +163,7 @@ def _loader(bodies: Sequence[bytes]) -> Callable[[], None]:
     return run
 
 
-def _in_turns(rows: dict[str, Callable[[], object]], runs: int, scale: float) -> dict[str, tuple[float, ...]]:
+def _in_turns(rows: Mapping[str, Callable[[], object]], runs: int, scale: float) -> dict[str, tuple[float, ...]]:
     """The median of each run's turns, in seconds of CPU times `scale`."""
     values: dict[str, list[float]] = {name: [] for name in rows}
     for _ in range(runs):

@@ -22,6 +22,7 @@ from itertools import count
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from typing import Any
 
 import psycopg
 from psycopg import pq, sql
@@ -132,7 +133,7 @@ class Prepared:
     """A statement of the backend with its parameters."""
 
     name: bytes
-    parameters: Sequence[bytes | None]
+    parameters: list[Any]  # as psycopg types them, bytes and None
 
 
 class Backend:
