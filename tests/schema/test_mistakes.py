@@ -639,6 +639,74 @@ def _pages(**sizes: Any) -> fraiseql.Schema:
     return fraiseql.Schema(queries=[rows], **sizes)
 
 
+@fraiseql.type(sql_source="keyless")
+class Keyless:
+    name: str
+
+
+@fraiseql.type(name="RowEdge", sql_source="edges")
+class Edges:
+    id: ID
+
+
+CONNECTIONS: dict[str, tuple[Callable[[], Any], str, str, str]] = {
+    "of an embedded type": (
+        lambda: _paged_query(fraiseql.Connection[Inner]),
+        "it",
+        "a InnerConnection",
+        "a type with sql_source in the brackets",
+    ),
+    "of a scalar": (
+        lambda: _paged_query(fraiseql.Connection[str]),
+        "it",
+        "a StringConnection",
+        "a type with sql_source",
+    ),
+    "of a list": (lambda: _paged_query(fraiseql.Connection[list[Row]]), "it -> ...", "Connection[list[", "sql_source"),
+    "of rows or null": (
+        lambda: _paged_query(fraiseql.Connection[Row | None]),
+        "it -> ...",
+        "Connection[",
+        "sql_source",
+    ),
+    "of nothing": (lambda: _paged_query(fraiseql.Connection), "it -> ...", "Connection", "a declared type"),
+    "list of it": (
+        lambda: _paged_query(list[fraiseql.Connection[Row]]),
+        "Query.it",
+        "the type [RowConnection!]!",
+        "it without list[...]",
+    ),
+    "without id": (
+        lambda: _paged_query(fraiseql.Connection[Keyless]),
+        "Query.it",
+        "a connection of Keyless",
+        "Keyless.id, never null",
+    ),
+    "without relation": (
+        lambda: with_field(fraiseql.Connection[Row]),
+        "Thing.it",
+        "RowConnection without relation(...)",
+        "relation(on=...)",
+    ),
+    "name in use": (
+        lambda: fraiseql.Schema(types=[Edges], queries=[_paged(fraiseql.Connection[Row])]),
+        "RowEdge",
+        "a type of that name",
+        "another: it needs it",
+    ),
+    "yielded": (
+        lambda: fraiseql.Schema(queries=[rows], subscriptions=[fraiseql.subscription(_resolved_pages)]),
+        "Subscription._resolvedPages",
+        "a resolver of RowConnection",
+        "no body",
+    ),
+}
+
+
+def _resolved_pages() -> Iterator[fraiseql.Connection[Row]]:
+    yield fraiseql.Connection()
+
+
 def _paged(returned: Any, **sizes: Any) -> Any:
     def it() -> Any: ...
 
@@ -740,6 +808,7 @@ _ALL = {
         "scalar": SCALARS,
         "page sizes": PAGE_SIZES,
         "computed": COMPUTED,
+        "connection": CONNECTIONS,
     }.items()
     for name, case in cases.items()
 }

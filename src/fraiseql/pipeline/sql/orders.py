@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
 from fraiseql.pipeline.arguments import Fields, Items, Leaf, Tree
 from fraiseql.pipeline.graphql_schema.order_inputs import COUNT, DIRECTIONS
@@ -10,7 +12,57 @@ from fraiseql.pipeline.sql.bind import Bindings
 from fraiseql.pipeline.sql.values import Base, Values, related, source_name
 from fraiseql.schema.model import Field, ObjectType, SchemaModel
 
-__all__ = ["Orders"]
+__all__ = ["Orders", "Term", "ordered"]
+
+
+_OPPOSITES: Final = {
+    "asc": "desc",
+    "asc_nulls_first": "desc_nulls_last",
+    "asc_nulls_last": "desc_nulls_first",
+    "desc": "asc",
+    "desc_nulls_first": "asc_nulls_last",
+    "desc_nulls_last": "asc_nulls_first",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One term of an ORDER BY.
+
+    Attributes:
+        expression: of one row; it may stand in a statement several times.
+        direction: a key of DIRECTIONS.
+        names: the fields that lead to it.
+        nullable: whether its value may be null.
+    """
+
+    expression: str
+    direction: str
+    names: tuple[str, ...]
+    nullable: bool
+
+    def __str__(self) -> str:
+        return f"{self.expression}{DIRECTIONS[self.direction]}"
+
+    @property
+    def reversed(self) -> Term:
+        """The same from the other end."""
+        return replace(self, direction=_OPPOSITES[self.direction])
+
+    @property
+    def descending(self) -> bool:
+        """Whether the largest come first."""
+        return self.direction.startswith("desc")
+
+    @property
+    def nulls_first(self) -> bool:
+        """Whether nulls come before all: they are larger than anything."""
+        return self.direction == "desc" or self.direction.endswith("nulls_first")
+
+
+def ordered(terms: Sequence[Term]) -> str:
+    """The ORDER BY with the space before it; empty for no term."""
+    return f" order by {', '.join(map(str, terms))}" if terms else ""
 
 
 class Orders:
@@ -30,26 +82,23 @@ class Orders:
         self._numbers = numbers
         self.sources: set[str] = set()
 
-    def order_by(self, target: ObjectType, base: Base, tree: Tree | None, path: tuple[str, ...]) -> str:
-        """The ORDER BY of a list: as asked for, then by `id` where there is one, so that pages are stable."""
-        terms: list[str] = []
-        ordered: set[tuple[str, ...]] = set()
+    def terms(self, target: ObjectType, base: Base, tree: Tree | None, path: tuple[str, ...]) -> list[Term]:
+        """The order of a list: as asked for, then by `id` where there is one, so that pages are stable."""
+        terms: dict[tuple[str, ...], Term] = {}
         for item in tree.items if isinstance(tree, Items) else ():
             names, direction = _entry(item)
-            if names not in ordered:
-                ordered.add(names)
-                value = self._value(target, base, names, path)
-                terms.append(f"{value}{DIRECTIONS[direction]}")
-        if ("id",) not in ordered:
-            terms += self._by_id(target, base)
-        return ", ".join(terms)
+            if names not in terms:
+                nullable = len(names) > 1 or target.fields[names[0]].type.nullable
+                terms[names] = Term(self._value(target, base, names, path), direction, names, nullable)
+        return [*terms.values(), *(self._by_id(target, base) if ("id",) not in terms else ())]
 
-    def _by_id(self, target: ObjectType, base: Base) -> list[str]:
+    def _by_id(self, target: ObjectType, base: Base) -> list[Term]:
         field = target.fields.get("id")
         if field is None or field.type.item is not None or field.relation is not None:
             return []
         is_object = isinstance(self._model.types[field.type.name], ObjectType)
-        return [] if is_object else [self._values.compared(field, base)]
+        by_id = Term(self._values.compared(field, base), "asc", ("id",), field.type.nullable)
+        return [] if is_object else [by_id]
 
     def _value(
         self, target: ObjectType, base: Base, names: tuple[str, ...], path: tuple[str, ...], depth: int = 1
@@ -65,9 +114,9 @@ class Orders:
             assert names[1:] == (COUNT,)
             return f"(select count(*) {origin})"
         # The very row that the field itself shows.
-        order = ", ".join(self._by_id(below, theirs))
+        order = ordered(self._by_id(below, theirs))
         value = self._value(below, theirs, names[1:], path, depth + 1)
-        return f"(select {value} {origin}{order and f' order by {order}'} limit 1)"
+        return f"(select {value} {origin}{order} limit 1)"
 
     def _related(self, field: Field, below: ObjectType, ours: Base) -> tuple[Base, str]:
         """The base of the rows of a relation, with their FROM and WHERE."""

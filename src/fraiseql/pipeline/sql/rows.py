@@ -9,6 +9,7 @@ from fraiseql.limits import QueryLimits
 from fraiseql.pipeline.arguments import Leaf
 from fraiseql.pipeline.sql.cost import Cost
 from fraiseql.pipeline.sql.objects import columns_of
+from fraiseql.pipeline.sql.orders import ordered
 from fraiseql.pipeline.sql.rendering import Rendering, Site
 from fraiseql.schema.model import PageSizes
 
@@ -32,9 +33,7 @@ def _each(rendering: Rendering, site: Site, *, many: bool) -> str:
     text = f"select {columns.list} from {site.rows}"
     if conditions:
         text += f" where {' and '.join(conditions)}"
-    order = rendering.orders.order_by(site.target, site.base, site.given.get("orderBy"), site.path)
-    if order:
-        text += f" order by {order}"
+    text += ordered(rendering.orders.terms(site.target, site.base, site.given.get("orderBy"), site.path))
     page = _page(rendering, site, cost) if many else " limit 1"
     return f"select {columns.element} from ({text}{page}) {columns.alias}"
 

@@ -21,6 +21,7 @@ from fraiseql.limits import QueryLimits
 from fraiseql.pipeline.plan import RootField
 from fraiseql.pipeline.records import COMPUTED
 from fraiseql.pipeline.sql.bind import Binding
+from fraiseql.pipeline.sql.connections import connection
 from fraiseql.pipeline.sql.cost import Cost
 from fraiseql.pipeline.sql.rendering import Rendering, ShapeRenderer, Site
 from fraiseql.pipeline.sql.rows import list_of_rows, one_row
@@ -31,7 +32,9 @@ from fraiseql.schema.model import SchemaModel, Shape, SubscriptionField, Subscri
 __all__ = ["BoundStatement", "render", "render_given"]
 
 _GIVEN: Final = "given$"
-_SHAPES: Final[Mapping[Shape, ShapeRenderer]] = MappingProxyType({Shape.ROW: one_row, Shape.LIST: list_of_rows})
+_SHAPES: Final[Mapping[Shape, ShapeRenderer]] = MappingProxyType(
+    {Shape.ROW: one_row, Shape.LIST: list_of_rows, Shape.CONNECTION: connection}
+)
 
 
 @dataclass(frozen=True, slots=True)
