@@ -14,7 +14,6 @@ from fraiseql.errors import RequestError
 from fraiseql.pipeline.arguments import Tree, given_arguments, value_of
 from fraiseql.pipeline.failures import masked, shown
 from fraiseql.pipeline.misfits import Checks
-from fraiseql.pipeline.nulls import complete
 from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
 from fraiseql.pipeline.project import project
 from fraiseql.pipeline.records import without_relations
@@ -116,7 +115,8 @@ class PreparedSubscription:
     def result(self, text: bytes, cursor: str | None = None, checks: Checks | None = None) -> GraphQLResponse:
         """The result for the field's JSON, as the database gave it; with `checks` as the checking statement did."""
         errors: list[RequestError] = []
-        data = self._data(complete(self.root, text, errors, None if checks is None else checks.check))
+        (complete,) = self.plan.completions
+        data = self._data(complete(text, errors, None if checks is None else checks.check))
         cause = None if checks is None else checks.cause
         if errors and cause is None:
             return respond(data, errors, _extensions(cursor), Refusal(Outcome.DATA_AND_ERRORS, errors))
