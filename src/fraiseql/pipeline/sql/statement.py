@@ -19,18 +19,22 @@ from graphql import GraphQLSchema
 from fraiseql.effects import Statement
 from fraiseql.limits import QueryLimits
 from fraiseql.pipeline.plan import RootField
+from fraiseql.pipeline.records import COMPUTED
 from fraiseql.pipeline.sql.bind import Binding
+from fraiseql.pipeline.sql.connections import connection
 from fraiseql.pipeline.sql.cost import Cost
 from fraiseql.pipeline.sql.rendering import Rendering, ShapeRenderer, Site
 from fraiseql.pipeline.sql.rows import list_of_rows, one_row
-from fraiseql.pipeline.sql.values import identifier, source_name
+from fraiseql.pipeline.sql.values import identifier, literal, source_name
 from fraiseql.pipeline.variables import Variables
 from fraiseql.schema.model import SchemaModel, Shape, SubscriptionField, SubscriptionKind
 
 __all__ = ["BoundStatement", "render", "render_given"]
 
 _GIVEN: Final = "given$"
-_SHAPES: Final[Mapping[Shape, ShapeRenderer]] = MappingProxyType({Shape.ROW: one_row, Shape.LIST: list_of_rows})
+_SHAPES: Final[Mapping[Shape, ShapeRenderer]] = MappingProxyType(
+    {Shape.ROW: one_row, Shape.LIST: list_of_rows, Shape.CONNECTION: connection}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,8 @@ def _given(rendering: Rendering, root: RootField) -> tuple[str, str]:
     declared = {} if field.kind is SubscriptionKind.RESOLVER else field.arguments
     assert target.source is not None
     base, named = rendering.base(target.source), source_name(target.source)
+    if field.kind is SubscriptionKind.RESOLVER:
+        base = replace(base, computed=f"({_GIVEN}.value->{literal(COMPUTED)})")
     record = f"jsonb_populate_record(null::{named}, {_GIVEN}.value)"
     conditions = rendering.filters.equal(target, base, declared, arguments, path)
     site = Site(target, base, conditions, {}, path, root.selection, origin=record)
