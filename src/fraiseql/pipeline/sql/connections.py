@@ -157,8 +157,13 @@ class _Connection:
 
     def _select(self, columns: str) -> str:
         """The rows of the page."""
-        rows = f"from {self._site.rows}{self._where()}{ordered(self._direction())} limit {self._size}"
-        return f"select {columns} {read_once(rows, self._site.base, columns)}"
+        base, order = self._site.base, ordered(self._direction())
+        rows = f"from {self._site.rows}{self._where()}{order} limit {self._size}"
+        # A shared page has row_number() over the same order, which keeps its columns to the rows of the page too; with
+        # a subquery each document of the source would be built twice, for the order and for its row.
+        if not (self._is_shared and base.jsonb in order):
+            rows = read_once(rows, base, columns)
+        return f"select {columns} {rows}"
 
 
 def _object(columns: Columns) -> str:
