@@ -1,6 +1,7 @@
 """Finds nulls where the schema allows none, and lets them rise (GraphQL §6.4.4).
 
-PostgreSQL's JSON passes through unread unless the word null is in it: only then can a field be null that must not be.
+PostgreSQL's JSON passes through unread unless the word null is in it: only then can a field be null that must not be,
+and an object be of no member of its abstract type. It is read, too, where objects tell of their type by a hidden key.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 import orjson
 
 from fraiseql.errors import RequestError
+from fraiseql.pipeline.members import made_member
 from fraiseql.pipeline.plan import RootField, Selection
 from fraiseql.schema.model import TypeReference
 
@@ -27,7 +29,7 @@ def complete(root: RootField, text: bytes, errors: list[RequestError]) -> bytes 
     Returns:
         the JSON to answer with: `text` itself where all is well; None where the null rises to `data`.
     """
-    if b"null" not in text:
+    if b"null" not in text and not root.is_marked:
         return text
     assert root.field is not None
     before = len(errors)
@@ -35,7 +37,7 @@ def complete(root: RootField, text: bytes, errors: list[RequestError]) -> bytes 
         # Numbers stay as they are written: they may have more digits than Python reads, or than a float keeps.
         value = json.loads(text, parse_int=orjson.Fragment, parse_float=orjson.Fragment)
         value = _nullable(value, root.field.type, root.selection, f"{root.owner}.{root.name}", (root.key,), errors)
-        return text if len(errors) == before else orjson.dumps(value)
+        return text if len(errors) == before and not root.is_marked else orjson.dumps(value)
     except _NullFound as null:
         errors.append(null.error)
         return None
@@ -45,11 +47,10 @@ def complete(root: RootField, text: bytes, errors: list[RequestError]) -> bytes 
 
 
 class _NullFound(Exception):
-    """A null where none may be, on its way up to the next field that may be null."""
+    """A null where none may be, or an object of no type, on its way up to the next field that may be null."""
 
-    def __init__(self, field: str, path: tuple[str | int, ...]) -> None:
-        super().__init__(field)
-        message = f"Cannot return null for non-nullable field {field}."
+    def __init__(self, message: str, path: tuple[str | int, ...]) -> None:
+        super().__init__(message)
         self.error = RequestError(message, code="INTERNAL_SERVER_ERROR", path=path)
 
 
@@ -64,7 +65,7 @@ def _nullable(
     if value is None:
         if reference.nullable:
             return None
-        raise _NullFound(field, path)
+        raise _NullFound(f"Cannot return null for non-nullable field {field}.", path)
     try:
         return _present(value, reference, selection, field, path, errors)
     except _NullFound as null:
@@ -88,6 +89,11 @@ def _present(
             _nullable(element, item, selection, field, (*path, index), errors) for index, element in enumerate(value)
         ]
     if selection is not None:
+        if selection.members:
+            member = made_member(selection, value)
+            if member is None:
+                raise _NullFound(f"The value of {field} is of no type of {selection.type.name}.", path)
+            selection = member
         owner = selection.type.name
         for selected in selection.fields:
             if selected.field is not None:
