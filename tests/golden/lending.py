@@ -14,15 +14,16 @@ __all__ = [
 
 DDL = b"""
 create table author (id int primary key, name text not null);
+create type medium as enum ('book', 'film', 'song', 'radio');
 create table media (
-    id int primary key, kind text, title text not null, author_id int references author, sequel_of int references media,
-    pages int, minutes int, extra jsonb
+    id int primary key, kind medium, title text not null, author_id int references author,
+    sequel_of int references media, pages int, minutes int, extra jsonb
 );
 create table holding (media_id int, place text not null, copies int not null);
 create view v_all as
     select id, 'writer' as kind, null::int as author_id, jsonb_build_object('id', id, 'name', name) as data from author
     union all
-    select id + 100, case kind when 'book' then 'volume' else kind end, author_id,
+    select id + 100, case kind when 'book' then 'volume' else kind::text end, author_id,
         jsonb_build_object('id', id + 100, 'title', title, 'pages', pages) from media;
 create view v_search as select * from v_all where kind <> 'song';
 create table shelf (id int primary key, data jsonb not null);
@@ -100,6 +101,7 @@ class Author(Node):
     name: str
     media: list[Media] = fraiseql.relation(on={"author_id": "id"})
     books: list[Book] = fraiseql.relation(on={"author_id": "id"})
+    finds: list[Found] = fraiseql.relation(on={"author_id": "id"})
 
 
 @fraiseql.type

@@ -127,6 +127,12 @@ def serving(module_database_url: str) -> Iterator[Served]:
             "{ bookPages(first: 2) { totalCount nodes { id } pageInfo { hasNextPage } } }",
             {"totalCount": 3, "nodes": [{"id": "1"}, {"id": "3"}], "pageInfo": {"hasNextPage": True}},
         ),
+        ("{ authors(where: {finds: {none: {}}}, orderBy: [{finds: {count: DESC}}]) { id } }", []),
+        (
+            "{ authors(orderBy: [{finds: {count: DESC}}, {id: DESC}])"
+            " { id finds(limit: 1, offset: 1) { __typename } } }",
+            [{"id": "2", "finds": [{"__typename": "Volume"}]}, {"id": "1", "finds": [{"__typename": "Volume"}]}],
+        ),
         (
             '{ hits(kind: "film") { totalCount nodes { ... on Clip { title } } } }',
             {"totalCount": 1, "nodes": [{"title": "Two"}]},
@@ -222,6 +228,7 @@ def _objects() -> dict[str, Any]:
             origin["sequels"].append(row)
     for author in authors:
         author["books"] = [row for row in author["media"] if row["__typename"] == "Book"]
+        author["finds"] = []
     holdings = [
         {"place": place, "copies": copies, "media": row}
         for row, place, copies in ((one, "here", 2), (one, "there", 1), (two, "here", 9))
@@ -241,6 +248,9 @@ def _objects() -> dict[str, Any]:
         for row in media
         if row["__typename"] in names
     ]
+    for row in found:
+        if row["author"] is not None:
+            row["author"]["finds"].append(row)
     # An id inside jsonb is ordered as the text that it is.
     roots = {"media": media, "books": [one, three, five], "authors": authors, "holdings": holdings, "shelves": shelves}
     return {**roots, "search": sorted([*authors, *found], key=lambda row: row["id"])}
