@@ -8,7 +8,22 @@ import fraiseql
 from fraiseql import ID, JSON
 
 __all__ = [
-    *("DDL", "Anything", "Author", "Book", "Box", "Clip", "Film", "Found", "Holding", "Kind", "Media", "Node", "Shelf"),
+    *(
+        "DDL",
+        "SCHEMA",
+        "Anything",
+        "Author",
+        "Book",
+        "Box",
+        "Clip",
+        "Film",
+        "Found",
+        "Holding",
+        "Kind",
+        "Media",
+        "Node",
+        "Shelf",
+    ),
     *("Song", "Thing", "Timed", "Tin", "Volume", "Wild"),
 ]
 
@@ -152,3 +167,69 @@ class Shelf:
     first: Thing | None
     things: list[Thing | None]
     found: Anything | None
+
+
+@fraiseql.query
+def media(what: Kind | None) -> list[Media]: ...
+
+
+@fraiseql.query
+def medium(id: ID) -> Media | None: ...
+
+
+@fraiseql.query
+def books() -> list[Book]: ...
+
+
+@fraiseql.query
+def film(id: ID) -> Film | None: ...
+
+
+@fraiseql.query
+def authors() -> list[Author]: ...
+
+
+@fraiseql.query
+def holdings() -> list[Holding]: ...
+
+
+@fraiseql.query
+def search() -> list[Found]: ...
+
+
+@fraiseql.query
+def hit(id: ID) -> Found | None: ...
+
+
+@fraiseql.query
+def wild(id: ID) -> Wild | None: ...
+
+
+@fraiseql.query
+def wilds() -> list[Wild]: ...
+
+
+@fraiseql.query
+def wilds_or_null() -> list[Wild] | None: ...
+
+
+@fraiseql.query
+def hits(kind: str) -> fraiseql.Connection[Found]: ...
+
+
+@fraiseql.query
+def shelves() -> list[Shelf]: ...
+
+
+@fraiseql.query
+def media_pages() -> fraiseql.Connection[Media]: ...
+
+
+@fraiseql.query
+def book_pages() -> fraiseql.Connection[Book]: ...
+
+
+_QUERIES = [media, medium, books, film, authors, holdings, shelves, media_pages, book_pages]
+SCHEMA = fraiseql.Schema(
+    types=[Book, Film, Song, Box, Tin], queries=[*_QUERIES, search, hit, hits, wild, wilds, wilds_or_null]
+)

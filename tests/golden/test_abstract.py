@@ -10,79 +10,11 @@ from typing import Any
 import pytest
 from graphql import GraphQLSchema, graphql_sync, parse, validate
 
-import fraiseql
-from fraiseql import ID
 from fraiseql.pipeline import Outcome
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
 from golden.fragments import random_query
-from golden.lending import DDL, Author, Book, Box, Film, Found, Holding, Kind, Media, Shelf, Song, Tin, Wild
+from golden.lending import DDL, SCHEMA
 from golden.serving import Served, served
-
-
-@fraiseql.query
-def media(what: Kind | None) -> list[Media]: ...
-
-
-@fraiseql.query
-def medium(id: ID) -> Media | None: ...
-
-
-@fraiseql.query
-def books() -> list[Book]: ...
-
-
-@fraiseql.query
-def film(id: ID) -> Film | None: ...
-
-
-@fraiseql.query
-def authors() -> list[Author]: ...
-
-
-@fraiseql.query
-def holdings() -> list[Holding]: ...
-
-
-@fraiseql.query
-def search() -> list[Found]: ...
-
-
-@fraiseql.query
-def hit(id: ID) -> Found | None: ...
-
-
-@fraiseql.query
-def wild(id: ID) -> Wild | None: ...
-
-
-@fraiseql.query
-def wilds() -> list[Wild]: ...
-
-
-@fraiseql.query
-def wilds_or_null() -> list[Wild] | None: ...
-
-
-@fraiseql.query
-def hits(kind: str) -> fraiseql.Connection[Found]: ...
-
-
-@fraiseql.query
-def shelves() -> list[Shelf]: ...
-
-
-@fraiseql.query
-def media_pages() -> fraiseql.Connection[Media]: ...
-
-
-@fraiseql.query
-def book_pages() -> fraiseql.Connection[Book]: ...
-
-
-_QUERIES = [media, medium, books, film, authors, holdings, shelves, media_pages, book_pages]
-SCHEMA = fraiseql.Schema(
-    types=[Book, Film, Song, Box, Tin], queries=[*_QUERIES, search, hit, hits, wild, wilds, wilds_or_null]
-)
 
 
 @pytest.fixture(scope="module")

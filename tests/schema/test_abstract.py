@@ -222,8 +222,6 @@ def _by_field(annotation: Any, default: Any = None) -> Any:
 def test_mistake(declare: Made, where: str, found: str, expected: str) -> None:
     with pytest.raises(SchemaError) as caught:
         declare()
-    assert (caught.value.where, found in caught.value.found, expected in caught.value.expected) == (
-        where,
-        True,
-        True,
-    ), str(caught.value)
+    assert caught.value.where == where
+    assert found in caught.value.found
+    assert expected in caught.value.expected
