@@ -1,38 +1,59 @@
-"""Asks a pipeline of one's own in a real PostgreSQL, blocking."""
+"""Runs requests against a database, blocking."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from psycopg.waiting import wait_conn
 
-import fraiseql
+from fraiseql.effects import Fetch
 from fraiseql.errors import DatabaseError
-from fraiseql.pipeline import GraphQLRequest, Pipeline
-from fraiseql.postgres import connect, run
+from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Pipeline
+from fraiseql.postgres import Connection, connect, run
 from fraiseql.postgres.conninfo import ConnectionString
 
-__all__ = ["Execute", "executing"]
+__all__ = ["Answer", "Ask", "asking", "opened"]
 
-Execute = Callable[..., Any]
-"""From a query and its variables to the whole answer, parsed."""
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request came to, and the statement it asked for."""
+
+    response: GraphQLResponse
+    fetches: tuple[Fetch, ...]
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.response.body)
+
+
+Ask = Callable[..., Answer]
 
 
 @contextmanager
-def executing(schema: fraiseql.Schema, database_url: str) -> Iterator[Execute]:
-    """A connection, and a function that runs queries over it."""
-    pipeline = Pipeline(schema)
-    string = ConnectionString(database_url)
-    connection = wait_conn(connect(string.attempts(string.hosts())[0], max_prepared=50), interval=1.0, timeout=10.0)
+def opened(conninfo: str) -> Iterator[Connection]:
+    """A connection to a database."""
+    string = ConnectionString(conninfo)
+    conversation = connect(string.attempts(string.hosts())[0], max_prepared=50)
+    connection: Connection = wait_conn(conversation, interval=1.0, timeout=10.0)
+    yield connection
+    connection.close()
 
-    def execute(query: str, variables: Mapping[str, Any] | None = None) -> Any:
-        program = pipeline.execute(GraphQLRequest(query, None, variables or {}), "request-1")
+
+def asking(pipeline: Pipeline, connection: Connection) -> Ask:
+    """A function that runs one request after the other."""
+
+    def ask(query: str, variables: Mapping[str, Any] | None = None, operation: str | None = None) -> Answer:
+        program = pipeline.execute(GraphQLRequest(query, operation, variables or {}), "request-1")
+        fetches: list[Fetch] = []
         try:
             effect = next(program)
             while True:
+                fetches.append(effect)
                 try:
                     row = wait_conn(run(connection, effect), interval=1.0, timeout=10.0)
                 except DatabaseError as error:
@@ -40,7 +61,6 @@ def executing(schema: fraiseql.Schema, database_url: str) -> Iterator[Execute]:
                 else:
                     effect = program.send(row)
         except StopIteration as stop:
-            return json.loads(stop.value.body)
+            return Answer(stop.value, tuple(fetches))
 
-    yield execute
-    connection.close()
+    return ask

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import fraiseql
 from fraiseql import ID
 from fraiseql.pipeline import Pipeline
-from golden.asking import Execute, executing
+from golden.asking import asking, opened
 
 _DDL = """
 create table person (id int primary key, name text not null, born date, size float8, chief_id int);
@@ -28,6 +28,8 @@ insert into person
     from generate_series(1, 41) n;
 insert into friend select 1 + n % 7, 1 + n % 5 from generate_series(1, 30) n;
 """
+
+Execute = Callable[..., Any]  # from a query and its variables to the answer
 
 
 @fraiseql.type(sql_source="person", jsonb_column=None)
@@ -82,8 +84,9 @@ _PAGE = """query($orderBy: [PersonOrderByInput!], $first: Int, $after: String, $
 def execute(module_database_url: str) -> Iterator[Execute]:
     with psycopg.connect(module_database_url) as connection:
         connection.execute(_DDL)
-    with executing(_SCHEMA, module_database_url) as execute:
-        yield execute
+    with opened(module_database_url) as connection:
+        ask = asking(Pipeline(_SCHEMA), connection)
+        yield lambda *given: ask(*given).json
 
 
 def _walk(execute: Execute, order_by: list[Any], size: int, *, backward: bool) -> list[str]:

@@ -95,7 +95,7 @@ def render_given(
     text, lateral = _given(rendering, root)
     bindings = rendering.bindings.taken()
     rows = f"jsonb_array_elements(${len(bindings) + 1}::jsonb) with ordinality {_GIVEN}(value, place){lateral}"
-    sql = f"select array_to_json(array(select {text} from {rows} order by {_GIVEN}.place))::text"
+    sql = f"select array_to_json(array(select {text} from {rows} order by {_GIVEN}.place))"
     return BoundStatement(Statement(sql.encode(), 1), bindings, cost=rendering.limited_cost)
 
 
@@ -112,7 +112,8 @@ def _root(rendering: Rendering, root: RootField) -> str:
     conditions = rendering.filters.equal(target, base, field.arguments, given, path)
     sizes = (field.page_sizes, rendering.model.page_sizes)
     rows = rendering.shaped(field.shape, Site(target, base, conditions, given, path, root.selection, sizes))
-    return f"{'array_to_json' if field.shape.is_list else 'to_json'}({rows})::text"
+    # No cast to text: a json is sent as it is, and the cast would copy it twice.
+    return f"{'array_to_json' if field.shape.is_list else 'to_json'}({rows})"
 
 
 def _given(rendering: Rendering, root: RootField) -> tuple[str, str]:
