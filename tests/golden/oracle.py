@@ -19,6 +19,7 @@ from graphql import GraphQLList, GraphQLObjectType, GraphQLResolveInfo, get_null
 from fraiseql.cli.demo.data import Blog
 from fraiseql.cli.demo.schema import schema
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
+from golden.embedded import embedded_conditions, embedded_page, embedded_value
 
 __all__ = ["VALUES", "Oracle", "normalised"]
 
@@ -67,11 +68,18 @@ VALUES: Mapping[str, Mapping[str, tuple[str, Getter]]] = {
         "likes": ("Int", attrgetter("likes")),
         "createdAt": ("DateTime", attrgetter("created_at")),
     },
+    "Address": {key: ("String", itemgetter(key)) for key in ("street", "city", "postcode")},
+    "Country": {key: ("String", itemgetter(key)) for key in ("code", "name")},
+    "Link": {key: ("String", itemgetter(key)) for key in ("label", "url")},
 }
 """The scalar and enum fields of each type: its GraphQL type, and the row's value as a native Python one."""
 
 _LISTS: Mapping[str, Mapping[str, Getter]] = {"User": {"tags": _of_profile("tags")}}
 _JSON: Mapping[str, Mapping[str, Getter]] = {"Post": {"metadata": attrgetter("metadata")}}
+_EMBEDDED: Mapping[str, Mapping[str, tuple[str, Getter]]] = {
+    "User": {"address": ("Address", _of_profile("address")), "links": ("Link", _of_profile("links"))},
+    "Address": {"country": ("Country", itemgetter("country"))},
+}
 _RELATIONS: Mapping[str, Mapping[str, str]] = {
     "User": {"posts": "Post", "comments": "Comment"},
     "Post": {"author": "User", "comments": "Comment", "commenters": "User"},
@@ -113,8 +121,9 @@ class Oracle:
         for name, values in VALUES.items():
             for field, (_, getter) in values.items():
                 self._resolve(name, field, lambda row, getter=getter: _shown(getter(row)))
-        for field in ("address", "links", "tags"):
+        for field in ("address", "tags"):
             self._resolve("User", field, _of_profile(field))
+        self._elements("User", "links", "Link", _of_profile("links"))
         self._resolve("Post", "metadata", lambda post: _as_jsonb(post.metadata))
         self._resolve("Post", "author", lambda post: by_id["User"].get(post.author_id))
         self._resolve("Comment", "author", lambda comment: by_id["User"].get(comment.author_id))
@@ -146,6 +155,18 @@ class Oracle:
 
     def _resolve(self, type_name: str, field: str, getter: Getter) -> None:
         self._type(type_name).fields[field].resolve = lambda row, _info, **_arguments: getter(row)
+
+    def _elements(self, type_name: str, field: str, child: str, getter: Getter) -> None:
+        def hold(where: Mapping[str, Any], element: Any) -> Truth:
+            return _holds(child, where, element, self._related)
+
+        def ordered(elements: list[Any], orders: Any) -> list[Any]:
+            return self._sorted(child, elements, orders)
+
+        def resolve(row: Any, _info: GraphQLResolveInfo, **arguments: Any) -> list[Any] | None:
+            return embedded_page(getter(row), hold, ordered, **arguments)
+
+        self._type(type_name).fields[field].resolve = resolve
 
     def _children(self, parent: str, field: str, child: str, foreign_key: str) -> None:
         by_parent: dict[Any, list[Any]] = {}
@@ -194,7 +215,12 @@ class Oracle:
         offset: int | None = None,
     ) -> list[Any]:
         found = [row for row in rows if where is None or _holds(target, where, row, self._related) is True]
-        for order in reversed([*(orderBy or ()), {"id": "asc"}]):
+        start = offset or 0
+        found = self._sorted(target, found, [*(orderBy or ()), {"id": "asc"}])
+        return found[start : start + (100 if limit is None else limit)]
+
+    def _sorted(self, target: str, found: list[Any], orders: Sequence[Mapping[str, Any]]) -> list[Any]:
+        for order in reversed(orders):
             names, direction = _order(order)
             valued = [(self._ordered(target, names, row), row) for row in found]
             nulls = [row for value, row in valued if value is None]
@@ -204,13 +230,15 @@ class Oracle:
             others = [row for _, row in rest]
             is_first = direction.endswith("nulls_first") or direction == "desc"
             found = nulls + others if is_first else others + nulls
-        start = offset or 0
-        return found[start : start + (100 if limit is None else limit)]
+        return found
 
     def _ordered(self, target: str, names: Sequence[str], row: Any) -> Any:
         name, *below = names
         if name in VALUES[target]:
             return VALUES[target][name][1](row)
+        if name in _EMBEDDED.get(target, {}):
+            child, getter = _EMBEDDED[target][name]
+            return embedded_value(getter(row), below, lambda held, names: self._ordered(child, names, held))
         related = self._related(target, name, row)
         if below == ["count"]:
             return len(related)
@@ -243,7 +271,9 @@ def _holds(target: str, where: Mapping[str, Any], row: Any, rows: _Rows) -> Trut
             truths.append(_not(_all(_not(_holds(target, item, row, rows)) for item in below)))
         elif key == "NOT":
             truths.append(_not(_holds(target, below, row, rows)))
-        elif key in _RELATIONS[target]:
+        elif key in _EMBEDDED.get(target, {}):
+            truths.extend(_inside(target, key, below, row, rows))
+        elif key in _RELATIONS.get(target, {}):
             truths.extend(_across(target, key, below, row, rows))
         elif key in _LISTS.get(target, {}):
             truths.extend(_listed(_LISTS[target][key](row), name, given) for name, given in below.items())
@@ -253,6 +283,18 @@ def _holds(target: str, where: Mapping[str, Any], row: Any, rows: _Rows) -> Trut
             type_name, getter = VALUES[target][key]
             truths.extend(_compared(type_name, getter(row), name, given) for name, given in below.items())
     return _all(truths)
+
+
+def _inside(target: str, key: str, below: Mapping[str, Any], row: Any, rows: _Rows) -> list[Truth]:
+    child, getter = _EMBEDDED[target][key]
+    held = getter(row)
+
+    def hold(where: Mapping[str, Any], element: Any) -> Truth:
+        return _holds(child, where, element, rows)
+
+    if key == "links":
+        return embedded_conditions(held, below, hold, lambda *condition: _compared("Int", *condition))
+    return [held is not None and hold(below, held) is True]
 
 
 def _across(target: str, key: str, below: Mapping[str, Any], row: Any, rows: _Rows) -> list[Truth]:

@@ -23,15 +23,10 @@ _RELATIONS: Final = {
     "Comment": {"author": ("User", False), "post": ("Post", False)},
 }
 _EMBEDDED: Final = {
-    "User": {"address": "Address", "links": "Link"},
-    "Address": {"country": "Country"},
+    "User": {"address": ("Address", False), "links": ("Link", True)},
+    "Address": {"country": ("Country", False)},
 }
-_LEAVES: Final = {
-    **{name: tuple(values) for name, values in VALUES.items()},
-    "Address": ("street", "city", "postcode"),
-    "Country": ("code", "name"),
-    "Link": ("label", "url"),
-}
+_LEAVES: Final = {name: tuple(values) for name, values in VALUES.items()}
 _MORE_LEAVES: Final = {"User": ("tags",), "Post": ("metadata",)}
 _ROOTS: Final = {"users": "User", "posts": "Post", "comments": "Comment"}
 _SINGLE: Final = {"user": ("User", "id"), "userByKey": ("User", "key"), "post": ("Post", "id")}
@@ -154,8 +149,9 @@ class _Writer:
             head = self._with_arguments(name, self._page(child, 4)) if many else name
             return self._object(head, name, child, used, depth + 1)
         if kind == 7 and target in _EMBEDDED:
-            name, child = self._choice(list(_EMBEDDED[target].items()))
-            return self._object(name, name, child, used, depth + 1)
+            name, (child, many) = self._choice(list(_EMBEDDED[target].items()))
+            head = self._with_arguments(name, self._page(child, 3)) if many else name
+            return self._object(head, name, child, used, depth + 1)
         if kind == 6:
             return self._fragment(target, used, depth)
         if kind == 5:
@@ -211,8 +207,9 @@ class _Writer:
 
     def _order(self, target: str, depth: int) -> dict[str, Any]:
         direction = _Enum(self._choice(_DIRECTIONS))
-        if depth and self._one_in(3):
-            name, (child, many) = self._choice(list(_RELATIONS[target].items()))
+        across = _across(target)
+        if depth and across and self._one_in(3):
+            name, (child, many) = self._choice(across)
             return {name: {"count": direction} if many else self._order(child, depth - 1)}
         nullable = _NULLABLE.get(target)
         names = nullable if nullable and self._one_in(3) else list(VALUES[target])
@@ -229,11 +226,13 @@ class _Writer:
         made: dict[str, Any] = {}
         for _ in range(self._choice((1, 2, 1, 0, 1, 3))):
             kind = self._below(11) if depth else 0
-            if kind >= 9:
-                name, (child, many) = self._choice(list(_RELATIONS[target].items()))
+            if kind >= 9 and _across(target):
+                name, (child, many) = self._choice(_across(target))
                 below = self._where(child, depth - 1)
                 made[name] = {self._choice(("some", "none", "every")): below} if many else below
-            elif kind == 8 and target != "Comment":
+                if child == "Link" and self._one_in(3):
+                    made[name] = {"count": {self._choice(("eq", "gt", "in")): self._below(3)}}
+            elif kind == 8 and target in _MORE_LEAVES:
                 made.update(self._list_operators() if target == "User" else self._json_operators())
             elif kind >= 6:
                 count = self._choice((2, 1, 0, 3))
@@ -294,7 +293,7 @@ class _Writer:
     def _row_value(self, target: str, name: str) -> Any:
         """A value from a real row, or one beside it, in one of the forms in which a client may send it."""
         type_name, getter = VALUES[target][name]
-        rows = {"User": self.blog.users, "Post": self.blog.posts, "Comment": self.blog.comments}[target]
+        rows = self._rows(target)
         value = getter(self._choice(rows))
         if value is None:
             value = next(found for row in rows if (found := getter(row)) is not None)
@@ -311,6 +310,15 @@ class _Writer:
         if type_name in ("Date", "Time"):
             return value.isoformat()
         return self._choice((value, value + 1)) if type_name in ("Int", "Float") else value
+
+    def _rows(self, target: str) -> Sequence[Any]:
+        rows = {"User": self.blog.users, "Post": self.blog.posts, "Comment": self.blog.comments}
+        if target in rows:
+            return rows[target]
+        addresses = [address for user in self.blog.users if (address := user.profile.get("address")) is not None]
+        if target == "Link":
+            return [link for user in self.blog.users for link in user.profile.get("links") or ()]
+        return addresses if target == "Address" else [address["country"] for address in addresses]
 
     # Values
 
@@ -356,6 +364,11 @@ class _Writer:
                 text = self._value(types.get(name, type_name), value, may_be_null=name in ("eq", "neq"))
                 parts.append(f"{name}: {text}")
         return f"{{{', '.join(parts)}}}"
+
+
+def _across(target: str) -> list[tuple[str, tuple[str, bool]]]:
+    """The fields that conditions and orders lead across."""
+    return [*_RELATIONS.get(target, {}).items(), *_EMBEDDED.get(target, {}).items()]
 
 
 def _all_fields() -> set[str]:

@@ -28,6 +28,11 @@ class Inner:
     text: str
 
 
+@fraiseql.type
+class InnerJson:
+    data: JSON
+
+
 @fraiseql.type(sql_source="thing", jsonb_column=None)
 class Thing:
     id: ID
@@ -58,6 +63,8 @@ class Thing:
     matrix: list[list[int]]
     inner: Inner | None
     inners: list[Inner] | None
+    inner_matrix: list[list[Inner]]
+    document_only: InnerJson | None
     things: list[Thing] = fraiseql.relation(on={"id": "id"})
     thing: Thing | None = fraiseql.relation(on={"id": "id"})
 
@@ -105,6 +112,8 @@ def _inputs() -> dict[str, GraphQLInputObjectType]:
         ("JSONFilter", _JSON),
         ("TextSearchInput", "plain phrase websearch config"),
         ("ThingRelationFilter", "some none every"),
+        ("InnerWhereInput", "text AND OR NOT"),
+        ("InnerListFilter", "some none every count isnull"),
         ("OnlyJsonWhereInput", "data AND OR NOT"),
     ],
 )
@@ -132,6 +141,15 @@ def test_the_conditions_of_each_type(name: str, keys: str) -> None:
         ("LTreeFilter.ancestorOf", "LTree"),
         ("ThingWhereInput.things", "ThingRelationFilter"),
         ("ThingWhereInput.thing", "ThingWhereInput"),
+        ("ThingWhereInput.inner", "InnerWhereInput"),
+        ("ThingWhereInput.inners", "InnerListFilter"),
+        ("ThingWhereInput.documentOnly", "InnerJsonWhereInput"),
+        ("InnerListFilter.some", "InnerWhereInput"),
+        ("InnerListFilter.count", "IntFilter"),
+        ("InnerListFilter.isnull", "Boolean"),
+        ("ThingOrderByInput.inner", "InnerOrderByInput"),
+        ("ThingOrderByInput.inners", "EmbeddedListOrderByInput"),
+        ("EmbeddedListOrderByInput.count", "OrderDirection"),
         ("TextSearchInput.config", "TextSearchConfig"),
     ],
 )
@@ -143,15 +161,26 @@ def test_what_a_condition_takes(place: str, type_name: str) -> None:
 def test_fields_without_conditions_and_without_order() -> None:
     inputs = _inputs()
     conditional, ordered = inputs["ThingWhereInput"].fields, inputs["ThingOrderByInput"].fields
-    assert not {"documents", "matrix", "inner", "inners"} & conditional.keys()
-    assert not {"document", "words", "tags", "inner", "inners"} & ordered.keys()
+    assert not {"documents", "matrix", "innerMatrix"} & conditional.keys()
+    assert not {"document", "words", "tags", "documentOnly", "innerMatrix"} & ordered.keys()
     assert {"path", "numbers", "ip", "span", "bytes", "mood"} <= ordered.keys()
     assert "OnlyJsonOrderByInput" not in inputs
+
+
+def test_the_arguments_of_embedded_lists() -> None:
+    thing = build_schema(print_sdl(_SCHEMA)).type_map["Thing"].fields  # type: ignore[attr-defined]
+    assert list(thing["inners"].args) == ["where", "orderBy", "limit", "offset"]
+    assert not thing["inner"].args
+    assert not thing["innerMatrix"].args
+    assert not thing["tags"].args
 
 
 @pytest.mark.parametrize(
     ("where", "path"),
     [
+        ("{inners: {text: {eq: null}}}", "things"),
+        ("{inner: {some: {}}}", "things"),
+        ("{inners: {length: {eq: 1}}}", "things"),
         ("{flag: {contains: true}}", "things"),
         ("{count: {like: 1}}", "things"),
         ("{tags: {in: []}}", "things"),

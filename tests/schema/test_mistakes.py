@@ -254,6 +254,18 @@ NAMES: dict[str, Case] = {
     "standard scalar": (lambda: with_field(str, name="String"), "String", "a type of that name", "another"),
     "our scalar": (lambda: with_field(str, name="UUID"), "UUID", "a type of that name", "another"),
     "AND": (lambda: with_fields({"AND": str}, {}), "Thing.AND", "a field named AND", "name=..."),
+    "OR inside": (
+        lambda: with_field(list[fraiseql.type(type("Inner", (), {"__annotations__": {"OR": str}}))]),  # type: ignore[misc]
+        "Inner.OR",
+        "a field named OR",
+        "name=...",
+    ),
+    "orders of lists": (
+        lambda: with_field(str, name="EmbeddedListOrderByInput"),
+        "EmbeddedListOrderByInput",
+        "a type of that name",
+        "the orders by embedded lists",
+    ),
     "NOT": (lambda: with_field(Mood, fraiseql.field(name="NOT")), "Thing.NOT", "a field named NOT", "name=..."),
 }
 

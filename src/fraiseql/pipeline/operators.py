@@ -27,6 +27,7 @@ from fraiseql.schema.model import EnumType
 from fraiseql.schema.scalar import FilterFamily, Scalar
 
 __all__ = [
+    "EMBEDDED_LIST_OPERATORS",
     "INVALID_SEARCH",
     "LIST_OPERATORS",
     "OPERATORS",
@@ -60,6 +61,8 @@ class Operand(Enum):
     """An object: the conditions of an Int."""
     ANY = auto()
     """An object: the conditions of the list's items' type."""
+    CONDITIONS = auto()
+    """An object: the conditions on an embedded object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +261,17 @@ RELATION_OPERATORS: Final[Mapping[str, tuple[str, bool, str]]] = MappingProxyTyp
     }
 )
 """The conditions of a relation to many rows: the SQL, and whether it is asked of the rows that do not meet them."""
+
+EMBEDDED_LIST_OPERATORS: Final[Mapping[str, Operator]] = MappingProxyType(
+    {
+        "some": Operator("", Operand.CONDITIONS, "One of the elements meets the conditions."),
+        "none": Operator("", Operand.CONDITIONS, "None of the elements meets the conditions."),
+        "every": Operator("", Operand.CONDITIONS, "All elements meet the conditions; so where there are none."),
+        "count": Operator("", Operand.LENGTH, "Of how many elements."),
+        "isnull": replace(_ISNULL, sql=f"({_JSON_NULL}) = {{1}}"),
+    }
+)
+"""The conditions of lists of embedded objects; the first three are those of RELATION_OPERATORS."""
 
 SEARCHES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {

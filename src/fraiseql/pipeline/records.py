@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from fraiseql.pipeline.plan import SelectedField, Selection
@@ -11,12 +12,21 @@ from fraiseql.pipeline.project import MISSING, enum_name, held
 from fraiseql.schema.model import EnumType, Field, ObjectType, SchemaModel, TypeReference
 from fraiseql.schema.scalar import Scalar
 
-__all__ = ["lacks_relations", "record_of", "without_relations"]
+__all__ = ["chooses_elements", "lacks_relations", "record_of", "without_relations"]
+
+
+def chooses_elements(selection: Selection) -> bool:
+    """Whether arguments say which elements of an embedded list are meant."""
+    return any(
+        bool(each.arguments) or (each.selection is not None and chooses_elements(each.selection))
+        for each in selection.fields
+        if each.field is not None and each.field.relation is None
+    )
 
 
 def lacks_relations(selection: Selection, value: Any) -> bool:
-    """Whether a relation is selected that a value does not hold, or not as its arguments ask for."""
-    return any(
+    """Whether a relation is selected that a value does not hold, or anything not as arguments ask for it."""
+    return chooses_elements(selection) or any(
         selected.arguments or held(value, selected.field.attribute) is MISSING
         for selected in selection.fields
         if selected.field is not None and selected.field.relation is not None
@@ -24,9 +34,14 @@ def lacks_relations(selection: Selection, value: Any) -> bool:
 
 
 def without_relations(selection: Selection) -> Selection:
-    """What of a selection a row holds itself."""
-    kept = tuple(each for each in selection.fields if each.field is None or each.field.relation is None)
-    return Selection(selection.type, kept)
+    """What of a selection a row holds itself, whole embedded lists included."""
+    kept = (each for each in selection.fields if each.field is None or each.field.relation is None)
+    return Selection(selection.type, tuple(map(_without_arguments, kept)))
+
+
+def _without_arguments(selected: SelectedField) -> SelectedField:
+    below = None if selected.selection is None else without_relations(selected.selection)
+    return replace(selected, arguments={}, selection=below)
 
 
 def record_of(model: SchemaModel, selection: Selection, value: Any) -> bytes:
