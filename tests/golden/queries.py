@@ -348,7 +348,7 @@ class _Writer:
                 parts.append(f"{key}: [{' '.join(self._written(type_name, item) for item in below)}]")
             elif key == "NOT":
                 parts.append(f"NOT: {self._written(type_name, below)}")
-            elif key in _RELATIONS[target] or key not in VALUES[target]:
+            elif key not in VALUES[target]:
                 parts.append(f"{key}: {_literal(below)}")
             else:
                 parts.append(f"{key}: {self._written_operators(VALUES[target][key][0], below)}")

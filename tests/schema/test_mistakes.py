@@ -255,8 +255,8 @@ NAMES: dict[str, Case] = {
     "our scalar": (lambda: with_field(str, name="UUID"), "UUID", "a type of that name", "another"),
     "AND": (lambda: with_fields({"AND": str}, {}), "Thing.AND", "a field named AND", "name=..."),
     "OR inside": (
-        lambda: with_field(list[fraiseql.type(type("Inner", (), {"__annotations__": {"OR": str}}))]),  # type: ignore[misc]
-        "Inner.OR",
+        lambda: with_field(list[fraiseql.type(type("Within", (), {"__annotations__": {"OR": str}}))]),  # type: ignore[misc]
+        "Within.OR",
         "a field named OR",
         "name=...",
     ),
