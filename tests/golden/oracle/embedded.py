@@ -36,11 +36,11 @@ def embedded_conditions(
     return truths
 
 
-def embedded_value(held: Any, names: Sequence[str], value: Callable[[Any, Sequence[str]], Any]) -> Any:
+def embedded_value(held: Any, names: Sequence[str], value: Callable[[Sequence[str], Any], Any]) -> Any:
     """What `orderBy` orders by below a field: of an object as `value` reads it, of a list its count."""
     if held is None:
         return None
-    return len(held) if names == ["count"] and isinstance(held, list) else value(held, names)
+    return len(held) if names == ["count"] and isinstance(held, list) else value(names, held)
 
 
 def embedded_page(
@@ -61,4 +61,4 @@ def embedded_page(
         return None
     found = [each for each in held if where is None or (each is not None and hold(where, each) is True)]
     start = offset or 0
-    return list(ordered(found, orderBy or ()))[start : None if limit is None else start + limit]
+    return list(ordered(found, orderBy or []))[start : None if limit is None else start + limit]
