@@ -260,6 +260,12 @@ NAMES: dict[str, Case] = {
         "a field named OR",
         "name=...",
     ),
+    "bounds of ranges": (
+        lambda: with_field(fraiseql.DateRange, name="DateFilter"),
+        "DateFilter",
+        "a type of that name",
+        "the bounds of DateRange",
+    ),
     "orders of lists": (
         lambda: with_field(str, name="EmbeddedListOrderByInput"),
         "EmbeddedListOrderByInput",

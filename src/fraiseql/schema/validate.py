@@ -77,6 +77,9 @@ def _check_generated_names(model: SchemaModel) -> None:
         "TextSearchInput": "full text search",
         "TextSearchConfig": "full text search",
     }
+    for named in model.types.values():
+        if isinstance(named, Scalar) and named.element is not None and named.element not in model.types:
+            taken[f"{named.element}Filter"] = f"the bounds of {named.name}"
     for name, named in model.types.items():
         for generated, use in _generated_names(name, named):
             if generated in taken:

@@ -29,7 +29,7 @@ from graphql import (
 from graphql.execution.values import VariableValues
 
 from fraiseql.schema.embedded import embedded_type
-from fraiseql.schema.model import Argument, Field, InputType, ObjectType, PageSizes, QueryField
+from fraiseql.schema.model import Argument, Field, InputType, ObjectType, QueryField, Relation
 from golden.oracle.documents import PATHS
 from golden.oracle.oracle import Oracle
 from golden.oracle.orders import page_bounds
@@ -39,7 +39,7 @@ __all__ = ["BAD_USER_INPUT", "Refusals", "Verdict"]
 
 BAD_USER_INPUT: Final = "BAD_USER_INPUT"
 Path = tuple[str, ...]
-_ASKS_FOR_NULLS: Final = ("eq", "neq", "search", "any", "length", "config")
+_ASKS_FOR_NULLS: Final = ("eq", "neq", "distinctFrom", "search", "any", "length", "lower", "upper", "config")
 """The conditions that take a null; of an object of conditions, it is as if it were absent."""
 
 
@@ -142,21 +142,30 @@ class _Walk:
     def _arguments(self, owner: str, name: str, given: dict[str, Any], path: Path) -> None:
         if any("\0" in text for text in _texts(given)):
             self.verdict.must.add(path)
-        source: Field | QueryField
+        source: Relation | QueryField
         if owner == "Query":
             source = self._model.queries[name]
             sizes = (source.page_sizes, self._model.page_sizes)
-            self._equal(self._model.object_type(source.type.named), source.arguments, given, path)
+            self._equal(self._model.object_type(source.target), source.arguments, given, path)
         else:
-            source = self._model.object_type(owner).fields[name]
-            if source.relation is None and embedded_type(self._model, source) is None:
+            found = self._model.object_type(owner).fields[name]
+            if found.relation is None:
+                self._embedded(found, given, path)
                 return
-            declared = PageSizes() if source.relation is None else source.relation.page_sizes
-            sizes = (declared, self._model.page_sizes)
-        limit, offset = given.get("limit"), given.get("offset")
-        if (limit is not None and not 0 <= limit <= page_bounds(*sizes)[1]) or (offset or 0) < 0:
+            source = found.relation
+            sizes = (source.page_sizes, self._model.page_sizes)
+        if self._is_no_page(given, page_bounds(*sizes)[1]):
             self.verdict.must.add(path)
-        self._where(self._model.object_type(source.type.named), given.get("where") or {}, path)
+        self._where(self._model.object_type(source.target), given.get("where") or {}, path)
+
+    @staticmethod
+    def _is_no_page(given: Mapping[str, Any], largest: int) -> bool:
+        sizes = [given[name] for name in ("limit", "first", "last") if given.get(name) is not None]
+        if not all(0 <= size <= largest for size in sizes) or (given.get("offset") or 0) < 0:
+            return True
+        cursors = [given[name] for name in ("after", "before") if given.get(name) is not None]
+        # The generator makes no cursors.
+        return bool(cursors) or (given.get("first") is not None and given.get("last") is not None)
 
     def _equal(
         self, target: ObjectType, declared: Mapping[str, Argument], given: Mapping[str, Any], path: Path
@@ -178,16 +187,33 @@ class _Walk:
                 continue
             field = target.fields[key]
             embedded = embedded_type(self._model, field)
-            if field.relation is None and embedded is None:
+            if embedded is not None:
+                self._inside(embedded, field, below, path)
+            elif field.relation is None:
                 self._conditions(target, field, below, path)
-            elif field.type.item is None:
-                self._where(self._model.object_type(field.type.named), below, path)
+            elif not field.relation.shape.is_to_many:
+                self._where(self._model.object_type(field.relation.target), below, path)
             else:
-                for name, item in below.items():
-                    if embedded is None or name in ("some", "none", "every"):
-                        self._where(self._model.object_type(field.type.named), item or {}, path)
-                    else:
-                        self._count(name, item, path)
+                for item in below.values():
+                    self._where(self._model.object_type(field.relation.target), item or {}, path)
+
+    def _embedded(self, field: Field, given: Mapping[str, Any], path: Path) -> None:
+        target = embedded_type(self._model, field)
+        if target is not None:
+            if self._is_no_page(given, page_bounds(self._model.page_sizes)[1]):
+                self.verdict.must.add(path)
+            self._where(target, given.get("where") or {}, path)
+
+    def _inside(self, target: ObjectType, field: Field, below: Mapping[str, Any], path: Path) -> None:
+        """Conditions on an embedded object, or on a list of them."""
+        if field.type.item is None:
+            self._where(target, below, path)
+            return
+        for name, item in below.items():
+            if name in ("some", "none", "every"):
+                self._where(target, item or {}, path)
+            else:
+                self._count(name, item, path)
 
     def _count(self, name: str, given: Any, path: Path) -> None:
         """A null in what an embedded list has beside conditions on its elements."""
@@ -209,7 +235,7 @@ class _Walk:
                     self.verdict.must.add(path)
             elif operator == "any":
                 self._conditions(target, field, given, path)
-            elif operator == "length":
+            elif operator in ("length", "lower", "upper"):
                 if any(value is None for name, value in given.items() if name not in _ASKS_FOR_NULLS):
                     self.verdict.must.add(path)
             else:
@@ -223,7 +249,20 @@ class _Walk:
             self._patterns.add(path)
             if not is_regular_expression(given):
                 self.verdict.may.add(path)
-        elif operator in ("eq", "neq", "gt", "gte", "lt", "lte", "in", "nin", "contains", "containedBy", "overlaps"):
+        elif operator in (
+            "eq",
+            "neq",
+            "distinctFrom",
+            "gt",
+            "gte",
+            "lt",
+            "lte",
+            "in",
+            "nin",
+            "contains",
+            "containedBy",
+            "overlaps",
+        ):
             for value in given if isinstance(given, list) else [given]:
                 self._value(target, field, value, path)
 

@@ -164,10 +164,11 @@ class FilterInputs:
             return self._filter(named)
         if operand is Operand.LENGTH:
             return self._filter(SCALARS["Int"])
-        if operand is Operand.ELEMENT:
+        if operand in (Operand.ELEMENT, Operand.BOUND):
             assert isinstance(named, Scalar)
             assert named.element is not None
-            return self._named(named.element)
+            is_bound = operand is Operand.BOUND
+            return self._filter(SCALARS[named.element]) if is_bound else self._named(named.element)
         name = _OPERANDS.get(operand, named.name)
         made: Any = self._named(name)
         is_several = operand in (Operand.VALUES, Operand.TEXTS) or (is_list and operand is Operand.VALUE)

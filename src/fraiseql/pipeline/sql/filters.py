@@ -15,6 +15,7 @@ from fraiseql.pipeline.operators import (
     SEARCHES,
     Operand,
     Operator,
+    bound_operators,
     operators_of,
 )
 from fraiseql.pipeline.sql.bind import Bindings
@@ -209,6 +210,8 @@ class Filters:
             return self._operators(_INT, operator.sql.format(value), field, tree, path, place)
         named = self._model.types[field.type.named]
         assert isinstance(named, (Scalar, EnumType))
+        if operator.operand is Operand.BOUND:
+            return self._operators(bound_operators(named), operator.sql.format(value), field, tree, path, place)
         self._bindings.count_condition(path)
         alias = f"a${next(self._numbers)}"
         wanted = self._operators(operators_of(named), f"{alias}.value", field, tree, path, place)
