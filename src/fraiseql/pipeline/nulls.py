@@ -1,7 +1,8 @@
 """Finds nulls where the schema allows none, and lets them rise (GraphQL §6.4.4).
 
 PostgreSQL's JSON passes through unread unless a null is in it that may be one of these: one behind a key that always
-may be null is not.
+may be null is not. So is an object that is of no member of its abstract type, which has null for its type's name. Where
+objects tell of their type by a hidden key, the JSON is read, and that key taken out.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from fraiseql.errors import RequestError
+from fraiseql.pipeline.members import made_member
 from fraiseql.pipeline.plan import RootField, Selection
 from fraiseql.schema.model import TypeReference
 
@@ -44,7 +46,7 @@ class Completion:
         Returns:
             the JSON to answer with: `text` itself where all is well; None where the null rises to `data`.
         """
-        if check is not None:
+        if check is not None or self._root.is_marked:
             return _complete(self._root, text, errors, check)
         if b"null" not in text:
             return text
@@ -67,6 +69,8 @@ def _suspicious_null(selection: Selection | None) -> re.Pattern[bytes]:
 
 
 def _sort_keys(selection: Selection, nullable: set[str], others: set[str]) -> None:
+    for member in selection.members:
+        _sort_keys(member, nullable, others)
     for selected in selection.fields:
         may_be_null = selected.field is not None and selected.field.type.nullable
         (nullable if may_be_null else others).add(selected.key)
@@ -82,7 +86,8 @@ def _complete(root: RootField, text: bytes, errors: list[RequestError], check: C
         value = json.loads(text, parse_int=orjson.Fragment, parse_float=orjson.Fragment)
         name = f"{root.owner}.{root.name}"
         value = _nullable(value, root.field.type, root.selection, name, (root.key,), errors, check)
-        return text if check is None and len(errors) == before else orjson.dumps(value)
+        is_untouched = check is None and not root.is_marked and len(errors) == before
+        return text if is_untouched else orjson.dumps(value)
     except Rising as null:
         errors.append(null.error)
         return None
@@ -140,6 +145,12 @@ def _present(
             for index, element in enumerate(value)
         ]
     if selection is not None:
+        if selection.members:
+            member = made_member(selection, value)
+            if member is None:
+                message = f"The value of {field} is of no type of {selection.type.name}."
+                raise Rising(RequestError(message, code="INTERNAL_SERVER_ERROR", path=path))
+            selection = member
         owner = selection.type.name
         for selected in selection.fields:
             if selected.field is not None:

@@ -24,11 +24,14 @@ _RANGES: Final = {"int4": (-(2**31), 2**31 - 1), "int8": (-(2**63), 2**63 - 1)}
 class CheckedValues(Values):
     """Makes expressions none of which is an error for a value that does not fit."""
 
-    def each(self, jsonb: str, element: Callable[[str, TypeReference], str], item: TypeReference) -> str:
+    def each(
+        self, jsonb: str, element: Callable[[str, TypeReference], str], item: TypeReference, rows: str = ""
+    ) -> str:
         """A jsonb list as JSON of what `element` makes of each."""
         alias = f"e${next(self._numbers)}"
         value = element(f"{alias}.value", item)
-        array = f"to_json(array(select to_json({value}) from jsonb_array_elements({jsonb}) {alias}(value)))"
+        rows = rows or f"jsonb_array_elements({jsonb})"
+        array = f"to_json(array(select to_json({value}) from {rows} {alias}(value)))"
         return _of_type(jsonb, "array", array, _no_list(jsonb))
 
     def embedded(self, jsonb: str, made: str) -> str:
