@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import enum as _enum
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, overload
 
 from fraiseql.errors import SchemaError
+from fraiseql.schema.directives import Use, hashable
 
 __all__ = [
     "Declaration",
@@ -42,6 +43,8 @@ class FieldOptions:
     key: str | None = None
     name: str | None = None
     description: str | None = None
+    deprecated: str | None = None
+    directives: Sequence[Use] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,8 @@ class RelationOptions:
     max_page_size: int | None = None
     through: str | None = None
     own: Mapping[str, str] | None = None
+    deprecated: str | None = None
+    directives: Sequence[Use] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ class TypeDeclaration:
     sql_source: str | None
     jsonb_column: str | None
     description: str | None
+    directives: Sequence[Use] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,8 @@ class InputDeclaration:
     cls: Callable[..., Any]
     name: str
     description: str | None
+    one_of: bool = False
+    directives: Sequence[Use] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,8 @@ class EnumDeclaration:
     cls: Callable[..., Any]
     name: str
     description: str | None
+    values: Mapping[str, FieldOptions] | None = None
+    directives: Sequence[Use] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +105,8 @@ class QueryDeclaration:
     description: str | None
     default_page_size: int | None
     max_page_size: int | None
+    deprecated: str | None = None
+    directives: Sequence[Use] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +120,8 @@ class SubscriptionDeclaration:
     by: str | None
     default_page_size: int | None
     max_page_size: int | None
+    deprecated: str | None = None
+    directives: Sequence[Use] = ()
 
 
 Declaration = TypeDeclaration | InputDeclaration | EnumDeclaration | QueryDeclaration | SubscriptionDeclaration
@@ -144,6 +158,7 @@ def type(
     jsonb_column: str | None = "data",
     name: str | None = None,
     description: str | None = None,
+    directives: Sequence[Use] = (),
 ) -> Callable[[_Class], _Class]: ...
 def type(
     cls: Any = None,
@@ -153,6 +168,7 @@ def type(
     jsonb_column: str | None = "data",
     name: str | None = None,
     description: str | None = None,
+    directives: Sequence[Use] = (),
 ) -> Any:
     """Declare an output type.
 
@@ -162,6 +178,7 @@ def type(
         jsonb_column: the jsonb column whose keys are the fields; None where the fields are columns.
         name: in GraphQL; the class's name by default.
         description: the docstring by default.
+        directives: what `fraiseql.directive` made, with arguments.
 
     Raises:
         SchemaError: not a class.
@@ -169,9 +186,8 @@ def type(
 
     def declare(declared: Any) -> Any:
         _require_class(declared, "type")
-        declaration = TypeDeclaration(
-            declared, name or declared.__name__, sql_source, jsonb_column, _description(declared, description)
-        )
+        text = _description(declared, description)
+        declaration = TypeDeclaration(declared, name or declared.__name__, sql_source, jsonb_column, text, directives)
         setattr(declared, _ATTRIBUTE, declaration)
         return declared
 
@@ -181,13 +197,25 @@ def type(
 @overload
 def input(cls: _Class, /) -> _Class: ...
 @overload
-def input(*, name: str | None = None, description: str | None = None) -> Callable[[_Class], _Class]: ...
-def input(cls: Any = None, /, *, name: str | None = None, description: str | None = None) -> Any:
+def input(
+    *, name: str | None = None, description: str | None = None, one_of: bool = False, directives: Sequence[Use] = ()
+) -> Callable[[_Class], _Class]: ...
+def input(
+    cls: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    one_of: bool = False,
+    directives: Sequence[Use] = (),
+) -> Any:
     """Declare an input object type; a class attribute's value is the field's default.
 
     Args:
         name: in GraphQL; the class's name by default.
         description: the docstring by default.
+        one_of: whether exactly one of the fields must be given, and not as null; all are then `| None`.
+        directives: what `fraiseql.directive` made, with arguments.
 
     Raises:
         SchemaError: not a class.
@@ -195,11 +223,9 @@ def input(cls: Any = None, /, *, name: str | None = None, description: str | Non
 
     def declare(declared: Any) -> Any:
         _require_class(declared, "input")
-        setattr(
-            declared,
-            _ATTRIBUTE,
-            InputDeclaration(declared, name or declared.__name__, _description(declared, description)),
-        )
+        text = _description(declared, description)
+        left = InputDeclaration(declared, name or declared.__name__, text, one_of, directives)
+        setattr(declared, _ATTRIBUTE, left)
         return declared
 
     return declare if cls is None else declare(cls)
@@ -208,13 +234,30 @@ def input(cls: Any = None, /, *, name: str | None = None, description: str | Non
 @overload
 def enum(cls: _Class, /) -> _Class: ...
 @overload
-def enum(*, name: str | None = None, description: str | None = None) -> Callable[[_Class], _Class]: ...
-def enum(cls: Any = None, /, *, name: str | None = None, description: str | None = None) -> Any:
+def enum(
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    values: Mapping[str, Any] | None = None,
+    directives: Sequence[Use] = (),
+) -> Callable[[_Class], _Class]: ...
+def enum(
+    cls: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    values: Mapping[str, Any] | None = None,
+    directives: Sequence[Use] = (),
+) -> Any:
     """Declare an enum: the members' names are GraphQL's, their values the texts that the database holds.
 
     Args:
         name: in GraphQL; the class's name by default.
         description: the docstring by default.
+        values: more about some of the members, by name: `{"OLD": fraiseql.field(deprecated="Use NEW.")}`, with
+            `description`, `deprecated` and `directives`.
+        directives: what `fraiseql.directive` made, with arguments.
 
     Raises:
         SchemaError: not an Enum.
@@ -222,11 +265,8 @@ def enum(cls: Any = None, /, *, name: str | None = None, description: str | None
 
     def declare(declared: Any) -> Any:
         _require_class(declared, "enum", _enum.Enum)
-        setattr(
-            declared,
-            _ATTRIBUTE,
-            EnumDeclaration(declared, name or declared.__name__, _description(declared, description)),
-        )
+        text = _description(declared, description)
+        setattr(declared, _ATTRIBUTE, EnumDeclaration(declared, name or declared.__name__, text, values, directives))
         return declared
 
     return declare if cls is None else declare(cls)
@@ -241,6 +281,8 @@ def query(
     description: str | None = None,
     default_page_size: int | None = None,
     max_page_size: int | None = None,
+    deprecated: str | None = None,
+    directives: Sequence[Use] = (),
 ) -> Callable[[_Function], _Function]: ...
 def query(
     function: Any = None,
@@ -250,6 +292,8 @@ def query(
     description: str | None = None,
     default_page_size: int | None = None,
     max_page_size: int | None = None,
+    deprecated: str | None = None,
+    directives: Sequence[Use] = (),
 ) -> Any:
     """Declare a field of Query: a function without a body, whose return annotation says what SQL serves.
 
@@ -260,6 +304,8 @@ def query(
         description: the docstring by default.
         default_page_size: rows of the list where `limit` is not given; the schema's by default.
         max_page_size: the largest `limit` of the list; the schema's by default.
+        deprecated: why it should not be used any more, and what should.
+        directives: what `fraiseql.directive` made, with arguments.
 
     Raises:
         SchemaError: not a function.
@@ -269,7 +315,8 @@ def query(
         if not inspect.isfunction(declared):
             raise SchemaError("@fraiseql.query", found=repr(declared), expected="a function")
         text = _description(declared, description)
-        setattr(declared, _ATTRIBUTE, QueryDeclaration(declared, name, text, default_page_size, max_page_size))
+        sizes = (default_page_size, max_page_size)
+        setattr(declared, _ATTRIBUTE, QueryDeclaration(declared, name, text, *sizes, deprecated, directives))
         return declared
 
     return declare if function is None else declare(function)
@@ -286,6 +333,8 @@ def subscription(
     by: str | None = None,
     default_page_size: int | None = None,
     max_page_size: int | None = None,
+    deprecated: str | None = None,
+    directives: Sequence[Use] = (),
 ) -> Callable[[_Function], _Function]: ...
 def subscription(
     function: Any = None,
@@ -297,6 +346,8 @@ def subscription(
     by: str | None = None,
     default_page_size: int | None = None,
     max_page_size: int | None = None,
+    deprecated: str | None = None,
+    directives: Sequence[Use] = (),
 ) -> Any:
     """Declare a field of Subscription, of one of three kinds.
 
@@ -311,6 +362,8 @@ def subscription(
         by: the column by which the payload names a row, where its other columns are read from the source.
         default_page_size: rows of a live list where `limit` is not given; the schema's by default.
         max_page_size: the largest `limit` of a live list; the schema's by default.
+        deprecated: why it should not be used any more, and what should.
+        directives: what `fraiseql.directive` made, with arguments.
 
     Raises:
         SchemaError: not a function.
@@ -320,7 +373,8 @@ def subscription(
         if not inspect.isfunction(declared):
             raise SchemaError("@fraiseql.subscription", found=repr(declared), expected="a function")
         text = _description(declared, description)
-        left = SubscriptionDeclaration(declared, name, text, topic, by, default_page_size, max_page_size)
+        sizes = (default_page_size, max_page_size)
+        left = SubscriptionDeclaration(declared, name, text, topic, by, *sizes, deprecated, directives)
         setattr(declared, _ATTRIBUTE, left)
         return declared
 
@@ -328,7 +382,13 @@ def subscription(
 
 
 def field(
-    *, column: str | None = None, key: str | None = None, name: str | None = None, description: str | None = None
+    *,
+    column: str | None = None,
+    key: str | None = None,
+    name: str | None = None,
+    description: str | None = None,
+    deprecated: str | None = None,
+    directives: Sequence[Use] = (),
 ) -> Any:
     """Say more of a field than its annotation does: as its default, or inside `Annotated`.
 
@@ -337,8 +397,10 @@ def field(
         key: its key in jsonb; the attribute's name by default.
         name: in GraphQL; the attribute's name in camelCase by default.
         description: in GraphQL.
+        deprecated: why it should not be used any more, and what should.
+        directives: what `fraiseql.directive` made, with arguments.
     """
-    return FieldOptions(column, key, name, description)
+    return FieldOptions(column, key, name, description, deprecated, hashable(directives))
 
 
 def relation(
@@ -350,6 +412,8 @@ def relation(
     description: str | None = None,
     default_page_size: int | None = None,
     max_page_size: int | None = None,
+    deprecated: str | None = None,
+    directives: Sequence[Use] = (),
 ) -> Any:
     """Lead a field to rows of another source: all of them for a `list[...]`, at most one otherwise.
 
@@ -363,5 +427,8 @@ def relation(
         description: in GraphQL.
         default_page_size: rows of the list where `limit` is not given; the schema's by default.
         max_page_size: the largest `limit` of the list; the schema's by default.
+        deprecated: why it should not be used any more, and what should.
+        directives: what `fraiseql.directive` made, with arguments.
     """
-    return RelationOptions(on, name, description, default_page_size, max_page_size, through, own)
+    sizes = (default_page_size, max_page_size)
+    return RelationOptions(on, name, description, *sizes, through, own, deprecated, directives)

@@ -64,6 +64,9 @@ def check_model(model: SchemaModel) -> None:
         _check_rows(model, query, f"Query.{query.name}")
     for subscription in model.subscriptions.values():
         _check_subscription(model, subscription)
+    for directive in model.directives.values():
+        for argument in directive.arguments.values():
+            _check_input(model, argument, f"@{directive.name}({argument.name})")
 
 
 def _check_generated_names(model: SchemaModel) -> None:

@@ -87,7 +87,10 @@ class FilterInputs:
         def fields() -> dict[str, GraphQLInputField]:
             this = self._made[name]
             conditional = _conditional(self._model, target)
-            made = {key: GraphQLInputField(self._conditions(field)) for key, field in conditional.items()}
+            made = {
+                key: GraphQLInputField(self._conditions(field), deprecation_reason=field.deprecated)
+                for key, field in conditional.items()
+            }
             several = GraphQLList(GraphQLNonNull(this))
             made["AND"] = GraphQLInputField(several, description="All of these hold; so for an empty list.")
             made["OR"] = GraphQLInputField(several, description="One of these holds; not so for an empty list.")

@@ -71,8 +71,12 @@ class OrderInputs:
         name = f"{target.name}OrderByInput"
 
         def fields() -> dict[str, GraphQLInputField]:
-            entries = ((field.name, self._entry(field)) for field in target.fields.values())
-            return {key: GraphQLInputField(entry) for key, entry in entries if entry is not None}
+            entries = ((field, self._entry(field)) for field in target.fields.values())
+            return {
+                field.name: GraphQLInputField(entry, deprecation_reason=field.deprecated)
+                for field, entry in entries
+                if entry is not None
+            }
 
         if name not in self._made:
             self._made[name] = GraphQLInputObjectType(name, fields, is_one_of=True)
