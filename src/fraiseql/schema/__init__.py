@@ -22,6 +22,7 @@ from fraiseql.schema.scalars import (
     TstzRange,
     TSVector,
 )
+from fraiseql.schema.shapes import Connection
 
 __all__ = [
     "CIDR",
@@ -31,6 +32,7 @@ __all__ = [
     "MAC",
     "BigInt",
     "Bytes",
+    "Connection",
     "DateRange",
     "Int4Range",
     "Int8Range",

@@ -53,7 +53,16 @@ from fraiseql.schema.model import (
     TypeReference,
 )
 from fraiseql.schema.names import camel_case, database_text, graphql_name, identifier
-from fraiseql.schema.parts import default_of, deprecation, enum_of, page_sizes, relation_of, source_of, value_options
+from fraiseql.schema.parts import (
+    computed_by,
+    default_of,
+    deprecation,
+    enum_of,
+    page_sizes,
+    relation_of,
+    source_of,
+    value_options,
+)
 from fraiseql.schema.scalars import SCALARS
 from fraiseql.schema.shapes import ShapedType, derived_types
 from fraiseql.schema.validate import check_model
@@ -252,7 +261,10 @@ class _Builder:
         deprecated = deprecation(options, where)
         if isinstance(options, RelationOptions):
             relation = relation_of(options, *annotation.rows, where)
-            return Field(name, reference, description, None, attribute, relation, attribute, deprecated)
+            return Field(name, reference, description, None, attribute, relation, attribute, deprecated=deprecated)
+        if options is not None and options.sql is not None:
+            expression = computed_by(options, reference, self._types, source, where)
+            return Field(name, reference, description, None, attribute, None, attribute, expression, deprecated)
         column = None if options is None else options.column
         key = (
             attribute if options is None or options.key is None else database_text(options.key, where, "a key of jsonb")
@@ -263,7 +275,7 @@ class _Builder:
             column = attribute if column is None else column
         if column is not None:
             identifier(column, where)
-        return Field(name, reference, description, column, key, None, attribute, deprecated)
+        return Field(name, reference, description, column, key, None, attribute, None, deprecated)
 
     def _input(self, declaration: InputDeclaration) -> InputType:
         self._directives.note(declaration.directives, "INPUT_OBJECT", declaration.name)
@@ -290,6 +302,8 @@ class _Builder:
         if isinstance(options, RelationOptions):
             raise SchemaError(where, found="relation(...)", expected="an input value")
         options = options or FieldOptions()
+        if options.sql is not None:
+            raise SchemaError(where, found="sql=... of an input value", expected="none: only output fields have it")
         reference = self._note(annotation, where)
         if default is None and not reference.nullable:
             raise SchemaError(where, found=f"the default None of the type {reference}", expected="`| None`")

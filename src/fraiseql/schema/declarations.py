@@ -43,6 +43,7 @@ class FieldOptions:
     key: str | None = None
     name: str | None = None
     description: str | None = None
+    sql: str | None = None
     deprecated: str | None = None
     directives: Sequence[Use] = ()
 
@@ -385,6 +386,7 @@ def field(
     *,
     column: str | None = None,
     key: str | None = None,
+    sql: str | None = None,
     name: str | None = None,
     description: str | None = None,
     deprecated: str | None = None,
@@ -395,12 +397,14 @@ def field(
     Args:
         column: the real column that holds it, also where the type's other fields are keys of a jsonb column.
         key: its key in jsonb; the attribute's name by default.
+        sql: an SQL expression that computes it, in which `{name}` is a column of the type's source, `{{` and `}}` are
+            braces. Its value is cast to the annotation's type.
         name: in GraphQL; the attribute's name in camelCase by default.
         description: in GraphQL.
         deprecated: why it should not be used any more, and what should.
         directives: what `fraiseql.directive` made, with arguments.
     """
-    return FieldOptions(column, key, name, description, deprecated, hashable(directives))
+    return FieldOptions(column, key, name, description, sql, deprecated, hashable(directives))
 
 
 def relation(

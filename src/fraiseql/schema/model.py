@@ -11,6 +11,7 @@ from enum import Enum, auto
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from fraiseql.schema.expressions import Expression
 from fraiseql.schema.scalar import Scalar
 
 __all__ = [
@@ -154,6 +155,7 @@ class Field:
         key: its key wherever its type is read from jsonb.
         relation: where it leads, for a field served from another source.
         attribute: its name in Python.
+        expression: the SQL that computes it, in place of a column or a key.
         deprecated: why it should not be used any more.
     """
 
@@ -164,6 +166,7 @@ class Field:
     key: str
     relation: Relation | None = None
     attribute: str = ""
+    expression: Expression | None = None
     deprecated: str | None = None
 
 
