@@ -222,6 +222,8 @@ class _Thinned:
         made: list[ObjectFieldNode] = []
         most = 1 if declared.is_one_of else self.keep
         for each in node.fields:
+            if each.name.value in ("rank", "searchRank"):  # the oracle knows those of single words only
+                continue
             is_null = isinstance(each.value, NullValueNode)
             if is_null and not self.wild and (declared.is_one_of or self._refuses_null(declared, each.name.value)):
                 continue

@@ -25,7 +25,7 @@ from fraiseql.schema.model import (
 )
 from fraiseql.schema.scalar import Scalar
 
-__all__ = ["AFTER_ARGUMENT", "SHAPE_ARGUMENTS", "check_model", "filtered_field"]
+__all__ = ["AFTER_ARGUMENT", "SEARCH_RANK", "SHAPE_ARGUMENTS", "check_model", "filtered_field"]
 
 SHAPE_ARGUMENTS: Final[Mapping[Shape, tuple[str, ...]]] = MappingProxyType(
     {
@@ -37,6 +37,9 @@ SHAPE_ARGUMENTS: Final[Mapping[Shape, tuple[str, ...]]] = MappingProxyType(
     }
 )
 """The arguments that the rows of a source are given in each shape."""
+
+SEARCH_RANK: Final = "searchRank"
+"""The key in `orderBy` of how well the texts of a row fit a search."""
 
 AFTER_ARGUMENT = "after"
 """The argument that every event subscription is given: the cursor to resume behind."""
@@ -76,6 +79,7 @@ def _check_generated_names(model: SchemaModel) -> None:
         "OrderDirection": "the directions of orderBy",
         "TextSearchInput": "full text search",
         "TextSearchConfig": "full text search",
+        "TextSearchRankInput": "full text search",
     }
     for name, named in model.types.items():
         for generated, use in _generated_names(name, named):
@@ -96,7 +100,7 @@ def _check_generated_names(model: SchemaModel) -> None:
 def _generated_names(name: str, named: NamedType) -> Iterator[tuple[str, str]]:
     """The names of the input types that may be made for a type, and what for."""
     if isinstance(named, ObjectType) and named.derived_from is None:
-        for suffix in ("WhereInput", "OrderByInput", "AggregateOrderByInput"):
+        for suffix in ("WhereInput", "OrderByInput", "AggregateOrderByInput", "SearchRankOrderByInput"):
             yield f"{name}{suffix}", f"the arguments of {name}"
         yield f"{name}RelationFilter", f"the filters of {name}"
     elif isinstance(named, (EnumType, Scalar)):
@@ -111,6 +115,9 @@ def _check_field(model: SchemaModel, owner: ObjectType, field: Field) -> None:
         raise SchemaError(where, found=f"the input type {target.name}", expected="an output type")
     if owner.source is not None and field.name in ("AND", "OR", "NOT"):
         raise SchemaError(where, found=f"a field named {field.name}", expected="name=...: `where` has this one itself")
+    if owner.source is not None and field.name == SEARCH_RANK:
+        found, expected = f"a field named {field.name}", "name=...: `orderBy` has this one itself"
+        raise SchemaError(where, found=found, expected=expected)
     if field.relation is not None:
         _check_relation(model, owner, field, field.relation, where)
         return

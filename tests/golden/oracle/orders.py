@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 from fraiseql.schema.model import Field, ObjectType, PageSizes, SchemaModel
+from golden.oracle.texts import search_rank
 from golden.oracle.values import Record, Values
 
 __all__ = ["DEFAULT_PAGE_SIZE", "MAX_PAGE_SIZE", "Orders", "page_bounds"]
@@ -40,8 +41,8 @@ class Orders:
         found = list(records)
         last = [{"id": "asc"}] if "id" in target.fields else []
         for order in reversed([*(order_by or ()), *last]):
-            names, direction = _entry(order)
-            valued = [(self._key(target, names, record), record) for record in found]
+            names, direction, search = _entry(order)
+            valued = [(self._key(target, names, record, search), record) for record in found]
             nulls = [record for key, record in valued if key is None]
             rest = [pair for pair in valued if pair[0] is not None]
             # Nulls count as larger than all values; a reversed sort keeps the order of equal rows too.
@@ -51,7 +52,9 @@ class Orders:
             found = nulls + others if is_first else others + nulls
         return found
 
-    def _key(self, target: ObjectType, names: Sequence[str], record: Record) -> Any:
+    def _key(self, target: ObjectType, names: Sequence[str], record: Record, search: Mapping[str, Any]) -> Any:
+        if names[0] == "searchRank":
+            return search_rank(self._values.native(target.fields[names[1]], record), search)
         field, below = target.fields[names[0]], names[1:]
         if field.relation is None:
             value = self._values.native(field, record)
@@ -59,13 +62,15 @@ class Orders:
         related = self._related(target, field, record)
         if below == ["count"]:
             return len(related)
-        return self._key(self._model.object_type(field.type.named), below, related[0]) if related else None
+        return self._key(self._model.object_type(field.type.named), below, related[0], search) if related else None
 
 
-def _entry(entry: Any) -> tuple[list[str], str]:
-    """The names down to a value, and the direction."""
+def _entry(entry: Any) -> tuple[list[str], str, Mapping[str, Any]]:
+    """The names down to a value, the direction, and for a rank the search."""
     names: list[str] = []
     while isinstance(entry, Mapping):
+        if names[-2:-1] == ["searchRank"]:
+            return names, entry["direction"], entry
         ((name, entry),) = entry.items()
         names.append(name)
-    return names, entry
+    return names, entry, {}

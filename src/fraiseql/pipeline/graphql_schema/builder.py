@@ -75,7 +75,7 @@ class _Builder:
         self._model = model
         self._made: dict[str, Any] = {}
         self._filters = FilterInputs(model, self._made, self._named)
-        self._orders = OrderInputs(model, self._made)
+        self._orders = OrderInputs(model, self._made, self._filters.search_config)
 
     def schema(self) -> GraphQLSchema:
         query = GraphQLObjectType("Query", {field.name: self._root(field) for field in self._model.queries.values()})
