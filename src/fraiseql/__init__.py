@@ -47,11 +47,13 @@ from fraiseql.schema import (
     enum,
     field,
     input,
+    interface,
     query,
     relation,
     scalar,
     subscription,
     type,
+    union,
 )
 
 if TYPE_CHECKING:
@@ -100,6 +102,7 @@ __all__ = [
     "enum",
     "field",
     "input",
+    "interface",
     "invalidate",
     "query",
     "relation",
@@ -107,6 +110,7 @@ __all__ = [
     "serve",
     "subscription",
     "type",
+    "union",
 ]
 
 

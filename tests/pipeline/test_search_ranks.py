@@ -14,10 +14,16 @@ from fraiseql.limits import QueryLimits
 from fraiseql.pipeline import Outcome, Pipeline
 
 
+@fraiseql.type
+class Address:
+    city: str | None
+
+
 @fraiseql.type(sql_source="author", jsonb_column=None)
 class Author:
     id: ID
     name: str
+    home: Address | None
 
 
 @fraiseql.type(sql_source="book", jsonb_column=None)
@@ -77,6 +83,12 @@ _TITLE = "to_tsvector('simple', t$0.\"title\")"
             '{author: {searchRank: {name: {plain: "a", config: null}}}}',
             "(select ts_rank(to_tsvector('simple', t$2.\"name\"), plainto_tsquery('simple', $1)) from \"author\" t$2"
             ' where t$2."id" = t$0."author_id" order by t$2."id" limit 1) desc nulls last',
+            ("a",),
+        ),
+        (
+            '{author: {home: {searchRank: {city: {plain: "a"}}}}}',
+            "(select ts_rank(to_tsvector('simple', (to_jsonb(t$2.\"home\")->>'city')), plainto_tsquery('simple', $1))"
+            ' from "author" t$2 where t$2."id" = t$0."author_id" order by t$2."id" limit 1) desc nulls last',
             ("a",),
         ),
         (

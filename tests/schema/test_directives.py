@@ -17,8 +17,8 @@ from fraiseql.pipeline import print_sdl
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
 
 EVERYWHERE = [
-    *("SCHEMA", "SCALAR", "OBJECT", "FIELD_DEFINITION", "ARGUMENT_DEFINITION", "ENUM", "ENUM_VALUE"),
-    *("INPUT_OBJECT", "INPUT_FIELD_DEFINITION"),
+    *("INTERFACE", "UNION", "SCHEMA", "SCALAR", "OBJECT", "FIELD_DEFINITION", "ARGUMENT_DEFINITION", "ENUM"),
+    *("ENUM_VALUE", "INPUT_OBJECT", "INPUT_FIELD_DEFINITION"),
 ]
 
 
@@ -81,6 +81,36 @@ class Thing:
     parts: list[Thing] = fraiseql.relation(on={"whole": "id"}, deprecated="None.", directives=[tag("relation")])
 
 
+@fraiseql.interface(sql_source="animal", jsonb_column=None, discriminator="kind", directives=[tag("interface")])
+class Animal:
+    id: ID
+    legs: int = fraiseql.field(deprecated="Look.", directives=[tag("of an interface")])
+
+
+@fraiseql.type(when="cat", directives=[tag("member")])
+class Cat(Animal):
+    """Says little."""
+
+
+@fraiseql.type(when="dog")
+class Dog(Animal):
+    good: bool
+
+
+@fraiseql.union(
+    sql_source="animal", jsonb_column=None, discriminator="kind", types={"cat": Cat}, directives=[tag("union")]
+)
+class Quiet: ...
+
+
+@fraiseql.query
+def animals() -> list[Animal]: ...
+
+
+@fraiseql.query
+def quiet() -> list[Quiet]: ...
+
+
 @fraiseql.query(directives=[tag('a "quoted" \\ \n é')])
 def thing(by: Annotated[ThingBy, fraiseql.field(directives=[tag("argument")])]) -> Thing | None: ...
 
@@ -97,7 +127,11 @@ async def ticks(loose: Loose | None = None) -> AsyncIterator[int]:
 @pytest.fixture(scope="module")
 def schema() -> fraiseql.Schema:
     return fraiseql.Schema(
-        queries=[thing, things], subscriptions=[ticks], directives=[_traced], applied_directives=[tag("schema")]
+        types=[Cat, Dog],
+        queries=[thing, things, animals, quiet],
+        subscriptions=[ticks],
+        directives=[_traced],
+        applied_directives=[tag("schema")],
     )
 
 
@@ -106,7 +140,7 @@ def schema() -> fraiseql.Schema:
     [
         'schema @tag(name: "schema") {\n  query: Query\n  subscription: Subscription\n}\n',
         '"""A label."""\ndirective @tag(\n  name: String!\n  level: Level = HIGH\n\n'
-        '  """Of them."""\n  howMany: [Int!]\n) repeatable on SCHEMA | SCALAR | ',
+        '  """Of them."""\n  howMany: [Int!]\n) repeatable on INTERFACE | UNION | SCHEMA | SCALAR | ',
         "directive @key(data: JSON!) on OBJECT\n",
         '"""For logs."""\ndirective @trace on FIELD | QUERY\n',
         'scalar Url @specifiedBy(url: "https://url.spec/") @tag(name: "scalar")\n',
@@ -117,6 +151,11 @@ def schema() -> fraiseql.Schema:
         '  older: String! = "x" @deprecated(reason: "Older.")\n}\n',
         '"""What there is."""\ntype Thing @key(data: { a: [1, null] }) @tag(name: "type") {\n',
         '  name: String! @deprecated(reason: "Use id.") @tag(name: "field", level: LOW, howMany: [1, 2])\n',
+        'interface Animal @tag(name: "interface") {\n  id: ID!\n'
+        '  legs: Int! @deprecated(reason: "Look.") @tag(name: "of an interface")\n}\n',
+        'type Cat implements Animal @tag(name: "member") {\n  id: ID!\n'
+        '  legs: Int! @deprecated(reason: "Look.") @tag(name: "of an interface")\n}\n',
+        'union Quiet @tag(name: "union") = Cat\n',
         '  ): [Thing!]! @deprecated(reason: "None.") @tag(name: "relation")\n',
         '  thing(by: ThingBy! @tag(name: "argument")): Thing @tag(name: "a \\"quoted\\" \\\\ \\n é")\n',
         '    age: Age @deprecated(reason: "Use where.")\n',

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 
-from fraiseql.schema.model import EnumType, Field, Relation, SchemaModel, Source, TypeReference
+from fraiseql.schema.model import EnumType, Field, ObjectType, Relation, SchemaModel, Source, TypeReference
 from fraiseql.schema.scalar import Scalar
 
 __all__ = ["Base", "Values", "identifier", "joined", "literal", "related", "source_name"]
@@ -110,6 +110,16 @@ class Values:
             return f"{base.text(field)}::{named.sql_type}"
         return base.text(field)
 
+    def discriminator(self, field: Field, base: Base) -> str:
+        """What tells of which type a row is, as text: it may hold what no type has."""
+        column = base.column(field)
+        return base.text(field) if column is None else f"{column}::text"
+
+    def membership(self, target: ObjectType, base: Base) -> list[str]:
+        """The condition that a row of a source that several types share is of this one; none for any other source."""
+        own = target.membership
+        return [] if own is None else [f"{self.compared(own.discriminator, base)} = {literal(own.value)}"]
+
     def condition(self, field: Field, base: Base) -> str:
         """A field as conditions see it: `compared`, any JSON as jsonb, a list as an array."""
         column = base.column(field)
@@ -143,13 +153,20 @@ class Values:
             return self._from_text(reference.name, f"({jsonb} #>> '{{}}')", jsonb)
         return self.each(jsonb, self.elements, reference.item)
 
-    def each(self, jsonb: str, element: Callable[[str, TypeReference], str], item: TypeReference) -> str:
-        """A jsonb list as an array of what `element` makes of each; null for null, an error for anything else."""
+    def each(
+        self, jsonb: str, element: Callable[[str, TypeReference], str], item: TypeReference, rows: str = ""
+    ) -> str:
+        """A jsonb list as an array of what `element` makes of each; null for null, an error for anything else.
+
+        Args:
+            rows: what FROM has for those elements that are meant; all by default.
+        """
         alias = f"e${next(self._numbers)}"
         value = element(f"{alias}.value", item)
         if item.item is not None:  # PostgreSQL's arrays of arrays are matrices
             value = f"to_json({value})"
-        array = f"array(select {value} from jsonb_array_elements({jsonb}) {alias}(value))"
+        rows = rows or f"jsonb_array_elements({jsonb})"
+        array = f"array(select {value} from {rows} {alias}(value))"
         return f"case when jsonb_typeof({jsonb}) <> 'null' then {array} end"
 
     def _from_text(self, name: str, text: str, jsonb: str) -> str:
