@@ -81,7 +81,11 @@ def machines() -> list[Machine]: ...
 def documents() -> list[Document]: ...
 
 
-_SCHEMA = fraiseql.Schema(queries=[machines, documents], max_page_size=50)
+@fraiseql.query
+def pages() -> fraiseql.Connection[Document]: ...
+
+
+_SCHEMA = fraiseql.Schema(queries=[machines, documents, pages], max_page_size=50)
 
 
 @pytest.fixture(scope="module")
@@ -235,6 +239,20 @@ def test_conditions_and_orders_across_a_relation(query: Callable[..., Any]) -> N
 def test_orders(query: Callable[..., Any], source: str, order: str, ids: str) -> None:
     rows = _data(query(f"{{ {source}(orderBy: {order}) {{ id }} }}"))[source]
     assert [row["id"] for row in rows] == ids.split()
+
+
+@pytest.mark.parametrize("order", ["{main: {name: ASC}}", "{main: {size: DESC}}", "{spares: {count: ASC_NULLS_FIRST}}"])
+def test_pages_by_cursors(query: Callable[..., Any], order: str) -> None:
+    wanted = [row["id"] for row in _data(query(f"{{ documents(orderBy: {order}) {{ id }} }}"))["documents"]]
+    found: list[str] = []
+    after = None
+    for _ in wanted:
+        arguments = f"orderBy: {order}, first: 1, after: $a"
+        text = f"query ($a: String) {{ pages({arguments}) {{ edges {{ cursor node {{ id }} }} }} }}"
+        (edge,) = _data(query(text, {"a": after}))["pages"]["edges"]
+        found.append(edge["node"]["id"])
+        after = edge["cursor"]
+    assert found == wanted
 
 
 def test_lists_inside_lists_and_fragments(query: Callable[..., Any]) -> None:
