@@ -1,8 +1,9 @@
 """Finds nulls where the schema allows none, and lets them rise (GraphQL §6.4.4).
 
 PostgreSQL's JSON passes through unread unless a null is in it that may be one of these: one behind a key that always
-may be null is not. So is an object that is of no member of its abstract type, which has null for its type's name. Where
-objects tell of their type by a hidden key, the JSON is read, and that key taken out.
+may be null is not. So is an object that is of no member of its abstract type, which has null for its type's name.
+Hidden keys, by which objects tell of their types, are taken out; only where a JSON scalar could hold the like of them,
+or for a null, the JSON is read for that.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from typing import Any
 import orjson
 
 from fraiseql.errors import RequestError
+from fraiseql.pipeline.marks import has_marks, holds_documents, without_marks
 from fraiseql.pipeline.members import made_member
 from fraiseql.pipeline.plan import RootField, Selection
-from fraiseql.schema.model import TypeReference
+from fraiseql.schema.model import SchemaModel, TypeReference
 
 __all__ = ["Completion"]
 
@@ -24,10 +26,12 @@ __all__ = ["Completion"]
 class Completion:
     """Checks the values of one root field."""
 
-    __slots__ = ("_root", "_suspicious")
+    __slots__ = ("_is_marked", "_is_opaque", "_root", "_suspicious")
 
-    def __init__(self, root: RootField) -> None:
+    def __init__(self, root: RootField, model: SchemaModel) -> None:
         self._root = root
+        self._is_marked = has_marks(root.selection)
+        self._is_opaque = self._is_marked and holds_documents(model, root.selection)
         self._suspicious: re.Pattern[bytes] | None = None  # compiled for the first answer that has a null
 
     def __call__(self, text: bytes, errors: list[RequestError]) -> bytes | None:
@@ -40,13 +44,30 @@ class Completion:
         Returns:
             the JSON to answer with: `text` itself where all is well; None where the null rises to `data`.
         """
-        if self._root.is_marked:
-            return _complete(self._root, text, errors)
-        if b"null" not in text:
-            return text
+        if self._is_marked:
+            is_read = self._is_opaque or (b"null" in text and self._may_rise(text))
+            return self._complete(text, errors) if is_read else without_marks(text)
+        return self._complete(text, errors) if b"null" in text and self._may_rise(text) else text
+
+    def _may_rise(self, text: bytes) -> bool:
         if self._suspicious is None:
             self._suspicious = _suspicious_null(self._root.selection)
-        return text if self._suspicious.search(text) is None else _complete(self._root, text, errors)
+        return self._suspicious.search(text) is not None
+
+    def _complete(self, text: bytes, errors: list[RequestError]) -> bytes | None:
+        root, before = self._root, len(errors)
+        assert root.field is not None
+        try:
+            # Numbers stay as they are written: they may have more digits than Python reads, or than a float keeps.
+            value = json.loads(text, parse_int=orjson.Fragment, parse_float=orjson.Fragment)
+            value = _nullable(value, root.field.type, root.selection, f"{root.owner}.{root.name}", (root.key,), errors)
+            return text if len(errors) == before and not self._is_marked else orjson.dumps(value)
+        except _NullFound as null:
+            errors.append(null.error)
+            return None
+        except (RecursionError, orjson.JSONEncodeError):  # a JSON scalar nests too deep, or has half a surrogate pair
+            errors[before:] = [RequestError("Internal server error.", code="INTERNAL_SERVER_ERROR", path=(root.key,))]
+            return b"null" if root.field.type.nullable else None
 
 
 def _suspicious_null(selection: Selection | None) -> re.Pattern[bytes]:
@@ -70,22 +91,6 @@ def _sort_keys(selection: Selection, nullable: set[str], others: set[str]) -> No
         (nullable if may_be_null else others).add(selected.key)
         if selected.selection is not None:
             _sort_keys(selected.selection, nullable, others)
-
-
-def _complete(root: RootField, text: bytes, errors: list[RequestError]) -> bytes | None:
-    assert root.field is not None
-    before = len(errors)
-    try:
-        # Numbers stay as they are written: they may have more digits than Python reads, or than a float keeps.
-        value = json.loads(text, parse_int=orjson.Fragment, parse_float=orjson.Fragment)
-        value = _nullable(value, root.field.type, root.selection, f"{root.owner}.{root.name}", (root.key,), errors)
-        return text if len(errors) == before and not root.is_marked else orjson.dumps(value)
-    except _NullFound as null:
-        errors.append(null.error)
-        return None
-    except (RecursionError, orjson.JSONEncodeError):  # a JSON scalar nests too deep, or holds half a surrogate pair
-        errors[before:] = [RequestError("Internal server error.", code="INTERNAL_SERVER_ERROR", path=(root.key,))]
-        return b"null" if root.field.type.nullable else None
 
 
 class _NullFound(Exception):
