@@ -21,6 +21,7 @@ from fraiseql.pipeline.document import Operation
 from fraiseql.pipeline.introspection import introspect
 from fraiseql.pipeline.nulls import Completion
 from fraiseql.pipeline.plan import RootField, Selection, plan_selection
+from fraiseql.pipeline.records import chooses_elements
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, respond_with_errors
 from fraiseql.pipeline.sql import BoundStatement, render, render_given
 from fraiseql.pipeline.sql.bind import encode
@@ -122,7 +123,7 @@ class Plan:
         self.is_given = isinstance(field, SubscriptionField) and field.kind is not SubscriptionKind.LIVE
         self.uses_sql = bool(self._sql_roots)
         if isinstance(field, SubscriptionField) and field.kind is SubscriptionKind.RESOLVER:
-            self.uses_sql = any(has_relations(root.selection) for root in self._sql_roots)
+            self.uses_sql = any(needs_sql(root.selection) for root in self._sql_roots)
         shapes = [(name, shape_of(declared)) for name, declared in operation.types.items()]
         self._shapes = [(name, shape) for name, shape in shapes if shape is not None]
         self._introspection = [node for root in roots if root.name in ("__schema", "__type") for node in root.nodes]
@@ -220,11 +221,15 @@ class Plan:
         return (*segments, fixed + b"}}")
 
 
-def has_relations(selection: Selection | None) -> bool:
-    """Whether rows of other sources are selected."""
-    if selection is None:
+def needs_sql(selection: Selection | None) -> bool:
+    """Whether a Python value does not do: rows of other sources, or some elements of lists, are selected."""
+    if selection is None or selection.type.source is None:
         return False
-    return any(map(has_relations, selection.members)) or any(
+    return _has_relations(selection) or chooses_elements(selection)
+
+
+def _has_relations(selection: Selection) -> bool:
+    return any(map(_has_relations, selection.members)) or any(
         each.field and each.field.relation for each in selection.fields
     )
 

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from fraiseql.pipeline.plan import SelectedField, Selection
 from fraiseql.pipeline.sql.abstract import abstract_object
+from fraiseql.pipeline.sql.elements import chosen_elements
 from fraiseql.pipeline.sql.rendering import Rendering, Site
 from fraiseql.pipeline.sql.values import Base, identifier, literal, related
 from fraiseql.schema.model import ObjectType, Relation, TypeReference
@@ -59,7 +60,9 @@ def _field(rendering: Rendering, selected: SelectedField, base: Base, owner: Obj
     if field.relation is not None:
         return _related(rendering, selected, field.relation, base, owner)
     if selected.selection is not None:
-        return _embedded(rendering, base.element(field), field.type, selected.selection)
+        jsonb = base.element(field)
+        with chosen_elements(rendering, selected, owner, jsonb) as rows:
+            return _embedded(rendering, jsonb, field.type, selected.selection, rows)
     return rendering.values.shown(field, base)
 
 
@@ -76,11 +79,11 @@ def _related(rendering: Rendering, selected: SelectedField, relation: Relation, 
     return rendering.shaped(relation.shape, site)
 
 
-def _embedded(rendering: Rendering, jsonb: str, reference: TypeReference, selection: Selection) -> str:
+def _embedded(rendering: Rendering, jsonb: str, reference: TypeReference, selection: Selection, rows: str = "") -> str:
     """An object, or a list of objects, inside jsonb."""
     if reference.item is not None:
         return rendering.values.each(
-            jsonb, lambda element, item: _embedded(rendering, element, item, selection), reference.item
+            jsonb, lambda element, item: _embedded(rendering, element, item, selection), reference.item, rows
         )
     columns = columns_of(rendering, selection, Base("", jsonb))
     made = f"(select {columns.element} from (select {columns.list}) {columns.alias})"

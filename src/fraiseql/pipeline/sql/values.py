@@ -153,13 +153,20 @@ class Values:
             return self._from_text(reference.name, f"({jsonb} #>> '{{}}')", jsonb)
         return self.each(jsonb, self.elements, reference.item)
 
-    def each(self, jsonb: str, element: Callable[[str, TypeReference], str], item: TypeReference) -> str:
-        """A jsonb list as an array of what `element` makes of each; null for null, an error for anything else."""
+    def each(
+        self, jsonb: str, element: Callable[[str, TypeReference], str], item: TypeReference, rows: str = ""
+    ) -> str:
+        """A jsonb list as an array of what `element` makes of each; null for null, an error for anything else.
+
+        Args:
+            rows: what FROM has for those elements that are meant; all by default.
+        """
         alias = f"e${next(self._numbers)}"
         value = element(f"{alias}.value", item)
         if item.item is not None:  # PostgreSQL's arrays of arrays are matrices
             value = f"to_json({value})"
-        array = f"array(select {value} from jsonb_array_elements({jsonb}) {alias}(value))"
+        rows = rows or f"jsonb_array_elements({jsonb})"
+        array = f"array(select {value} from {rows} {alias}(value))"
         return f"case when jsonb_typeof({jsonb}) <> 'null' then {array} end"
 
     def _from_text(self, name: str, text: str, jsonb: str) -> str:
