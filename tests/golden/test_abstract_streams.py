@@ -206,6 +206,12 @@ def test_events_of_a_member_are_those_of_its_rows(serving: Served) -> None:
     assert [each["data"]["bookChanged"]["title"] for each in emitted] == ["One", "Three"]
 
 
+def test_a_row_of_a_member_that_is_gone(serving: Served) -> None:
+    gone = [{"id": 90}, {"id": 91, "kind": "book"}, {"id": 92, "kind": "film"}]
+    emitted = serving.subscribe("subscription { bookChanged { title } }", events("media.changed", *gone))
+    assert emitted == [{"data": {"bookChanged": None}}] * 2
+
+
 def test_a_live_query(serving: Served) -> None:
     query = "subscription { liveMedia(id: 3) { title ... on Book { sequelOf { id } author { name } } } }"
     expected = {"title": "Three", "sequelOf": {"id": "1"}, "author": {"name": "Bob"}}
