@@ -13,16 +13,13 @@ from typing import Annotated, Any
 
 import psycopg
 import pytest
-from psycopg.waiting import wait_conn
 
 import fraiseql
 from fraiseql import ID, JSON
-from fraiseql.errors import DatabaseError
 from fraiseql.pipeline import GraphQLRequest, Outcome, Pipeline
 from fraiseql.pipeline.response import Refusal
-from fraiseql.postgres import connect, run
-from fraiseql.postgres.conninfo import ConnectionString
 from fraiseql.schema.scalars import SCALARS
+from golden.driving import drive, opened
 
 _DDL = Path(__file__).with_name("types.sql").read_bytes()
 
@@ -103,28 +100,17 @@ _SCHEMA = fraiseql.Schema(queries=[everything, documents, by_bytes, by_email])
 def query(module_database_url: str) -> Iterator[Callable[..., Any]]:
     with psycopg.connect(module_database_url) as connection:
         connection.execute(_DDL)
-    string = ConnectionString(module_database_url)
-    opened = wait_conn(connect(string.attempts(string.hosts())[0], max_prepared=50), interval=1.0, timeout=10.0)
+    reading = opened(module_database_url)
     pipeline = Pipeline(_SCHEMA)
 
     def query(text: str, variables: dict[str, Any] | None = None) -> Any:
-        program = pipeline.execute(GraphQLRequest(text, None, variables or {}), "r")
-        try:
-            effect = next(program)
-            try:
-                row = wait_conn(run(opened, effect), interval=1.0, timeout=10.0)
-            except DatabaseError as error:
-                program.throw(error)
-            else:
-                program.send(row)
-        except StopIteration as stop:
-            return stop.value
-        raise AssertionError("the program asked twice")
+        response, _ = drive(reading, pipeline.execute(GraphQLRequest(text, None, variables or {}), "r"))
+        return response
 
     with psycopg.connect(module_database_url, autocommit=True) as writing:
         query.write = writing.execute  # type: ignore[attr-defined]
         yield query
-    opened.close()
+    reading.close()
 
 
 def _data(response: Any) -> Any:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -20,7 +21,11 @@ from fraiseql.pipeline.members import made_member
 from fraiseql.pipeline.plan import RootField, Selection
 from fraiseql.schema.model import SchemaModel, TypeReference
 
-__all__ = ["Completion"]
+__all__ = ["Check", "Completion", "Rising"]
+
+Check: TypeAlias = "Callable[[Any, TypeReference, Selection | None, str, tuple[str | int, ...]], Any]"
+"""Given a value that is not null, its type, its selection, its field as `User.age` and its path, gives what it is shown
+as; raises Rising."""
 
 
 class Completion:
@@ -34,35 +39,39 @@ class Completion:
         self._is_opaque = self._is_marked and holds_documents(model, root.selection)
         self._suspicious: re.Pattern[bytes] | None = None  # compiled for the first answer that has a null
 
-    def __call__(self, text: bytes, errors: list[RequestError]) -> bytes | None:
+    def __call__(self, text: bytes, errors: list[RequestError], check: Check | None = None) -> bytes | None:
         """Check one value.
 
         Args:
             text: its JSON.
             errors: is given an entry for each null that rose.
+            check: for values that may not fit their types.
 
         Returns:
             the JSON to answer with: `text` itself where all is well; None where the null rises to `data`.
         """
-        if self._is_marked:
-            is_read = self._is_opaque or (b"null" in text and self._may_rise(text))
-            return self._complete(text, errors) if is_read else without_marks(text)
-        return self._complete(text, errors) if b"null" in text and self._may_rise(text) else text
+        if check is not None or self._is_opaque:
+            return self._complete(text, errors, check)
+        if b"null" in text and self._may_rise(text):
+            return self._complete(text, errors, None)
+        return without_marks(text) if self._is_marked else text
 
     def _may_rise(self, text: bytes) -> bool:
         if self._suspicious is None:
             self._suspicious = _suspicious_null(self._root.selection)
         return self._suspicious.search(text) is not None
 
-    def _complete(self, text: bytes, errors: list[RequestError]) -> bytes | None:
+    def _complete(self, text: bytes, errors: list[RequestError], check: Check | None) -> bytes | None:
         root, before = self._root, len(errors)
         assert root.field is not None
         try:
             # Numbers stay as they are written: they may have more digits than Python reads, or than a float keeps.
             value = json.loads(text, parse_int=orjson.Fragment, parse_float=orjson.Fragment)
-            value = _nullable(value, root.field.type, root.selection, f"{root.owner}.{root.name}", (root.key,), errors)
-            return text if len(errors) == before and not self._is_marked else orjson.dumps(value)
-        except _NullFound as null:
+            name = f"{root.owner}.{root.name}"
+            value = _nullable(value, root.field.type, root.selection, name, (root.key,), errors, check)
+            is_untouched = check is None and not self._is_marked and len(errors) == before
+            return text if is_untouched else orjson.dumps(value)
+        except Rising as null:
             errors.append(null.error)
             return None
         except (RecursionError, orjson.JSONEncodeError):  # a JSON scalar nests too deep, or has half a surrogate pair
@@ -93,12 +102,12 @@ def _sort_keys(selection: Selection, nullable: set[str], others: set[str]) -> No
             _sort_keys(selected.selection, nullable, others)
 
 
-class _NullFound(Exception):
-    """A null where none may be, or an object of no type, on its way up to the next field that may be null."""
+class Rising(Exception):
+    """A null where none may be, a value that does not fit, or one of no type, on its way up to the next field that may be null."""
 
-    def __init__(self, message: str, path: tuple[str | int, ...]) -> None:
-        super().__init__(message)
-        self.error = RequestError(message, code="INTERNAL_SERVER_ERROR", path=path)
+    def __init__(self, error: RequestError) -> None:
+        super().__init__(error.message)
+        self.error = error
 
 
 def _nullable(
@@ -108,14 +117,16 @@ def _nullable(
     field: str,
     path: tuple[str | int, ...],
     errors: list[RequestError],
+    check: Check | None,
 ) -> Any:
     if value is None:
         if reference.nullable:
             return None
-        raise _NullFound(f"Cannot return null for non-nullable field {field}.", path)
+        message = f"Cannot return null for non-nullable field {field}."
+        raise Rising(RequestError(message, code="INTERNAL_SERVER_ERROR", path=path))
     try:
-        return _present(value, reference, selection, field, path, errors)
-    except _NullFound as null:
+        return _present(value, reference, selection, field, path, errors, check)
+    except Rising as null:
         if not reference.nullable:
             raise
         errors.append(null.error)
@@ -129,22 +140,27 @@ def _present(
     field: str,
     path: tuple[str | int, ...],
     errors: list[RequestError],
+    check: Check | None,
 ) -> Any:
+    if check is not None:
+        value = check(value, reference, selection, field, path)
     if reference.item is not None:
         item = reference.item
         return [
-            _nullable(element, item, selection, field, (*path, index), errors) for index, element in enumerate(value)
+            _nullable(element, item, selection, field, (*path, index), errors, check)
+            for index, element in enumerate(value)
         ]
     if selection is not None:
         if selection.members:
             member = made_member(selection, value)
             if member is None:
-                raise _NullFound(f"The value of {field} is of no type of {selection.type.name}.", path)
+                message = f"The value of {field} is of no type of {selection.type.name}."
+                raise Rising(RequestError(message, code="INTERNAL_SERVER_ERROR", path=path))
             selection = member
         owner = selection.type.name
         for selected in selection.fields:
             if selected.field is not None:
                 key, below = selected.key, selected.field
                 name = f"{owner}.{below.name}"
-                value[key] = _nullable(value[key], below.type, selected.selection, name, (*path, key), errors)
+                value[key] = _nullable(value[key], below.type, selected.selection, name, (*path, key), errors, check)
     return value
