@@ -21,8 +21,8 @@ __all__ = ["FieldRenderer", "ObjectRenderer", "abstract_object"]
 FieldRenderer: TypeAlias = "Callable[[Rendering, SelectedField, Base, ObjectType], str]"
 """Makes the value of a field of an object of a type."""
 
-ObjectRenderer: TypeAlias = "Callable[[Rendering, list[tuple[str, str]]], str]"
-"""Makes an object of keys and their values."""
+ObjectRenderer: TypeAlias = "Callable[[Rendering, Selection, Base, list[tuple[str, str]], list[tuple[str, str]]], str]"
+"""Makes an object of some keys and their values, and behind them those of a selection."""
 
 
 def abstract_object(
@@ -41,8 +41,8 @@ def abstract_object(
         values = [
             (each.key, known.get(id(each)) or field(rendering, each, base, member.type)) for each in member.fields
         ]
-        mark = f"{literal(member.type.name)}::text"
-        return made(rendering, [(HIDDEN_TYPE_KEY, mark), *values] if _is_marked(selection) else values)
+        mark = [(HIDDEN_TYPE_KEY, f"{literal(member.type.name)}::text")]
+        return made(rendering, member, base, mark if _is_marked(selection) else [], values)
 
     objects: dict[str, str] = {}
     with rendering.alternatives() as alternative:

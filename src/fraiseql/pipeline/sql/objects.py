@@ -55,9 +55,15 @@ def _inside_document(
     return pairs
 
 
-def _object(rendering: Rendering, pairs: list[tuple[str, str]]) -> str:
-    """One object as an expression."""
-    columns = object_of(rendering, pairs)
+def _object(
+    rendering: Rendering,
+    selection: Selection,
+    base: Base,
+    before: list[tuple[str, str]],
+    pairs: list[tuple[str, str]],
+) -> str:
+    """One object as an expression, which has some keys before those of its selection."""
+    columns = object_of(rendering, before + _inside_document(rendering, selection, base, pairs))
     return f"(select {columns.element} from (select {columns.list}) {columns.alias})"
 
 
