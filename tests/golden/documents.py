@@ -1,20 +1,24 @@
 """Random requests from `hypothesis-graphql`, with values that the rows have or that lie beside them.
 
-It fills every argument and half a dozen keys of every object, each with a null as often as not, so that hardly a request
-is without a mistake and hardly a row meets it. What it made is therefore thinned out: few keys, mostly without those
-nulls that no condition takes. Its values become variables in half of the requests.
+It fills every argument and half a dozen keys of every object, each with a null as often as not: hardly a request would
+be without a mistake, and hardly a row meet it. So each request is made from a part of the schema, whose types have a
+few of their fields only, and most nulls that no condition takes are left out afterwards. In half of the requests,
+arguments become variables.
 """
 
 from __future__ import annotations
 
+import random
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Final
 
 import hypothesis_graphql
 from graphql import (
     ArgumentNode,
+    DefinitionNode,
     DocumentNode,
     FieldNode,
     GraphQLField,
@@ -23,17 +27,25 @@ from graphql import (
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
+    InputObjectTypeDefinitionNode,
+    InputValueDefinitionNode,
     ListValueNode,
+    NamedTypeNode,
     NameNode,
+    NonNullTypeNode,
     NullValueNode,
     ObjectFieldNode,
+    ObjectTypeDefinitionNode,
     ObjectValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    TypeNode,
     ValueNode,
     VariableNode,
+    build_ast_schema,
     get_named_type,
     get_nullable_type,
+    parse,
     print_ast,
     value_from_ast_untyped,
 )
@@ -60,6 +72,8 @@ class Request:
 
 
 _PLACES: Final = {
+    r"^  (AND|OR): \[(\w+)!\]$": r"\2",  # a list of them would be endless
+    r"\b(id): ID\b": "RowId",
     r"\b(limit): Int$": "Limit",
     r"\b(offset): Int$": "Offset",
     r"^  (i?matches): String$": "RegularExpression",
@@ -71,8 +85,9 @@ _PLACES: Final = {
 """Places for values of a kind of their own, and what we name it: the generator knows places by their types only."""
 
 _VALUES: Final[Mapping[str, tuple[Any, ...]]] = {
-    "Limit": (0, 1, 2, 3, 5, 5, 7, 10, 10, 30, 31, 1_001, -1),
-    "Offset": (0, 0, 0, 1, 1, 2, 5, 50, -1),
+    "RowId": (1, "2", "5", 7, "007", "11", 12, "x"),
+    "Limit": (*(1, 2, 3, 4, 5, 7, 10, 30) * 3, 0, 31, 1_001, -1),
+    "Offset": (*(0,) * 12, 1, 1, 1, 2, 2, 5, 50, -1),
     "RegularExpression": ("", "w1", "^w", "B$", "[ab]+.", "^$", "é", "w1 w[0-9]", "(", "[a"),
     "Words": ("w1", "w2 w1", "w3 w9", "", "w1 or w3", "w1 -w3", '"w1 w2"', '-"w1 w2"'),
     "Path": (*PATHS, *PATHS, "$.(", "$x"),
@@ -86,22 +101,72 @@ _SHARE: Final = 30  # one value in so many is not of its type
 _REFUSES_NULL: Final = re.compile(r"(?!eq$|neq$|search$|any$|length$|config$)")
 
 
-def requests(schema: Schema, oracle: Oracle) -> st.SearchStrategy[Request]:
-    """Requests for a schema, with values of an oracle's rows."""
+def requests(schema: Schema, oracle: Oracle, count: int) -> st.SearchStrategy[Request]:
+    """Requests for a schema, with values of an oracle's rows.
+
+    Args:
+        count: how many will be drawn: for every tenth there is another part of the schema.
+    """
     sdl = print_sdl(schema)
     for place, name in _PLACES.items():
         sdl = re.sub(place, rf"\1: {name}", sdl, flags=re.MULTILINE)
-    sdl += "".join(f"\nscalar {name}" for name in _VALUES)
+    whole = parse(sdl + "".join(f"\nscalar {name}" for name in _VALUES), no_location=True)
     scalars = {name: st.sampled_from(list(map(_node, values))) for name, values in _VALUES.items()}
     scalars |= {name: _strategy(name, values) for name, values in _pools(oracle).items()}
-    documents = hypothesis_graphql.queries(sdl, custom_scalars=scalars, print_ast=lambda document: document)
+
+    @lru_cache(maxsize=32)
+    def documents(number: int) -> st.SearchStrategy[DocumentNode]:
+        part = _with_few_fields(whole, random.Random(number))
+        return hypothesis_graphql.queries(
+            part, custom_scalars=scalars, allow_null=number % 3 == 0, print_ast=lambda document: document
+        )
+
     return st.builds(
         lambda document, keep, wild, moved: _Thinned(oracle.schema, keep, wild == 7, moved).request(document),
-        documents,
+        st.integers(0, count // 10).flatmap(documents),
         st.integers(1, 3),
         st.integers(0, 7),
         st.booleans(),
     )
+
+
+def _with_few_fields(whole: DocumentNode, choice: random.Random) -> GraphQLSchema:
+    """A part of a schema, so small that an object of it is soon drawn."""
+    objects = {each.name.value for each in whole.definitions if isinstance(each, ObjectTypeDefinitionNode)}
+    made: list[DefinitionNode] = []
+    for definition in whole.definitions:
+        if isinstance(definition, InputObjectTypeDefinitionNode):
+            fields = _few(definition.fields, lambda name: name.endswith(("Input", "RelationFilter")), 3, 1, choice)
+            definition = replace(definition, fields=fields)
+        elif isinstance(definition, ObjectTypeDefinitionNode):
+            definition = replace(definition, fields=_few(definition.fields, objects.__contains__, 10, 4, choice))
+        made.append(definition)
+    return build_ast_schema(DocumentNode(definitions=tuple(made)), assume_valid=True)
+
+
+def _few(
+    fields: Iterable[Any], is_object: Callable[[str], bool], leaves: int, objects: int, choice: random.Random
+) -> tuple[Any, ...]:
+    """So many of each kind, and those that must not be left out."""
+    every = list(fields)
+    kinds: tuple[list[Any], list[Any]] = ([], [])
+    for each in every:
+        kinds[is_object(_named(each.type))].append(each)
+    kept = [
+        each
+        for kind, most in zip(kinds, (leaves, objects), strict=True)
+        for each in choice.sample(kind, min(most, len(kind)))
+    ]
+    is_required = [
+        isinstance(each, InputValueDefinitionNode) and isinstance(each.type, NonNullTypeNode) for each in every
+    ]
+    return tuple(each for each, required in zip(every, is_required, strict=True) if required or each in kept)
+
+
+def _named(node: TypeNode) -> str:
+    while not isinstance(node, NamedTypeNode):
+        node = node.type  # type: ignore[attr-defined]
+    return node.name.value
 
 
 def _pools(oracle: Oracle) -> dict[str, list[Any]]:
@@ -226,6 +291,8 @@ class _Thinned:
             if is_null and not self.wild and (declared.is_one_of or self._refuses_null(declared, each.name.value)):
                 continue
             value = self._value(each.value, declared.fields[each.name.value].type)
+            if each.name.value in ("AND", "OR") and isinstance(value, ObjectValueNode) and self.keep > 1:
+                value = nodes.List([nodes.Object([one]) for one in value.fields])
             if value is not None and (self.wild or len(made) < most):
                 made.append(ObjectFieldNode(name=each.name, value=value))
         if not made and declared.is_one_of and not self.wild:
