@@ -11,6 +11,7 @@ from enum import Enum, auto
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from fraiseql.schema.expressions import Expression
 from fraiseql.schema.scalar import Scalar
 
 __all__ = [
@@ -152,6 +153,7 @@ class Field:
         key: its key wherever its type is read from jsonb.
         relation: where it leads, for a field served from another source.
         attribute: its name in Python.
+        expression: the SQL that computes it, in place of a column or a key.
     """
 
     name: str
@@ -161,6 +163,7 @@ class Field:
     key: str
     relation: Relation | None = None
     attribute: str = ""
+    expression: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True)
