@@ -74,7 +74,7 @@ class Request:
 _PLACES: Final = {
     r"^  (AND|OR): \[(\w+)!\]$": r"\2",  # a list of them would be endless
     r"\b(id): ID\b": "RowId",
-    r"\b(limit): Int$": "Limit",
+    r"\b(limit|first|last): Int$": "Limit",
     r"\b(offset): Int$": "Offset",
     r"^  (i?matches): String$": "RegularExpression",
     r"^  (plain|phrase|websearch): String$": "Words",
@@ -262,7 +262,7 @@ class _Thinned:
         return SelectionSetNode(selections=tuple(made))
 
     def _arguments(self, declared: GraphQLField, node: FieldNode) -> Iterator[ArgumentNode]:
-        for argument in node.arguments or ():
+        for argument in self._page(node.arguments or ()):
             type_ = declared.args[argument.name.value].type
             value = self._value(argument.value, type_)
             if value is not None:
@@ -272,6 +272,11 @@ class _Thinned:
                     self.variables[name] = value_from_ast_untyped(value)
                     value = VariableNode(name=NameNode(value=name))
                 yield ArgumentNode(name=argument.name, value=value)
+
+    def _page(self, arguments: Iterable[ArgumentNode]) -> list[ArgumentNode]:
+        """A connection is given one size of a page, and no cursor, since those that are made up are refused."""
+        names = () if self.wild else ("after", "before", "first" if self.keep == 2 else "last")
+        return [argument for argument in arguments if argument.name.value not in names]
 
     def _value(self, node: ValueNode, type_: Any) -> ValueNode | None:
         """None where nothing is left of it."""

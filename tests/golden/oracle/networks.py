@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cmp_to_key
+from functools import total_ordering
 from ipaddress import IPv4Address, IPv4Interface, IPv6Interface, ip_interface
-from typing import Any
 
-__all__ = ["PRIVATE", "Interface", "is_within", "network_key", "network_text", "read_interface"]
+__all__ = ["PRIVATE", "Interface", "NetworkKey", "is_within", "network_text", "read_interface"]
 
 Interface = IPv4Interface | IPv6Interface
 
@@ -57,4 +56,19 @@ def _compare(one: Interface, other: Interface) -> int:
     return 0
 
 
-network_key: Any = cmp_to_key(_compare)
+@total_ordering
+class NetworkKey:
+    """In PostgreSQL's order."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: Interface) -> None:
+        self._value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NetworkKey) and _compare(self._value, other._value) == 0
+
+    def __lt__(self, other: NetworkKey) -> bool:
+        return _compare(self._value, other._value) < 0
+
+    __hash__ = None  # type: ignore[assignment]
