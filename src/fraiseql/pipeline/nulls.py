@@ -1,7 +1,8 @@
 """Finds nulls where the schema allows none, and lets them rise (GraphQL §6.4.4).
 
 PostgreSQL's JSON passes through unread unless a null is in it that may be one of these: one behind a key that always
-may be null is not.
+may be null is not. So is an object that is of no member of its abstract type, which has null for its type's name. Where
+objects tell of their type by a hidden key, the JSON is read, and that key taken out.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import orjson
 
 from fraiseql.errors import RequestError
+from fraiseql.pipeline.members import made_member
 from fraiseql.pipeline.plan import RootField, Selection
 from fraiseql.schema.model import TypeReference
 
@@ -38,6 +40,8 @@ class Completion:
         Returns:
             the JSON to answer with: `text` itself where all is well; None where the null rises to `data`.
         """
+        if self._root.is_marked:
+            return _complete(self._root, text, errors)
         if b"null" not in text:
             return text
         if self._suspicious is None:
@@ -59,6 +63,8 @@ def _suspicious_null(selection: Selection | None) -> re.Pattern[bytes]:
 
 
 def _sort_keys(selection: Selection, nullable: set[str], others: set[str]) -> None:
+    for member in selection.members:
+        _sort_keys(member, nullable, others)
     for selected in selection.fields:
         may_be_null = selected.field is not None and selected.field.type.nullable
         (nullable if may_be_null else others).add(selected.key)
@@ -73,7 +79,7 @@ def _complete(root: RootField, text: bytes, errors: list[RequestError]) -> bytes
         # Numbers stay as they are written: they may have more digits than Python reads, or than a float keeps.
         value = json.loads(text, parse_int=orjson.Fragment, parse_float=orjson.Fragment)
         value = _nullable(value, root.field.type, root.selection, f"{root.owner}.{root.name}", (root.key,), errors)
-        return text if len(errors) == before else orjson.dumps(value)
+        return text if len(errors) == before and not root.is_marked else orjson.dumps(value)
     except _NullFound as null:
         errors.append(null.error)
         return None
@@ -83,11 +89,10 @@ def _complete(root: RootField, text: bytes, errors: list[RequestError]) -> bytes
 
 
 class _NullFound(Exception):
-    """A null where none may be, on its way up to the next field that may be null."""
+    """A null where none may be, or an object of no type, on its way up to the next field that may be null."""
 
-    def __init__(self, field: str, path: tuple[str | int, ...]) -> None:
-        super().__init__(field)
-        message = f"Cannot return null for non-nullable field {field}."
+    def __init__(self, message: str, path: tuple[str | int, ...]) -> None:
+        super().__init__(message)
         self.error = RequestError(message, code="INTERNAL_SERVER_ERROR", path=path)
 
 
@@ -102,7 +107,7 @@ def _nullable(
     if value is None:
         if reference.nullable:
             return None
-        raise _NullFound(field, path)
+        raise _NullFound(f"Cannot return null for non-nullable field {field}.", path)
     try:
         return _present(value, reference, selection, field, path, errors)
     except _NullFound as null:
@@ -126,6 +131,11 @@ def _present(
             _nullable(element, item, selection, field, (*path, index), errors) for index, element in enumerate(value)
         ]
     if selection is not None:
+        if selection.members:
+            member = made_member(selection, value)
+            if member is None:
+                raise _NullFound(f"The value of {field} is of no type of {selection.type.name}.", path)
+            selection = member
         owner = selection.type.name
         for selected in selection.fields:
             if selected.field is not None:
