@@ -56,6 +56,7 @@ from fraiseql.pipeline.graphql_schema import print_sdl
 from fraiseql.schema import Schema
 from fraiseql.schema.model import ObjectType
 from fraiseql.schema.scalar import Scalar
+from fraiseql.schema.scalars import PYTHON_SCALARS
 from golden.every_scalar import SCALARS
 from golden.oracle import Oracle
 from golden.oracle.documents import PATHS
@@ -196,8 +197,6 @@ def _strategy(name: str, values: list[Any]) -> st.SearchStrategy[ValueNode]:
 
 def _declared(annotation: Any) -> str | None:
     """The name of a scalar in GraphQL."""
-    from fraiseql.schema.scalars import PYTHON_SCALARS
-
     found = next((each for each in getattr(annotation, "__metadata__", ()) if isinstance(each, Scalar)), None)
     found = found or PYTHON_SCALARS.get(annotation)
     return found.name if found else None
