@@ -9,6 +9,7 @@ import pytest
 from fraiseql.cli.demo.data import Blog, generate
 from fraiseql.cli.demo.database import load
 from fraiseql.cli.demo.schema import schema
+from fraiseql.limits import QueryLimits
 from fraiseql.pipeline import Pipeline
 from fraiseql.postgres import Connection
 from golden.asking import Ask, asking, opened
@@ -43,4 +44,5 @@ def introspection() -> bool:
 @pytest.fixture(scope="module")
 def ask(connection: Connection, introspection: bool) -> Ask:
     """Runs one request against the database, blocking; the pipeline is the same for the whole module."""
-    return asking(Pipeline(schema, introspection=introspection), connection)
+    limits = QueryLimits(max_cost=10**9)  # random queries have many lists inside each other
+    return asking(Pipeline(schema, limits, introspection=introspection), connection)

@@ -99,7 +99,7 @@ _VALUES: Final[Mapping[str, tuple[Any, ...]]] = {
 
 _FORMS: Final = {"JSON": ({"words": 5}, {"sources": [1.5]}, []), "Boolean": (True, False)}
 _SHARE: Final = 30  # one value in so many is not of its type
-_REFUSES_NULL: Final = re.compile(r"(?!eq$|neq$|search$|any$|length$|config$)")
+_REFUSES_NULL: Final = re.compile(r"(?!eq$|neq$|distinctFrom$|search$|any$|length$|lower$|upper$|count$|config$)")
 
 
 def requests(schema: Schema, oracle: Oracle, count: int) -> st.SearchStrategy[Request]:

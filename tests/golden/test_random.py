@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from fraiseql.cli.demo.data import Blog, generate
 from fraiseql.cli.demo.schema import schema
+from fraiseql.limits import QueryLimits
 from fraiseql.pipeline import Outcome, Pipeline
 from fraiseql.postgres import Connection
 from golden.asking import Ask, asking
@@ -30,7 +31,7 @@ def blog() -> Blog:
 
 @pytest.fixture(scope="module")
 def ask_without_introspection(connection: Connection) -> Ask:
-    return asking(Pipeline(schema, introspection=False), connection)
+    return asking(Pipeline(schema, QueryLimits(max_cost=10**9), introspection=False), connection)
 
 
 @settings(

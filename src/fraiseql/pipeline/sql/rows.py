@@ -5,14 +5,13 @@ Lists are `array(select r from (select ...) r)`: arrays of rows, which PostgreSQ
 
 from __future__ import annotations
 
-from fraiseql.limits import QueryLimits
 from fraiseql.pipeline.arguments import Leaf
 from fraiseql.pipeline.sql.cost import Cost
 from fraiseql.pipeline.sql.objects import columns_of
 from fraiseql.pipeline.sql.orders import ordered
+from fraiseql.pipeline.sql.pages import page_bounds
 from fraiseql.pipeline.sql.rendering import Rendering, Site
 from fraiseql.pipeline.sql.values import Base
-from fraiseql.schema.model import PageSizes
 
 __all__ = ["list_of_rows", "one_row", "page_bounds", "page_size", "read_once"]
 
@@ -71,11 +70,3 @@ def page_size(rendering: Rendering, site: Site, cost: Cost, argument: str) -> st
     else:
         cost.rows, cost.place = max(default, largest), len(rendering.bindings) - 1
     return size
-
-
-def page_bounds(limits: QueryLimits, *declared: PageSizes) -> tuple[int, int]:
-    """The default and the largest size of a list's pages: the nearest declaration of each, within the limits."""
-    largest = next((each.largest for each in declared if each.largest is not None), limits.max_page_size)
-    default = next((each.default for each in declared if each.default is not None), limits.default_page_size)
-    largest = min(largest, limits.max_page_size)
-    return min(default, largest), largest
