@@ -266,6 +266,10 @@ def test_a_live_query(serving: Served) -> None:
     assert serving.subscribe(query) == [{"data": {"liveMedia": expected}}]
 
 
+def test_what_live_queries_can_read() -> None:
+    assert SCHEMA.model.watched_sources == {"media", "author", "holding", "v_search"}
+
+
 def test_a_live_query_watches_what_any_member_reads(serving: Served) -> None:
     query = "subscription { liveMedia(id: 3) { ... on Song { author { id } } ... on Film { holdings { place } } } }"
     effect: Any = next(serving.pipeline.operate(GraphQLRequest(query, None, {}), "r"))

@@ -376,7 +376,8 @@ class SchemaModel:
             return
         seen.add(target.name)
         yield str(target.source)
-        for below in target.fields.values():
+        members = target.members.values() if isinstance(target, AbstractType) else (target,)
+        for below in (field for member in members for field in member.fields.values()):
             if below.relation is not None:
                 if below.relation.through is not None:
                     yield str(below.relation.through.source)
