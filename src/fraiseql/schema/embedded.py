@@ -23,7 +23,7 @@ def stored_types(model: SchemaModel) -> frozenset[str]:
             found.add(target.name)
             left += [below for field in target.fields.values() if (below := _held(model, field)) is not None]
             if isinstance(target, AbstractType):
-                left += [model.object_type(name) for name in target.members]
+                left += target.members.values()
     return frozenset(found)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 from fraiseql.pipeline.plan import HIDDEN_TYPE_KEY, SelectedField, Selection
+from fraiseql.pipeline.sql.documents import inside_document
 from fraiseql.pipeline.sql.values import Base, literal
 from fraiseql.schema.model import AbstractType, ObjectType
 
@@ -21,8 +22,8 @@ __all__ = ["FieldRenderer", "ObjectRenderer", "abstract_object"]
 FieldRenderer: TypeAlias = "Callable[[Rendering, SelectedField, Base, ObjectType], str]"
 """Makes the value of a field of an object of a type."""
 
-ObjectRenderer: TypeAlias = "Callable[[Rendering, Selection, Base, list[tuple[str, str]], list[tuple[str, str]]], str]"
-"""Makes an object of some keys and their values, and behind them those of a selection."""
+ObjectRenderer: TypeAlias = "Callable[[Rendering, list[tuple[str, str]]], str]"
+"""Makes an object of keys and their values."""
 
 
 def abstract_object(
@@ -41,8 +42,9 @@ def abstract_object(
         values = [
             (each.key, known.get(id(each)) or field(rendering, each, base, member.type)) for each in member.fields
         ]
-        mark = [(HIDDEN_TYPE_KEY, f"{literal(member.type.name)}::text")]
-        return made(rendering, member, base, mark if _is_marked(selection) else [], values)
+        values = inside_document(rendering, member, base, values)
+        mark = f"{literal(member.type.name)}::text"
+        return made(rendering, [(HIDDEN_TYPE_KEY, mark), *values] if _is_marked(selection) else values)
 
     objects: dict[str, str] = {}
     with rendering.alternatives() as alternative:
