@@ -103,7 +103,7 @@ def _sort_keys(selection: Selection, nullable: set[str], others: set[str]) -> No
 
 
 class Rising(Exception):
-    """A null where none may be, a value that does not fit or is of no type, on its way to a field that may be null."""
+    """What may not be, a null, a misfit or an object of no type, on its way up to the next field that may be null."""
 
     def __init__(self, error: RequestError) -> None:
         super().__init__(error.message)

@@ -238,10 +238,10 @@ class AbstractType(ObjectType):
         found = dict(self.fields)
         if self.is_union:
             first, *others = self.members.values()
-            for name, field in first.fields.items():
+            for name, held in first.fields.items():
                 alike = (each.fields.get(name) for each in others)
-                if all(each is not None and each.place == field.place for each in alike):
-                    found[name] = field
+                if all(each is not None and each.place == held.place for each in alike):
+                    found[name] = held
         if self.discriminator is not None:
             found.setdefault(self.discriminator.name, self.discriminator)
         return found
@@ -411,7 +411,8 @@ class SchemaModel:
             return
         seen.add(target.name)
         yield str(target.source)
-        for below in target.fields.values():
+        members = target.members.values() if isinstance(target, AbstractType) else (target,)
+        for below in (each for member in members for each in member.fields.values()):
             if below.relation is not None:
                 if below.relation.through is not None:
                     yield str(below.relation.through.source)
