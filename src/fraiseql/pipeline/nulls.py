@@ -11,31 +11,33 @@ from typing import Any
 import orjson
 
 from fraiseql.errors import RequestError
+from fraiseql.pipeline.computed.slot import Failure, Slot
 from fraiseql.pipeline.plan import RootField, Selection
 from fraiseql.schema.model import TypeReference
 
-__all__ = ["complete"]
+__all__ = ["complete", "read"]
 
 
-def complete(root: RootField, text: bytes, errors: list[RequestError]) -> bytes | None:
+def complete(root: RootField, text: Any, errors: list[RequestError]) -> bytes | None:
     """Check one root field's value.
 
     Args:
-        text: its JSON.
+        text: its JSON; or what was read from it, with computed fields in it.
         errors: is given an entry for each null that rose.
 
     Returns:
         the JSON to answer with: `text` itself where all is well; None where the null rises to `data`.
     """
-    if b"null" not in text:
-        return text
+    is_text = isinstance(text, bytes)
+    if is_text and b"null" not in text:
+        found: bytes = text
+        return found
     assert root.field is not None
     before = len(errors)
     try:
-        # Numbers stay as they are written: they may have more digits than Python reads, or than a float keeps.
-        value = json.loads(text, parse_int=orjson.Fragment, parse_float=orjson.Fragment)
+        value = read(text) if is_text else text
         value = _nullable(value, root.field.type, root.selection, f"{root.owner}.{root.name}", (root.key,), errors)
-        return text if len(errors) == before else orjson.dumps(value)
+        return text if is_text and len(errors) == before else orjson.dumps(value)
     except _NullFound as null:
         errors.append(null.error)
         return None
@@ -44,13 +46,21 @@ def complete(root: RootField, text: bytes, errors: list[RequestError]) -> bytes 
         return b"null" if root.field.type.nullable else None
 
 
+def read(text: bytes) -> Any:
+    """Read JSON; numbers stay as they are written: they may have more digits than Python reads, or than a float keeps.
+
+    Raises:
+        RecursionError: it nests too deep.
+    """
+    return json.loads(text, parse_int=orjson.Fragment, parse_float=orjson.Fragment)
+
+
 class _NullFound(Exception):
     """A null where none may be, on its way up to the next field that may be null."""
 
-    def __init__(self, field: str, path: tuple[str | int, ...]) -> None:
-        super().__init__(field)
-        message = f"Cannot return null for non-nullable field {field}."
-        self.error = RequestError(message, code="INTERNAL_SERVER_ERROR", path=path)
+    def __init__(self, error: RequestError) -> None:
+        super().__init__(error.message)
+        self.error = error
 
 
 def _nullable(
@@ -61,11 +71,16 @@ def _nullable(
     path: tuple[str | int, ...],
     errors: list[RequestError],
 ) -> Any:
-    if value is None:
-        if reference.nullable:
-            return None
-        raise _NullFound(field, path)
     try:
+        if isinstance(value, Slot):
+            value = value.value
+        if isinstance(value, Failure):
+            raise _NullFound(value.error)
+        if value is None:
+            if reference.nullable:
+                return None
+            message = f"Cannot return null for non-nullable field {field}."
+            raise _NullFound(RequestError(message, code="INTERNAL_SERVER_ERROR", path=path))
         return _present(value, reference, selection, field, path, errors)
     except _NullFound as null:
         if not reference.nullable:

@@ -25,7 +25,7 @@ def lacks_relations(selection: Selection, value: Any) -> bool:
 
 def without_relations(selection: Selection) -> Selection:
     """What of a selection a row holds itself."""
-    kept = tuple(each for each in selection.fields if each.field is None or each.field.relation is None)
+    kept = tuple(each for each in selection.fields if each.field is None or each.field.is_held)
     return Selection(selection.type, kept)
 
 
@@ -45,7 +45,7 @@ def record_of(model: SchemaModel, selection: Selection, value: Any) -> bytes:
     document: dict[str, Any] = {}
     for selected in selection.fields:
         field = selected.field
-        if field is None or field.relation is not None:
+        if field is None or not field.is_held:
             continue
         stored = _stored(model, field.type, held(value, field.attribute))
         if field.column is not None:
@@ -67,7 +67,7 @@ def _begins_at(fields: tuple[SelectedField, ...]) -> Iterator[str]:
 
 def _column(model: SchemaModel, target: ObjectType, column: str, value: Any) -> Any:
     """A column, by the attribute of the field that is it, or by its own name."""
-    fields: list[Field] = [each for each in target.fields.values() if each.column == column and each.relation is None]
+    fields: list[Field] = [each for each in target.fields.values() if each.column == column and each.is_held]
     for field in fields:
         found = held(value, field.attribute)
         if found is not MISSING:
@@ -94,5 +94,5 @@ def _stored(model: SchemaModel, reference: TypeReference, value: Any) -> Any:
     return {
         each.key: _stored(model, each.type, found)
         for each in named.fields.values()
-        if (found := held(value, each.attribute)) is not MISSING
+        if each.is_held and (found := held(value, each.attribute)) is not MISSING
     }

@@ -29,6 +29,7 @@ from fraiseql.schema.functions import (
     takes_info,
     yielded,
 )
+from fraiseql.schema.methods import Method, methods_of, refuse_method_options, resolver_of, signature_of
 from fraiseql.schema.model import (
     Field,
     InputField,
@@ -199,9 +200,32 @@ class _Builder:
             if field.name in fields:
                 raise SchemaError(where, found=f"a second field named {field.name}", expected="one field of each name")
             fields[field.name] = field
+        for method in methods_of(declaration.cls):
+            field = self._computed(method, f"{declaration.name}.{method.attribute}")
+            if field.name in fields:
+                where, found = f"{declaration.name}.{method.attribute}", f"a second field named {field.name}"
+                raise SchemaError(where, found=found, expected="one field of each name")
+            fields[field.name] = field
         if not fields:
             raise SchemaError(declaration.name, found="no annotated attribute", expected="at least one field")
-        return ObjectType(declaration.name, declaration.description, source, MappingProxyType(fields))
+        return ObjectType(
+            declaration.name, declaration.description, source, MappingProxyType(fields), cls=declaration.cls
+        )
+
+    def _computed(self, method: Method, where: str) -> Field:
+        parameters, returned = signature_of(method, self._names, where)
+        annotation = read_annotation(returned, f"{where} -> ...")
+        if annotation.shaped is not None:
+            found, expected = f"the type {annotation.type}", "a scalar, an enum or a type without sql_source"
+            raise SchemaError(where, found=found, expected=expected)
+        reference = self._note(annotation, where)
+        resolver = resolver_of(method, reference, self._parameters(where, parameters), parameters, where)
+        options = method.options
+        name = graphql_name(options.name or camel_case(method.attribute), where)
+        description = options.description or inspect.getdoc(method.function)
+        return Field(
+            *(name, reference, description, None, method.attribute), attribute=method.attribute, resolver=resolver
+        )
 
     def _field(
         self,
@@ -211,6 +235,8 @@ class _Builder:
         options: FieldOptions | RelationOptions | None,
         source: Source | None,
     ) -> Field:
+        if isinstance(options, FieldOptions):
+            refuse_method_options(options, where)
         name = graphql_name(camel_case(attribute) if options is None or options.name is None else options.name, where)
         description = annotation.description if options is None or options.description is None else options.description
         reference = self._note(annotation, where)
@@ -250,6 +276,7 @@ class _Builder:
         if isinstance(options, RelationOptions):
             raise SchemaError(where, found="relation(...)", expected="an input value")
         options = options or FieldOptions()
+        refuse_method_options(options, where)
         reference = self._note(annotation, where)
         if default is None and not reference.nullable:
             raise SchemaError(where, found=f"the default None of the type {reference}", expected="`| None`")
@@ -286,7 +313,7 @@ class _Builder:
         kind = kind_of(declaration)
         info = kind is SubscriptionKind.RESOLVER and takes_info(function)
         asynchronous = kind is SubscriptionKind.RESOLVER and is_asynchronous(function)
-        parameters, returned = parameter_annotations(function, self._names, takes_info=info)
+        parameters, returned = parameter_annotations(function, self._names, skipped=info)
         if kind is SubscriptionKind.RESOLVER:
             returned = yielded(returned, asynchronous=asynchronous, where=f"{where} -> ...")
         else:

@@ -24,6 +24,7 @@ __all__ = [
     "PageSizes",
     "QueryField",
     "Relation",
+    "Resolver",
     "SchemaModel",
     "Shape",
     "Source",
@@ -143,6 +144,26 @@ class Relation:
 
 
 @dataclass(frozen=True, slots=True)
+class Resolver:
+    """The Python function that a field's values come from.
+
+    Attributes:
+        function: called with an instance, or with a list of all of them where `is_batch`, and with each argument by its
+            `target`.
+        arguments: of the field.
+        takes_info: whether it has the parameter `info`.
+        needs: the attributes that the instance must hold; None for all that are no relation.
+        is_batch: whether it gives a list of values, one for each instance.
+    """
+
+    function: Callable[..., Any]
+    arguments: Mapping[str, Argument]
+    takes_info: bool = False
+    needs: tuple[str, ...] | None = None
+    is_batch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """One output field.
 
@@ -152,6 +173,7 @@ class Field:
         key: its key wherever its type is read from jsonb.
         relation: where it leads, for a field served from another source.
         attribute: its name in Python.
+        resolver: what computes it, for a field that no source holds.
     """
 
     name: str
@@ -161,6 +183,12 @@ class Field:
     key: str
     relation: Relation | None = None
     attribute: str = ""
+    resolver: Resolver | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether its own object holds it: it is neither a relation nor computed."""
+        return self.relation is None and self.resolver is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +197,7 @@ class ObjectType:
 
     Attributes:
         derived_from: the type with a source whose rows it tells about, for one that was made for a shape of them.
+        cls: the class that declares it; None for one that was made.
     """
 
     name: str
@@ -176,6 +205,7 @@ class ObjectType:
     source: Source | None
     fields: Mapping[str, Field]
     derived_from: str | None = None
+    cls: Callable[..., Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,8 @@ class _Builder:
     def _output_field(self, field: Field) -> GraphQLField:
         relation = field.relation
         args = {} if relation is None else self._shape_arguments(relation.shape, relation.target)
+        if field.resolver is not None:
+            args = {name: self._argument(argument) for name, argument in field.resolver.arguments.items()}
         return GraphQLField(self._reference(field.type), args=args, description=field.description)
 
     def _input_fields(self, declared: InputType) -> Callable[[], dict[str, GraphQLInputField]]:

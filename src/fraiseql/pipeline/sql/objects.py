@@ -26,9 +26,8 @@ class Columns(NamedTuple):
 def columns_of(rendering: Rendering, selection: Selection, base: Base) -> Columns:
     """The columns for a selection of an object."""
     rendering.cost.fields += len(selection.fields)
-    return object_of(
-        rendering, [(each.key, _field(rendering, each, base, selection.type)) for each in selection.fields]
-    )
+    shown = [each for each in selection.fields if each.field is None or each.field.resolver is None]
+    return object_of(rendering, [(each.key, _field(rendering, each, base, selection.type)) for each in shown])
 
 
 def object_of(rendering: Rendering, pairs: list[tuple[str, str]]) -> Columns:

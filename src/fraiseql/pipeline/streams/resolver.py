@@ -57,7 +57,7 @@ class _ResolverStream:
         values = (value if isinstance(value, (list, tuple)) else ()) if is_list else (value,)
         rows = [each for each in values if each is not None]
         if subscription.statement is None or selection is None or not self._lack(selection, rows):
-            return subscription.project(value, hint=self._hint)
+            return (yield from subscription.projected(value, self._hint))
         failure = subscription.own_failure(value, self._hint)
         if failure is not None:
             return failure
@@ -70,7 +70,8 @@ class _ResolverStream:
         except Exception as error:  # a property of a value is a user's code
             return subscription.failure(error, self._hint)
         texts = ["null" if each is None else next(shown) for each in values]
-        return subscription.result(f"[{','.join(texts)}]".encode() if is_list else texts[0].encode())
+        text = f"[{','.join(texts)}]".encode() if is_list else texts[0].encode()
+        return (yield from subscription.computed(text, self._hint, native=value))
 
     @staticmethod
     def _lack(selection: Selection, rows: list[object]) -> bool:

@@ -1,0 +1,81 @@
+"""The objects that methods are called with: instances of the declared classes, made without their `__init__`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fraiseql.pipeline.computed.selections import hidden_key
+from fraiseql.pipeline.project import MISSING, enum_name, held
+from fraiseql.schema.model import EnumType, Field, ObjectType, SchemaModel, TypeReference
+from fraiseql.schema.scalar import Scalar
+
+__all__ = ["instance_of_row", "instance_of_value", "is_native"]
+
+
+def is_native(owner: ObjectType, value: Any) -> bool:
+    """Whether a Python value is an instance of the class that declares a type."""
+    return isinstance(owner.cls, type) and isinstance(value, owner.cls)
+
+
+def instance_of_row(model: SchemaModel, owner: ObjectType, fields: Iterable[Field], row: Mapping[str, Any]) -> Any:
+    """An instance that holds some fields of a row, which has them as JSON under their hidden keys.
+
+    Raises:
+        Exception: a value cannot be had as a Python object.
+    """
+    return _instance(owner, [(each, _loaded(model, each.type, row[hidden_key(each)])) for each in fields])
+
+
+def instance_of_value(model: SchemaModel, owner: ObjectType, fields: Iterable[Field], value: Any) -> Any:
+    """An instance that holds some fields of a Python value, or that value itself where it is one.
+
+    Raises:
+        Exception: what the value holds does not fit, or cannot be had.
+    """
+    if is_native(owner, value):
+        return value
+    found = [(each, held(value, each.attribute)) for each in fields]
+    return _instance(owner, [(each, _normal(model, each.type, what)) for each, what in found if what is not MISSING])
+
+
+def _instance(owner: ObjectType, values: Iterable[tuple[Field, Any]]) -> Any:
+    assert isinstance(owner.cls, type)
+    instance: Any = object.__new__(owner.cls)
+    for field, value in values:
+        object.__setattr__(instance, field.attribute, value)  # a frozen dataclass refuses plain assignment
+    return instance
+
+
+def _loaded(model: SchemaModel, reference: TypeReference, value: Any) -> Any:
+    """A value as SQL shows it, as the Python object that its annotation names."""
+    if value is None:
+        return None
+    if reference.item is not None:
+        return [_loaded(model, reference.item, each) for each in value]
+    named = model.types[reference.name]
+    if isinstance(named, EnumType):
+        return named.load(named.values[value])
+    if isinstance(named, Scalar):
+        return value if named.is_json else named.load(named.parse(value))
+    assert isinstance(named, ObjectType)
+    return instance_of_row(model, named, [each for each in _held(named) if hidden_key(each) in value], value)
+
+
+def _normal(model: SchemaModel, reference: TypeReference, value: Any) -> Any:
+    """A value as Python code gave it, as the Python object that its annotation names."""
+    if value is None:
+        return None
+    if reference.item is not None:
+        return [_normal(model, reference.item, each) for each in value]
+    named = model.types[reference.name]
+    if isinstance(named, EnumType):
+        return named.load(named.values[enum_name(named, value)])
+    if isinstance(named, Scalar):
+        return value if named.is_json else named.load(named.parse(named.serialize(value)))
+    assert isinstance(named, ObjectType)
+    return instance_of_value(model, named, _held(named), value)
+
+
+def _held(owner: ObjectType) -> list[Field]:
+    return [each for each in owner.fields.values() if each.is_held]

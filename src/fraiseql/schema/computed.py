@@ -1,0 +1,43 @@
+"""What the methods of a type need of the object that they are called with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fraiseql.errors import SchemaError
+from fraiseql.schema.model import Field, ObjectType, Resolver, SchemaModel
+
+__all__ = ["check_resolver", "held_fields", "needed_fields"]
+
+
+def needed_fields(model: SchemaModel, owner: ObjectType, resolver: Resolver) -> tuple[Field, ...]:
+    """The fields of a type that a method of it reads."""
+    if resolver.needs is None:
+        return tuple(held_fields(model, owner, (owner.name,)))
+    by_attribute = _by_attribute(owner)
+    return tuple(by_attribute[attribute] for attribute in resolver.needs)
+
+
+def held_fields(model: SchemaModel, owner: ObjectType, outer: tuple[str, ...]) -> Iterator[Field]:
+    """The fields that an object holds, without objects of the types around it, which would never end."""
+    for field in owner.fields.values():
+        if field.is_held and not (isinstance(model.types[field.type.named], ObjectType) and field.type.named in outer):
+            yield field
+
+
+def check_resolver(owner: ObjectType, resolver: Resolver, where: str) -> None:
+    """Hold what a method needs against its type; raises SchemaError."""
+    by_attribute = _by_attribute(owner)
+    for attribute in resolver.needs or ():
+        field = by_attribute.get(attribute)
+        place = f"{where} (needs)"
+        if field is None:
+            raise SchemaError(place, found=repr(attribute), expected=f"an attribute of {owner.name} that is a field")
+        if field.relation is not None:
+            raise SchemaError(place, found=f"the relation {attribute!r}", expected="attributes of its own row")
+        if field.resolver is not None:
+            raise SchemaError(place, found=f"the method {attribute!r}", expected="what that method needs")
+
+
+def _by_attribute(owner: ObjectType) -> dict[str, Field]:
+    return {field.attribute: field for field in owner.fields.values()}
