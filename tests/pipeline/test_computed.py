@@ -75,7 +75,7 @@ class User:
     address: Address | None
     addresses: list[Address]
     anything: JSON | None
-    posts: list[Post] = fraiseql.relation(on={"author_id": "id"})
+    posts: list[Post] = fraiseql.relation(on={"author_id": "id"})  # noqa: RUF009 - it is a marker
 
     @fraiseql.field(needs=["name"])
     def initial(self) -> str:
