@@ -23,7 +23,7 @@ from fraiseql.pipeline.computed.selections import computed_fields, fetched_root
 from fraiseql.pipeline.computed.slot import resolver_of
 from fraiseql.pipeline.document import Operation
 from fraiseql.pipeline.introspection import introspect
-from fraiseql.pipeline.nulls import complete
+from fraiseql.pipeline.nulls import Completion
 from fraiseql.pipeline.plan import RootField, Selection, plan_selection
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, respond_with_errors
 from fraiseql.pipeline.sql import BoundStatement, render, render_given
@@ -98,6 +98,7 @@ class Plan:
 
     Attributes:
         roots: the fields of `data`, in order.
+        completions: of those that are served from the database, in order.
         uses_sql: whether any of them is served from the database.
         is_given: whether the statement shows rows that it is given, those of events or of a resolver.
         computed: the selected fields that Python computes, with the types that have them.
@@ -110,6 +111,7 @@ class Plan:
         "_planning",
         "_segments",
         "_shapes",
+        "completions",
         "computed",
         "is_given",
         "roots",
@@ -122,6 +124,7 @@ class Plan:
         self._operation = operation
         self.roots = roots
         self.sql_roots = [root for root in roots if root.field is not None and root.selection is not None]
+        self.completions = [Completion(root) for root in self.sql_roots]
         field = roots[0].field if len(roots) == 1 else None
         self.is_given = isinstance(field, SubscriptionField) and field.kind is not SubscriptionKind.LIVE
         self.uses_sql = bool(self.sql_roots)
@@ -215,8 +218,8 @@ class Plan:
         segments = self._segments or self._cut(given)
         errors: list[RequestError] = [] if resolution is None else resolution.errors
         parts: list[bytes | None] = [segments[0]]
-        for root, value, segment in zip(self.sql_roots, row, segments[1:], strict=True):
-            parts += (complete(root, b"null" if value is None else value, errors), segment)
+        for complete, value, segment in zip(self.completions, row, segments[1:], strict=True):
+            parts += (complete(b"null" if value is None else value, errors), segment)
         if not errors:
             return GraphQLResponse(Outcome.DATA, b"".join(parts))  # type: ignore[arg-type]
         data = None if None in parts else orjson.Fragment(b"".join(parts)[len(_DATA) : -1])  # type: ignore[arg-type]

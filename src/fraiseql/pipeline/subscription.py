@@ -14,7 +14,6 @@ from fraiseql.errors import RequestError
 from fraiseql.pipeline.arguments import Tree, given_arguments, python_object, value_of
 from fraiseql.pipeline.computed.resolution import Resolution
 from fraiseql.pipeline.failures import masked, shown
-from fraiseql.pipeline.nulls import complete
 from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
 from fraiseql.pipeline.project import MISSING, project
 from fraiseql.pipeline.records import without_relations
@@ -113,7 +112,8 @@ class PreparedSubscription:
     def result(self, text: bytes, cursor: str | None = None) -> GraphQLResponse:
         """The result for the field's JSON, as the database gave it."""
         errors: list[RequestError] = []
-        data = self._data(complete(self.root, text, errors))
+        (complete,) = self.plan.completions
+        data = self._data(complete(text, errors))
         return respond(data, errors, _extensions(cursor), Refusal(Outcome.DATA_AND_ERRORS, errors) if errors else None)
 
     def computed(
@@ -141,7 +141,8 @@ class PreparedSubscription:
 
     def _resolved(self, value: Any, resolution: Resolution, cursor: str | None) -> GraphQLResponse:
         errors = resolution.errors
-        data = self._data(complete(self.root, value, errors))
+        (complete,) = self.plan.completions
+        data = self._data(complete(value, errors))
         return respond(data, errors, _extensions(cursor), resolution.cause_of(errors))
 
     def failure(self, error: Exception, hint: Mapping[str, Any], cursor: str | None = None) -> GraphQLResponse:

@@ -21,6 +21,7 @@ from fraiseql.schema.scalars import (
     TstzRange,
     TSVector,
 )
+from fraiseql.schema.shapes import Connection
 
 __all__ = [
     "CIDR",
@@ -30,6 +31,7 @@ __all__ = [
     "MAC",
     "BigInt",
     "Bytes",
+    "Connection",
     "DateRange",
     "Int4Range",
     "Int8Range",

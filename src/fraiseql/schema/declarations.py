@@ -57,6 +57,7 @@ class FieldOptions(_Absent):
     key: str | None = None
     name: str | None = None
     description: str | None = None
+    sql: str | None = None
     needs: tuple[Any, ...] | None = None
     batch: bool = False
 
@@ -64,7 +65,7 @@ class FieldOptions(_Absent):
         declared = function.__func__ if isinstance(function, staticmethod) else function
         if not inspect.isfunction(declared):
             raise SchemaError("@fraiseql.field", found=repr(function), expected="a method")
-        for option in ("column", "key"):
+        for option in ("column", "key", "sql"):
             if getattr(self, option) is not None:
                 found = f"{option}={getattr(self, option)!r} for a method"
                 raise SchemaError(declared.__qualname__, found=found, expected='needs=["attribute", ...], or none')
@@ -383,6 +384,7 @@ def field(
     *,
     column: str | None = None,
     key: str | None = None,
+    sql: str | None = None,
     name: str | None = None,
     description: str | None = None,
     needs: Iterable[str] | None = None,
@@ -394,6 +396,7 @@ def field(
     *,
     column: str | None = None,
     key: str | None = None,
+    sql: str | None = None,
     name: str | None = None,
     description: str | None = None,
     needs: Iterable[str] | None = None,
@@ -407,6 +410,8 @@ def field(
     Args:
         column: the real column that holds it, also where the type's other fields are keys of a jsonb column.
         key: its key in jsonb; the attribute's name by default.
+        sql: an SQL expression that computes it, in which `{name}` is a column of the type's source, `{{` and `}}` are
+            braces. Its value is cast to the annotation's type.
         name: in GraphQL; the attribute's name in camelCase by default.
         description: in GraphQL; a method's docstring by default.
         needs: of a method: the attributes that it reads; all but relations and other methods by default.
@@ -416,7 +421,7 @@ def field(
         SchemaError: not a method.
     """
     given = needs if needs is None or isinstance(needs, str) or not isinstance(needs, Iterable) else tuple(needs)
-    options = FieldOptions(column, key, name, description, given, batch)  # type: ignore[arg-type]  # is checked later
+    options = FieldOptions(column, key, name, description, sql, given, batch)  # type: ignore[arg-type]  # is checked later
     return options if function is None else options(function)
 
 

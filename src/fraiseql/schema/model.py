@@ -11,6 +11,7 @@ from enum import Enum, auto
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from fraiseql.schema.expressions import Expression
 from fraiseql.schema.scalar import Scalar
 
 __all__ = [
@@ -174,6 +175,7 @@ class Field:
         relation: where it leads, for a field served from another source.
         attribute: its name in Python.
         resolver: what computes it, for a field that no source holds.
+        expression: the SQL that computes it, in place of a column or a key.
     """
 
     name: str
@@ -183,6 +185,7 @@ class Field:
     key: str
     relation: Relation | None = None
     attribute: str = ""
+    expression: Expression | None = None
     resolver: Resolver | None = None
 
     @property

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from fraiseql.pipeline.arguments import Fields, Items, Leaf, Tree
 from fraiseql.pipeline.graphql_schema.order_inputs import COUNT, DIRECTIONS
@@ -12,6 +13,16 @@ from fraiseql.pipeline.sql.values import Base, Values, related, source_name
 from fraiseql.schema.model import Field, ObjectType, SchemaModel
 
 __all__ = ["Orders", "Term", "ordered"]
+
+
+_OPPOSITES: Final = {
+    "asc": "desc",
+    "asc_nulls_first": "desc_nulls_last",
+    "asc_nulls_last": "desc_nulls_first",
+    "desc": "asc",
+    "desc_nulls_first": "asc_nulls_last",
+    "desc_nulls_last": "asc_nulls_first",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +43,11 @@ class Term:
 
     def __str__(self) -> str:
         return f"{self.expression}{DIRECTIONS[self.direction]}"
+
+    @property
+    def reversed(self) -> Term:
+        """The same from the other end."""
+        return replace(self, direction=_OPPOSITES[self.direction])
 
     @property
     def descending(self) -> bool:
