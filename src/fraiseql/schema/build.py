@@ -269,6 +269,9 @@ class _Builder:
                     f"{declaration.name}.{attribute}", found=f"a second {field.name}", expected="one of each name"
                 )
             fields[field.name] = field
+        for method in methods_of(declaration.cls):
+            where = f"{declaration.name}.{method.attribute}"
+            raise SchemaError(where, found="@fraiseql.field for a method of an input type", expected="an output type")
         if not fields:
             raise SchemaError(declaration.name, found="no annotated attribute", expected="at least one field")
         return InputType(declaration.name, declaration.description, MappingProxyType(fields))
