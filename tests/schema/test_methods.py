@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from functools import wraps
@@ -37,6 +38,10 @@ class Further:
 @fraiseql.input
 class Wish:
     text: str
+
+
+class _Slots:
+    __slots__ = ()
 
 
 def fields_of(cls: Any) -> dict[str, Field]:
@@ -312,6 +317,23 @@ def test_a_relation_cannot_be_needed() -> None:
 
     with pytest.raises(SchemaError, match=r"Thing\.it \(needs\): found the relation 'others'"):
         schema_of(Thing)
+
+
+@pytest.mark.parametrize(
+    ("base", "body", "found"),
+    [
+        (dict, {}, "Thing, of which no instance can be made (object.__new__(Thing) is not safe"),
+        (ABC, {"missing": abstractmethod(_plain)}, "Thing, of which no instance can be made (Can't instantiate"),
+        (_Slots, {"__slots__": ()}, "Thing, of which no instance can be made ('Thing' object has no attribute 'id'"),
+    ],
+)
+def test_classes_without_instances_are_refused(base: type, body: dict[str, Any], found: str) -> None:
+    body = {"__annotations__": {"id": ID}, "__module__": __name__, "it": fraiseql.field(_plain), **body}
+    thing = fraiseql.type(sql_source="thing", jsonb_column=None)(type(base)("Thing", (base,), body))
+    with pytest.raises(SchemaError) as caught:
+        schema_of(thing)
+    assert found in caught.value.found
+    assert caught.value.expected == "a plain class or a dataclass"
 
 
 def test_class_methods_are_refused() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from fraiseql.errors import SchemaError
 from fraiseql.schema.model import Field, ObjectType, Resolver, SchemaModel
@@ -25,7 +26,7 @@ def held_fields(model: SchemaModel, owner: ObjectType, outer: tuple[str, ...]) -
             yield field
 
 
-def check_resolver(owner: ObjectType, resolver: Resolver, where: str) -> None:
+def check_resolver(model: SchemaModel, owner: ObjectType, resolver: Resolver, where: str) -> None:
     """Hold what a method needs against its type; raises SchemaError."""
     by_attribute = _by_attribute(owner)
     for attribute in resolver.needs or ():
@@ -37,6 +38,28 @@ def check_resolver(owner: ObjectType, resolver: Resolver, where: str) -> None:
             raise SchemaError(place, found=f"the relation {attribute!r}", expected="attributes of its own row")
         if field.resolver is not None:
             raise SchemaError(place, found=f"the method {attribute!r}", expected="what that method needs")
+    _check_instance(model, owner, needed_fields(model, owner, resolver), where, (owner.name,))
+
+
+def _check_instance(
+    model: SchemaModel, owner: ObjectType, fields: Iterable[Field], where: str, outer: tuple[str, ...]
+) -> None:
+    """Make an instance as for a method, here where a mistake can be told."""
+    fields = tuple(fields)
+    try:
+        assert isinstance(owner.cls, type)
+        instance: Any = object.__new__(owner.cls)
+        for field in fields:
+            object.__setattr__(instance, field.attribute, None)
+    except (TypeError, AttributeError) as error:  # of a built-in class, abstract, or without a place for an attribute
+        found = f"{owner.name}, of which no instance can be made ({error})"
+        expected = "a plain class or a dataclass" if len(outer) == 1 else "another class, or needs=[...] without it"
+        raise SchemaError(where, found=found, expected=expected) from None
+    for field in fields:
+        below = model.types[field.type.named]
+        if isinstance(below, ObjectType):
+            inside = (*outer, below.name)
+            _check_instance(model, below, held_fields(model, below, inside), where, inside)
 
 
 def _by_attribute(owner: ObjectType) -> dict[str, Field]:

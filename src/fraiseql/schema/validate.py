@@ -109,7 +109,7 @@ def _check_field(model: SchemaModel, owner: ObjectType, field: Field) -> None:
     if isinstance(target, InputType):
         raise SchemaError(where, found=f"the input type {target.name}", expected="an output type")
     if field.resolver is not None:
-        check_resolver(owner, field.resolver, where)
+        check_resolver(model, owner, field.resolver, where)
         _check_computed(model, field, field.resolver, where)
         return
     if owner.source is not None and field.name in ("AND", "OR", "NOT"):
