@@ -85,8 +85,8 @@ class Conditions:
         return all_of(self._compared(field, record, value, name, given) for name, given in below.items())
 
     def _across(self, target: ObjectType, field: Field, below: Mapping[str, Any], record: Record) -> Truth:
-        child, related = self._model.object_type(field.type.named), self._related(target, field, record)
-        if field.type.item is None:
+        child, related = self._model.object_type(field.relation.target), self._related(target, field, record)
+        if not field.relation.shape.is_to_many:
             return any(self.hold(child, below, each) is True for each in related)
         truths: list[Truth] = []
         for name, where in below.items():

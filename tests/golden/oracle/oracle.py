@@ -19,11 +19,13 @@ from fraiseql.schema.model import (
     QueryField,
     Relation,
     SchemaModel,
+    Shape,
     Source,
     Through,
 )
 from golden.oracle.conditions import Conditions
-from golden.oracle.orders import Orders, page_bounds
+from golden.oracle.connections import CURSOR, connection, is_cursor
+from golden.oracle.orders import Orders, order_names, page_bounds
 from golden.oracle.rows import Rows
 from golden.oracle.values import Kind, Record, Values
 
@@ -55,7 +57,7 @@ class Related:
         relation = field.relation
         assert relation is not None
         if (owner.name, field.name) not in self._indexes:
-            self._indexes[owner.name, field.name] = self._index(self._model.object_type(field.type.named), relation)
+            self._indexes[owner.name, field.name] = self._index(self._model.object_type(relation.target), relation)
         ours = tuple(record[column] for column in relation.begins_at)
         return [] if None in ours else self._indexes[owner.name, field.name].get(ours, [])
 
@@ -131,6 +133,8 @@ class Oracle:
         return field
 
     def _resolver(self, owner: ObjectType, field: Field) -> Resolver:
+        if owner.derived_from is not None:
+            return lambda made, _info: made[field.name]
         named = self.model.types[field.type.named]
         if field.relation is not None:
             return self._relation(owner, field, field.relation)
@@ -139,18 +143,16 @@ class Oracle:
         return lambda record, _info: self.values.shown(field.type, self.values.native(field, record))
 
     def _relation(self, owner: ObjectType, field: Field, relation: Relation) -> Resolver:
-        target = self.model.object_type(field.type.named)
+        target = self.model.object_type(relation.target)
+        sizes = (relation.page_sizes, self.model.page_sizes)
 
         def resolve(record: Record, _info: GraphQLResolveInfo, **arguments: Any) -> Any:
-            found = self.related(owner, field, record)
-            if field.type.item is None:
-                return next(iter(found), None)
-            return self.page(target, found, (relation.page_sizes, self.model.page_sizes), **arguments)
+            return self._shaped(relation.shape, target, self.related(owner, field, record), sizes, arguments)
 
         return resolve
 
     def _root(self, query: QueryField) -> Resolver:
-        target = self.model.object_type(query.type.named)
+        target = self.model.object_type(query.target)
         assert target.source is not None
         records = self.related.of_source(target.source)
         sizes = (query.page_sizes, self.model.page_sizes)
@@ -158,11 +160,33 @@ class Oracle:
         def resolve(_root: Any, _info: GraphQLResolveInfo, **arguments: Any) -> Any:
             given = {name: arguments.pop(name) for name in query.arguments if name in arguments}
             found = [record for record in records if self._equal(target, query.arguments, given, record)]
-            if query.type.item is None:
-                return next(iter(self._orders.sorted(target, found)), None)
-            return self.page(target, found, sizes, **arguments)
+            return self._shaped(query.shape, target, found, sizes, arguments)
 
         return resolve
+
+    def _shaped(
+        self,
+        shape: Shape,
+        target: ObjectType,
+        records: Iterable[Record],
+        sizes: tuple[PageSizes, ...],
+        arguments: Mapping[str, Any],
+    ) -> Any:
+        """What the records are in a shape."""
+        if shape is Shape.ROW:
+            return next(iter(self._orders.sorted(target, records)), None)
+        if shape is Shape.LIST:
+            return self.page(target, records, sizes, **arguments)
+        assert target.source is not None
+        order_by = arguments.get("orderBy")
+        names = [*map(order_names, order_by or ()), ["id"]]
+        distinct = [each for place, each in enumerate(names) if each not in names[:place]]
+        page = self._orders.sorted(target, self._holding(target, records, arguments.get("where")), order_by)
+        whole = self._orders.sorted(target, self.related.of_source(target.source), order_by)
+        return connection(page, whole, page_bounds(*sizes)[0], distinct.index(["id"]), **arguments)
+
+    def _holding(self, target: ObjectType, records: Iterable[Record], where: Mapping[str, Any] | None) -> list[Record]:
+        return [record for record in records if where is None or self._conditions.hold(target, where, record) is True]
 
     def _equal(
         self, target: ObjectType, declared: Mapping[str, Argument], given: Mapping[str, Any], record: Record
@@ -205,7 +229,7 @@ class Oracle:
         offset: int | None = None,
     ) -> list[Record]:
         """One page of a list."""
-        found = [record for record in records if where is None or self._conditions.hold(target, where, record) is True]
+        found = self._holding(target, records, where)
         start, size = offset or 0, page_bounds(*sizes)[0] if limit is None else limit
         return self._orders.sorted(target, found, orderBy)[start : start + size]
 
@@ -216,4 +240,6 @@ def normalised(value: Any) -> Any:
         return [("key", key, normalised(below)) for key, below in value.items()]
     if isinstance(value, list):
         return [normalised(item) for item in value]
+    if isinstance(value, str) and is_cursor(value):
+        return CURSOR
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -9,7 +9,7 @@ from typing import Any, Final
 from fraiseql.schema.model import Field, ObjectType, PageSizes, SchemaModel
 from golden.oracle.values import Record, Values
 
-__all__ = ["DEFAULT_PAGE_SIZE", "MAX_PAGE_SIZE", "Orders", "page_bounds"]
+__all__ = ["DEFAULT_PAGE_SIZE", "MAX_PAGE_SIZE", "Orders", "order_names", "page_bounds"]
 
 DEFAULT_PAGE_SIZE: Final = 100
 MAX_PAGE_SIZE: Final = 1_000
@@ -59,7 +59,12 @@ class Orders:
         related = self._related(target, field, record)
         if below == ["count"]:
             return len(related)
-        return self._key(self._model.object_type(field.type.named), below, related[0]) if related else None
+        return self._key(self._model.object_type(field.relation.target), below, related[0]) if related else None
+
+
+def order_names(entry: Any) -> list[str]:
+    """The names of an entry of `orderBy` down to a value."""
+    return _entry(entry)[0]
 
 
 def _entry(entry: Any) -> tuple[list[str], str]:

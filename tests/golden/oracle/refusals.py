@@ -28,7 +28,7 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues
 
-from fraiseql.schema.model import Argument, Field, InputType, ObjectType, QueryField
+from fraiseql.schema.model import Argument, Field, InputType, ObjectType, QueryField, Relation
 from golden.oracle.documents import PATHS
 from golden.oracle.oracle import Oracle
 from golden.oracle.orders import page_bounds
@@ -141,20 +141,29 @@ class _Walk:
     def _arguments(self, owner: str, name: str, given: dict[str, Any], path: Path) -> None:
         if any("\0" in text for text in _texts(given)):
             self.verdict.must.add(path)
-        source: Field | QueryField
+        source: Relation | QueryField
         if owner == "Query":
             source = self._model.queries[name]
             sizes = (source.page_sizes, self._model.page_sizes)
-            self._equal(self._model.object_type(source.type.named), source.arguments, given, path)
+            self._equal(self._model.object_type(source.target), source.arguments, given, path)
         else:
-            source = self._model.object_type(owner).fields[name]
-            if source.relation is None:
+            relation = self._model.object_type(owner).fields[name].relation
+            if relation is None:
                 return
-            sizes = (source.relation.page_sizes, self._model.page_sizes)
-        limit, offset = given.get("limit"), given.get("offset")
-        if (limit is not None and not 0 <= limit <= page_bounds(*sizes)[1]) or (offset or 0) < 0:
+            source = relation
+            sizes = (source.page_sizes, self._model.page_sizes)
+        if self._is_no_page(given, page_bounds(*sizes)[1]):
             self.verdict.must.add(path)
-        self._where(self._model.object_type(source.type.named), given.get("where") or {}, path)
+        self._where(self._model.object_type(source.target), given.get("where") or {}, path)
+
+    @staticmethod
+    def _is_no_page(given: Mapping[str, Any], largest: int) -> bool:
+        sizes = [given[name] for name in ("limit", "first", "last") if given.get(name) is not None]
+        if not all(0 <= size <= largest for size in sizes) or (given.get("offset") or 0) < 0:
+            return True
+        cursors = [given[name] for name in ("after", "before") if given.get(name) is not None]
+        # The generator makes no cursors.
+        return bool(cursors) or (given.get("first") is not None and given.get("last") is not None)
 
     def _equal(
         self, target: ObjectType, declared: Mapping[str, Argument], given: Mapping[str, Any], path: Path
@@ -177,11 +186,11 @@ class _Walk:
             field = target.fields[key]
             if field.relation is None:
                 self._conditions(target, field, below, path)
-            elif field.type.item is None:
-                self._where(self._model.object_type(field.type.named), below, path)
+            elif not field.relation.shape.is_to_many:
+                self._where(self._model.object_type(field.relation.target), below, path)
             else:
                 for item in below.values():
-                    self._where(self._model.object_type(field.type.named), item or {}, path)
+                    self._where(self._model.object_type(field.relation.target), item or {}, path)
 
     def _conditions(self, target: ObjectType, field: Field, conditions: Mapping[str, Any], path: Path) -> None:
         for operator, given in conditions.items():

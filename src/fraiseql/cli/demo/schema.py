@@ -100,6 +100,9 @@ class Post:
     metadata: fraiseql.JSON | None
     author: User = fraiseql.relation(on={"id": "author_id"})
     comments: list[Comment] = fraiseql.relation(on={"post_id": "id"})
+    discussion: fraiseql.Connection[Comment] = fraiseql.relation(
+        on={"post_id": "id"}, description="The comments, page by page."
+    )
     commenters: list[User] = fraiseql.relation(
         through="comments", own={"post_id": "id"}, on={"id": "author_id"}, description="Each who commented, once."
     )
@@ -154,6 +157,11 @@ def posts_by_status(status: PostStatus) -> list[Post]:
 
 
 @fraiseql.query
+def feed() -> fraiseql.Connection[Post]:
+    """All posts, page by page."""
+
+
+@fraiseql.query
 def comments() -> list[Comment]:
     """All comments."""
 
@@ -175,6 +183,6 @@ def live_posts() -> list[Post]:
 
 schema = fraiseql.Schema(
     types=[User, Post, Comment],
-    queries=[users, user, user_by_key, users_by_role, posts, post, posts_by_status, comments],
+    queries=[users, user, user_by_key, users_by_role, posts, post, posts_by_status, feed, comments],
     subscriptions=[comment_added, live_post, live_posts],
 )

@@ -139,7 +139,7 @@ class _Connection:
         cut_off = self._before if following else self._after
         if not cut_off:
             return "false"
-        return f"exists (select from {self._site.rows}{_where(*self._conditions, f'{cut_off} is not true')})"
+        return f"exists (select from {self._site.rows}{_where(*self._conditions, f'({cut_off}) is not true')})"
 
     def _end(self, is_first: bool) -> str:
         """The cursor of the first row that was selected, or of the last."""

@@ -71,7 +71,7 @@ def behind(terms: Sequence[Term], parameters: Sequence[str], *, backward: bool =
     """
     pairs = list(zip(terms, parameters, strict=True))
     directions = {term.descending for term in terms}
-    if len(directions) == 1 and not any(term.nullable for term in terms):
+    if len(directions) == 1 and len(pairs) > 1 and not any(term.nullable for term in terms):
         # One comparison of rows, which an index over all terms serves.
         left, right = (", ".join(part) for part in ([term.expression for term in terms], parameters))
         return f"({left}) {_sign(terms[0], backward)} ({right})"
