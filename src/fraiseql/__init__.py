@@ -46,11 +46,13 @@ from fraiseql.schema import (
     enum,
     field,
     input,
+    interface,
     query,
     relation,
     scalar,
     subscription,
     type,
+    union,
 )
 
 if TYPE_CHECKING:
@@ -98,6 +100,7 @@ __all__ = [
     "enum",
     "field",
     "input",
+    "interface",
     "invalidate",
     "query",
     "relation",
@@ -105,6 +108,7 @@ __all__ = [
     "serve",
     "subscription",
     "type",
+    "union",
 ]
 
 

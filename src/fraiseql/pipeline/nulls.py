@@ -1,7 +1,8 @@
 """Finds nulls where the schema allows none, and lets them rise (GraphQL §6.4.4).
 
-PostgreSQL's JSON passes through unread unless a null is in it that may be one of these: one behind a key that always
-may be null is not.
+PostgreSQL's JSON passes through unread unless a null is in it that may be one of these (one behind a key that always
+may be null is not), or that tells of an object of no member of its abstract type. It is read, too, where objects tell of
+their type by a hidden key.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import orjson
 
 from fraiseql.errors import RequestError
 from fraiseql.pipeline.computed.slot import Failure, Slot
+from fraiseql.pipeline.members import made_member
 from fraiseql.pipeline.plan import RootField, Selection
 from fraiseql.schema.model import TypeReference
 
@@ -41,11 +43,14 @@ class Completion:
         """
         if not isinstance(text, bytes):
             return _complete(self._root, text, errors)
-        if b"null" not in text:
-            return text
-        if self._suspicious is None:
-            self._suspicious = _suspicious_null(self._root.selection)
-        return text if self._suspicious.search(text) is None else _complete(self._root, text, errors)
+        if not self._root.is_marked:
+            if b"null" not in text:
+                return text
+            if self._suspicious is None:
+                self._suspicious = _suspicious_null(self._root.selection)
+            if self._suspicious.search(text) is None:
+                return text
+        return _complete(self._root, text, errors)
 
 
 def _suspicious_null(selection: Selection | None) -> re.Pattern[bytes]:
@@ -67,6 +72,8 @@ def _sort_keys(selection: Selection, nullable: set[str], others: set[str]) -> No
         (nullable if may_be_null else others).add(selected.key)
         if selected.selection is not None:
             _sort_keys(selected.selection, nullable, others)
+    for member in selection.members:
+        _sort_keys(member, nullable, others)
 
 
 def _complete(root: RootField, text: Any, errors: list[RequestError]) -> bytes | None:
@@ -75,7 +82,8 @@ def _complete(root: RootField, text: Any, errors: list[RequestError]) -> bytes |
     try:
         value = read(text) if isinstance(text, bytes) else text
         value = _nullable(value, root.field.type, root.selection, f"{root.owner}.{root.name}", (root.key,), errors)
-        return text if isinstance(text, bytes) and len(errors) == before else orjson.dumps(value)
+        is_kept = isinstance(text, bytes) and len(errors) == before and not root.is_marked
+        return text if is_kept else orjson.dumps(value)
     except _NullFound as null:
         errors.append(null.error)
         return None
@@ -94,7 +102,7 @@ def read(text: bytes) -> Any:
 
 
 class _NullFound(Exception):
-    """A null where none may be, on its way up to the next field that may be null."""
+    """A null where none may be, or an object of no type, on its way up to the next field that may be null."""
 
     def __init__(self, error: RequestError) -> None:
         super().__init__(error.message)
@@ -141,6 +149,12 @@ def _present(
             _nullable(element, item, selection, field, (*path, index), errors) for index, element in enumerate(value)
         ]
     if selection is not None:
+        if selection.members:
+            member = made_member(selection, value)
+            if member is None:
+                message = f"The value of {field} is of no type of {selection.type.name}."
+                raise _NullFound(RequestError(message, code="INTERNAL_SERVER_ERROR", path=path))
+            selection = member
         owner = selection.type.name
         for selected in selection.fields:
             if selected.field is not None:

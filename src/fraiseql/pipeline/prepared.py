@@ -262,11 +262,14 @@ class Plan:
 
 def has_relations(selection: Selection | None) -> bool:
     """Whether rows of other sources are selected."""
-    return selection is not None and any(each.field and each.field.relation for each in selection.fields)
+    if selection is None:
+        return False
+    return any(map(has_relations, selection.members)) or any(
+        each.field and each.field.relation for each in selection.fields
+    )
 
 
 def _count(selection: Selection) -> int:
     """The fields of a selection and of those below it."""
-    return len(selection.fields) + sum(
-        _count(field.selection) for field in selection.fields if field.selection is not None
-    )
+    below = [field.selection for field in selection.fields if field.selection is not None]
+    return len(selection.fields) + sum(map(_count, (*below, *selection.members)))

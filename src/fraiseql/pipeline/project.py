@@ -17,16 +17,14 @@ import orjson
 from fraiseql.errors import RequestError
 from fraiseql.payloads import encode_number
 from fraiseql.pipeline.failures import shown
-from fraiseql.pipeline.plan import RootField, SelectedField, Selection
+from fraiseql.pipeline.held import MISSING, NO_OBJECT, held
+from fraiseql.pipeline.members import member_of
+from fraiseql.pipeline.plan import HIDDEN_TYPE_KEY, RootField, SelectedField, Selection
 from fraiseql.schema.model import EnumType, Field, ObjectType, SchemaModel, TypeReference
 from fraiseql.schema.scalar import Scalar
 
-__all__ = ["MISSING", "Misfit", "Projection", "enum_name", "held", "project"]
+__all__ = ["Misfit", "Projection", "enum_name", "project"]
 
-MISSING: Final = object()
-"""What `held` gives where a value does not hold a field."""
-
-_NO_OBJECT: Final = (str, bytes, int, float, list, tuple, set, frozenset)
 _Path = tuple[str | int, ...]
 
 
@@ -60,13 +58,6 @@ def project(
     return None, projection.errors, projection.cause
 
 
-def held(value: Any, name: str) -> Any:
-    """What a mapping or an object holds under a name, or MISSING; raises what a user's property raises."""
-    if isinstance(value, Mapping):
-        return value.get(name, MISSING)
-    return MISSING if isinstance(value, _NO_OBJECT) else getattr(value, name, MISSING)
-
-
 def enum_name(named: EnumType, value: Any) -> str:
     """The declared name for a member, its value or its name; raises ValueError."""
     text = value.value if isinstance(value, Enum) else value
@@ -83,7 +74,8 @@ class Projection:
 
     Args:
         hint: entries for the `extensions` of an error that has a cause.
-        computed: gives what stands for a computed field: of a value, a selected field of a type, at a path.
+        computed: gives what stands for a computed field: of a value, a selected field of a type, at a path. With it,
+            objects of abstract types tell of their type as those do that SQL makes.
 
     Attributes:
         errors: of fields that may be null, and are.
@@ -94,7 +86,7 @@ class Projection:
         self,
         model: SchemaModel,
         hint: Mapping[str, Any],
-        computed: Callable[[Any, SelectedField, ObjectType, _Path], Any] = lambda *_: None,
+        computed: Callable[[Any, SelectedField, ObjectType, _Path], Any] | None = None,
     ) -> None:
         self._model = model
         self._hint = hint
@@ -138,9 +130,17 @@ class Projection:
             item = reference.item
             return [self.nullable(each, item, selection, field, (*path, index)) for index, each in enumerate(value)]
         if selection is not None:
-            if isinstance(value, _NO_OBJECT):
+            if isinstance(value, NO_OBJECT):
                 raise self.misfit(field, path, TypeError(f"{field}: {type(value).__name__} is no object"))
-            return {each.key: self._field(value, each, selection.type, (*path, each.key)) for each in selection.fields}
+            try:
+                key, selection = selection.type_key, member_of(selection, value)
+            except Exception as error:  # a property is a user's code
+                raise self.misfit(field, path, error) from None
+            mark = {key: selection.type.name} if self._computed is not None and key == HIDDEN_TYPE_KEY else {}
+            fields = {
+                each.key: self._field(value, each, selection.type, (*path, each.key)) for each in selection.fields
+            }
+            return mark | fields
         try:
             return self._leaf(value, self._model.types[reference.name])
         except Exception as error:  # a value may be of any class
@@ -151,7 +151,7 @@ class Projection:
         if field is None:
             return owner.name
         if field.resolver is not None:
-            return self._computed(value, selected, owner, path)
+            return None if self._computed is None else self._computed(value, selected, owner, path)
         name = f"{owner.name}.{field.name}"
         try:
             found = self._held(value, field, selected, name, path)

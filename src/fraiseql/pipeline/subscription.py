@@ -14,8 +14,9 @@ from fraiseql.errors import RequestError
 from fraiseql.pipeline.arguments import Tree, given_arguments, python_object, value_of
 from fraiseql.pipeline.computed.resolution import Resolution
 from fraiseql.pipeline.failures import masked, shown
+from fraiseql.pipeline.held import MISSING
 from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
-from fraiseql.pipeline.project import MISSING, project
+from fraiseql.pipeline.project import project
 from fraiseql.pipeline.records import without_relations
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, respond
 from fraiseql.pipeline.sql.bind import Binding

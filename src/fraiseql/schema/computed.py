@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fraiseql.errors import SchemaError
-from fraiseql.schema.model import Field, ObjectType, Resolver, SchemaModel
+from fraiseql.schema.model import AbstractType, Field, ObjectType, Resolver, SchemaModel
 
-__all__ = ["check_resolver", "held_fields", "needed_fields"]
+__all__ = ["check_arguments", "check_resolver", "held_fields", "needed_fields", "object_types"]
 
 
 def needed_fields(model: SchemaModel, owner: ObjectType, resolver: Resolver) -> tuple[Field, ...]:
@@ -26,6 +26,15 @@ def held_fields(model: SchemaModel, owner: ObjectType, outer: tuple[str, ...]) -
             yield field
 
 
+def object_types(model: SchemaModel, field: Field) -> Iterator[ObjectType]:
+    """The types that an object in a field may be of; none for scalars and enums."""
+    named = model.types[field.type.named]
+    if isinstance(named, AbstractType):
+        yield from named.members.values()
+    elif isinstance(named, ObjectType):
+        yield named
+
+
 def check_resolver(model: SchemaModel, owner: ObjectType, resolver: Resolver, where: str) -> None:
     """Hold what a method needs against its type; raises SchemaError."""
     by_attribute = _by_attribute(owner)
@@ -41,14 +50,30 @@ def check_resolver(model: SchemaModel, owner: ObjectType, resolver: Resolver, wh
     _check_instance(model, owner, needed_fields(model, owner, resolver), where, (owner.name,))
 
 
+def check_arguments(field: Field, promised: Field, where: str, origin: str) -> None:
+    """Hold the arguments of a method against those of the same field of an interface (GraphQL §3.6); raises SchemaError."""
+    own = {} if field.resolver is None else field.resolver.arguments
+    theirs = {} if promised.resolver is None else promised.resolver.arguments
+    for name, argument in theirs.items():
+        if name not in own:
+            raise SchemaError(where, found=f"no argument {name}", expected=f"the argument {name}, as {origin} has")
+        if own[name].type != argument.type:
+            found, expected = f"the type {own[name].type}", f"{argument.type}, as {origin} has"
+            raise SchemaError(f"{where}({name})", found=found, expected=expected)
+    for name, argument in own.items():
+        if name not in theirs and not argument.type.nullable and not argument.has_default:
+            found = f"the argument {name}, which must be given"
+            raise SchemaError(where, found=found, expected=f"`| None` or a default: {origin} does not have it")
+
+
 def _check_instance(
     model: SchemaModel, owner: ObjectType, fields: Iterable[Field], where: str, outer: tuple[str, ...]
 ) -> None:
     """Make an instance as for a method, here where a mistake can be told."""
     fields = tuple(fields)
     try:
-        assert isinstance(owner.cls, type)
-        instance: Any = object.__new__(owner.cls)
+        assert isinstance(owner.declared, type)
+        instance: Any = object.__new__(owner.declared)
         for field in fields:
             object.__setattr__(instance, field.attribute, None)
     except (TypeError, AttributeError) as error:  # of a built-in class, abstract, or without a place for an attribute
@@ -56,9 +81,8 @@ def _check_instance(
         expected = "a plain class or a dataclass" if len(outer) == 1 else "another class, or needs=[...] without it"
         raise SchemaError(where, found=found, expected=expected) from None
     for field in fields:
-        below = model.types[field.type.named]
-        if isinstance(below, ObjectType):
-            inside = (*outer, below.name)
+        for below in object_types(model, field):
+            inside = (*outer, field.type.named, below.name)
             _check_instance(model, below, held_fields(model, below, inside), where, inside)
 
 

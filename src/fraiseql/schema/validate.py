@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from fraiseql.errors import SchemaError
+from fraiseql.schema.abstract_checks import check_implementations, fields_inside, read_fields, refuse_untold
 from fraiseql.schema.computed import check_resolver
 from fraiseql.schema.model import (
     EnumType,
@@ -54,11 +55,11 @@ def check_model(model: SchemaModel) -> None:
         )
     _check_generated_names(model)
     _check_default_size(model.page_sizes, model.page_sizes.largest, "Schema")
+    check_implementations(model)
+    for owner, field in read_fields(model):
+        _check_field(model, owner, field)
     for named in model.types.values():
-        if isinstance(named, ObjectType):
-            for field in named.fields.values() if named.derived_from is None else ():
-                _check_field(model, named, field)
-        elif isinstance(named, InputType):
+        if isinstance(named, InputType):
             for entry in named.fields.values():
                 _check_input(model, entry, f"{named.name}.{entry.name}")
             _check_finite(model, named, named, ())
@@ -108,6 +109,7 @@ def _check_field(model: SchemaModel, owner: ObjectType, field: Field) -> None:
     target = model.types[field.type.named]
     if isinstance(target, InputType):
         raise SchemaError(where, found=f"the input type {target.name}", expected="an output type")
+    refuse_untold(target, where)
     if field.resolver is not None:
         check_resolver(model, owner, field.resolver, where)
         _check_computed(model, field, field.resolver, where)
@@ -162,7 +164,7 @@ def _check_relation(model: SchemaModel, owner: ObjectType, field: Field, relatio
 def _check_shape(target: ObjectType, shape: Shape, where: str) -> None:
     """The place of a row in a connection ends with its `id`, which tells apart rows that are otherwise equal."""
     if shape is Shape.CONNECTION:
-        field = target.fields.get("id")
+        field = target.identity
         if field is None or field.type.item is not None or field.type.nullable or not field.is_held:
             raise SchemaError(where, found=f"a connection of {target.name}", expected=f"{target.name}.id, never null")
 
@@ -193,17 +195,17 @@ def _check_row_type(reference: TypeReference, shape: Shape, where: str) -> None:
 def _check_embedded(model: SchemaModel, target: ObjectType, where: str, seen: tuple[str, ...]) -> None:
     if target.name in seen:
         return
-    for inner in target.fields.values():
+    for owner, inner in fields_inside(target):
         if inner.relation is not None:
             raise SchemaError(
                 where,
-                found=f"{target.name} inside jsonb, with the relation {target.name}.{inner.name}",
+                found=f"{owner.name} inside jsonb, with the relation {owner.name}.{inner.name}",
                 expected="relation(...) here, or a type without relations",
             )
         if inner.expression is not None:
             raise SchemaError(
                 where,
-                found=f"{target.name} inside jsonb, with sql=... for {target.name}.{inner.name}",
+                found=f"{owner.name} inside jsonb, with sql=... for {owner.name}.{inner.name}",
                 expected="relation(...) here, or a type whose fields are keys",
             )
         below = model.types[inner.type.named]
@@ -225,6 +227,7 @@ def _check_subscription(model: SchemaModel, subscription: SubscriptionField) -> 
     target = model.types[subscription.type.named]
     if isinstance(target, InputType):
         raise SchemaError(where, found=f"the input type {target.name}", expected="an output type")
+    refuse_untold(target, where)
     if isinstance(target, ObjectType) and target.derived_from is not None:
         raise SchemaError(where, found=f"a resolver of {target.name}", expected="no body: SQL serves it, live")
     for argument in subscription.arguments.values():
@@ -234,6 +237,7 @@ def _check_subscription(model: SchemaModel, subscription: SubscriptionField) -> 
 def _check_rows(model: SchemaModel, query: QueryField | SubscriptionField, where: str) -> None:
     """A field that SQL serves: of a type with a source, with arguments that fields of it are compared with."""
     target = model.types[query.target]
+    refuse_untold(target, where)
     if not isinstance(target, ObjectType) or target.source is None:
         raise SchemaError(
             where, found=f"the return type {query.type}", expected="a type with sql_source, or a list of it"
@@ -298,7 +302,7 @@ def _check_filter(
 
 def filtered_field(target: ObjectType, argument: InputField) -> Field | None:
     """The output field that an argument's value must equal: by attribute name, or by column."""
-    for field in target.fields.values():
+    for field in target.row_fields.values():
         if field.is_held and argument.target in (field.key, field.column, field.name):
             return field
     return None

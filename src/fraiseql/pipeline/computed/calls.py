@@ -10,15 +10,15 @@ from graphql import GraphQLObjectType, GraphQLSchema
 from fraiseql.context import Caller
 from fraiseql.effects import ResolverCall
 from fraiseql.pipeline.arguments import given_arguments, python_object, value_of
-from fraiseql.pipeline.computed.slot import Slot, field_of, resolver_of
+from fraiseql.pipeline.computed.slot import Place, Slot, field_of, place_of, resolver_of
 from fraiseql.pipeline.plan import SelectedField
 from fraiseql.pipeline.variables import Variables
 from fraiseql.schema.model import ObjectType, SchemaModel
 
 __all__ = ["Arguments", "calls_of", "grouped", "read_arguments", "values_of"]
 
-Arguments: TypeAlias = Mapping[int, Mapping[str, Any]]
-"""Of each selected field, by its identity: what its method is called with, by name."""
+Arguments: TypeAlias = Mapping[Place, Mapping[str, Any]]
+"""Of each selected field: what its method is called with, by name."""
 
 
 def read_arguments(
@@ -31,7 +31,7 @@ def read_arguments(
 
     What is not given and has no default is None: a parameter cannot be absent.
     """
-    found: dict[int, Mapping[str, Any]] = {}
+    found: dict[Place, Mapping[str, Any]] = {}
     for owner, selected in computed:
         declared_type = schema.type_map[owner.name]
         assert isinstance(declared_type, GraphQLObjectType)
@@ -42,21 +42,22 @@ def read_arguments(
         for name, tree in given.items():
             argument = resolver.arguments[name]
             named[argument.target] = python_object(model, argument.type, value_of(tree, variables))
-        found[id(selected)] = named
+        found[place_of(owner, selected)] = named
     return found
 
 
 def grouped(slots: list[Slot]) -> list[list[Slot]]:
     """The slots of each call: one, or all of a batch."""
     groups: list[list[Slot]] = []
-    batches: dict[int, list[Slot]] = {}
+    batches: dict[Place, list[Slot]] = {}
     for slot in slots:
         if not resolver_of(slot.selected).is_batch:
             groups.append([slot])
-        elif id(slot.selected) in batches:
-            batches[id(slot.selected)].append(slot)
-        else:
-            groups.append(batches.setdefault(id(slot.selected), [slot]))
+            continue
+        batch = batches.setdefault(place_of(slot.owner, slot.selected), [])
+        if not batch:
+            groups.append(batch)
+        batch.append(slot)
     return groups
 
 
@@ -84,5 +85,5 @@ def _call(group: list[Slot], arguments: Arguments, caller: Caller) -> ResolverCa
     selected = group[0].selected
     resolver = resolver_of(selected)
     given = [slot.instance for slot in group] if resolver.is_batch else group[0].instance
-    named, name = arguments[id(selected)], field_of(selected).name
+    named, name = arguments[place_of(group[0].owner, selected)], field_of(selected).name
     return ResolverCall(resolver.function, (given,), named, resolver.takes_info, name, caller)

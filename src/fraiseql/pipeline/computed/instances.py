@@ -6,8 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fraiseql.pipeline.computed.selections import hidden_key
-from fraiseql.pipeline.project import MISSING, enum_name, held
-from fraiseql.schema.model import EnumType, Field, ObjectType, SchemaModel, TypeReference
+from fraiseql.pipeline.held import MISSING, held
+from fraiseql.pipeline.members import member_type
+from fraiseql.pipeline.plan import HIDDEN_TYPE_KEY
+from fraiseql.pipeline.project import enum_name
+from fraiseql.schema.model import AbstractType, EnumType, Field, ObjectType, SchemaModel, TypeReference
 from fraiseql.schema.scalar import Scalar
 
 __all__ = ["instance_of_row", "instance_of_value", "is_native"]
@@ -15,7 +18,7 @@ __all__ = ["instance_of_row", "instance_of_value", "is_native"]
 
 def is_native(owner: ObjectType, value: Any) -> bool:
     """Whether a Python value is an instance of the class that declares a type."""
-    return isinstance(owner.cls, type) and isinstance(value, owner.cls)
+    return isinstance(owner.declared, type) and isinstance(value, owner.declared)
 
 
 def instance_of_row(model: SchemaModel, owner: ObjectType, fields: Iterable[Field], row: Mapping[str, Any]) -> Any:
@@ -40,8 +43,8 @@ def instance_of_value(model: SchemaModel, owner: ObjectType, fields: Iterable[Fi
 
 
 def _instance(owner: ObjectType, values: Iterable[tuple[Field, Any]]) -> Any:
-    assert isinstance(owner.cls, type)
-    instance: Any = object.__new__(owner.cls)
+    assert isinstance(owner.declared, type)
+    instance: Any = object.__new__(owner.declared)
     for field, value in values:
         object.__setattr__(instance, field.attribute, value)  # a frozen dataclass refuses plain assignment
     return instance
@@ -59,6 +62,8 @@ def _loaded(model: SchemaModel, reference: TypeReference, value: Any) -> Any:
     if isinstance(named, Scalar):
         return value if named.is_json else named.load(named.parse(value))
     assert isinstance(named, ObjectType)
+    if isinstance(named, AbstractType):
+        named = named.members[value[HIDDEN_TYPE_KEY]]
     return instance_of_row(model, named, [each for each in _held(named) if hidden_key(each) in value], value)
 
 
@@ -74,6 +79,8 @@ def _normal(model: SchemaModel, reference: TypeReference, value: Any) -> Any:
     if isinstance(named, Scalar):
         return value if named.is_json else named.load(named.parse(named.serialize(value)))
     assert isinstance(named, ObjectType)
+    if isinstance(named, AbstractType):
+        named = member_type(named, value)
     return instance_of_value(model, named, _held(named), value)
 
 

@@ -12,11 +12,12 @@ from fraiseql.errors import RequestError
 from fraiseql.pipeline.computed.calls import Arguments, calls_of, grouped, values_of
 from fraiseql.pipeline.computed.instances import instance_of_row, instance_of_value, is_native
 from fraiseql.pipeline.computed.selections import has_computed
-from fraiseql.pipeline.computed.slot import Failure, Slot, field_of, resolver_of
+from fraiseql.pipeline.computed.slot import Failure, Place, Slot, field_of, place_of, resolver_of
 from fraiseql.pipeline.failures import masked, shown
+from fraiseql.pipeline.held import MISSING, held
 from fraiseql.pipeline.nulls import read
-from fraiseql.pipeline.plan import RootField, SelectedField, Selection
-from fraiseql.pipeline.project import MISSING, Misfit, Projection, held
+from fraiseql.pipeline.plan import HIDDEN_TYPE_KEY, RootField, SelectedField, Selection
+from fraiseql.pipeline.project import Misfit, Projection
 from fraiseql.pipeline.response import Outcome, Refusal
 from fraiseql.schema.computed import needed_fields
 from fraiseql.schema.model import Field, ObjectType, SchemaModel
@@ -52,7 +53,7 @@ class Resolution:
         self._raised: set[int] = set()  # errors that are meant for the client
         self._slots: list[Slot] = []
         self._computes: dict[int, bool] = {}  # by the identity of a selection
-        self._needs: dict[int, tuple[tuple[str, ...], tuple[Field, ...]]] = {}  # by the identity of a selected field
+        self._needs: dict[Place, tuple[tuple[str, ...], tuple[Field, ...]]] = {}
 
     @property
     def errors(self) -> list[RequestError]:
@@ -111,6 +112,14 @@ class Resolution:
         if not isinstance(out, dict):
             return out
         shown_object: dict[str, Any] = {}
+        if selection.members:
+            name = out.get(selection.type_key)
+            member = next((each for each in selection.members if each.type.name == name), None)
+            if member is None:
+                return out
+            if selection.type_key == HIDDEN_TYPE_KEY:
+                shown_object[HIDDEN_TYPE_KEY] = name
+            selection = member
         instances: dict[tuple[str, ...], Any] = {}
         for selected in selection.fields:
             key, field = selected.key, selected.field
@@ -212,10 +221,11 @@ class Resolution:
         return found
 
     def _needed(self, selected: SelectedField, owner: ObjectType) -> tuple[tuple[str, ...], tuple[Field, ...]]:
-        found = self._needs.get(id(selected))
+        place = place_of(owner, selected)
+        found = self._needs.get(place)
         if found is None:
             fields = needed_fields(self._model, owner, resolver_of(selected))
-            found = self._needs[id(selected)] = (tuple(each.attribute for each in fields), fields)
+            found = self._needs[place] = (tuple(each.attribute for each in fields), fields)
         return found
 
     def _needed_names(self, slot: Slot) -> tuple[str, ...]:

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Final
 
-from fraiseql.pipeline.plan import RootField, SelectedField, Selection
-from fraiseql.schema.computed import held_fields, needed_fields
-from fraiseql.schema.model import Field, ObjectType, SchemaModel
+from fraiseql.pipeline.plan import HIDDEN_TYPE_KEY, RootField, SelectedField, Selection
+from fraiseql.schema.computed import held_fields, needed_fields, object_types
+from fraiseql.schema.model import AbstractType, Field, ObjectType, SchemaModel
 
 __all__ = ["computed_fields", "fetched_root", "has_computed", "hidden_key"]
+
+
+_NOTHING: Final = SelectedField("needs$", None, {}, None, ())
+"""Selected where nothing else is: a row needs a column."""
 
 
 def has_computed(selection: Selection | None) -> bool:
@@ -27,6 +32,8 @@ def computed_fields(selection: Selection) -> Iterator[tuple[ObjectType, Selected
             yield selection.type, selected
         if selected.selection is not None:
             yield from computed_fields(selected.selection)
+    for member in selection.members:
+        yield from computed_fields(member)
 
 
 def hidden_key(field: Field) -> str:
@@ -42,37 +49,53 @@ def fetched_root(model: SchemaModel, root: RootField, *, is_native: bool) -> Roo
     """
     if root.selection is None or not has_computed(root.selection):
         return root
-    return replace(root, selection=_fetched(model, root.selection, is_native=is_native))
+    return replace(root, selection=_Fetched(model).selection(root.selection, is_native=is_native))
 
 
-def _fetched(model: SchemaModel, selection: Selection, *, is_native: bool) -> Selection:
-    fields: list[SelectedField] = []
-    hidden: dict[str, SelectedField] = {}
-    for selected in selection.fields:
+class _Fetched:
+    def __init__(self, model: SchemaModel) -> None:
+        self._model = model
+        self._below: dict[int, SelectedField] = {}  # what members of an abstract type have in common, they share
+
+    def selection(self, selection: Selection, *, is_native: bool) -> Selection:
+        if selection.members:
+            members = tuple(self.selection(member, is_native=is_native) for member in selection.members)
+            return replace(selection, members=members)
+        owner, hidden = selection.type, dict[str, SelectedField]()
+        for selected in selection.fields:
+            field = selected.field
+            if field is not None and field.resolver is not None and not is_native:
+                for needed in needed_fields(self._model, owner, field.resolver):
+                    hidden[needed.name] = self._hidden(needed, selected.path, (owner.name,))
+        if not selection.fetched and not hidden:
+            hidden[""] = _NOTHING
+        # Those that are computed stay: they count for what the operation costs.
+        fields = [self._field(selected, is_native=is_native) for selected in selection.fields]
+        return replace(selection, fields=(*fields, *hidden.values()))
+
+    def _field(self, selected: SelectedField, *, is_native: bool) -> SelectedField:
         field = selected.field
-        if field is not None and field.resolver is not None:
-            if not is_native:
-                for needed in needed_fields(model, selection.type, field.resolver):
-                    hidden[needed.name] = _hidden(model, needed, selected.path, (selection.type.name,))
-            fields.append(selected)  # counts for what the operation costs
-        elif selected.selection is None:
-            fields.append(selected)
-        else:
+        if selected.selection is None or (field is not None and field.resolver is not None):
+            return selected
+        if id(selected) not in self._below:
             is_own = is_native and field is not None and field.relation is None
-            below = _fetched(model, selected.selection, is_native=is_own)
-            fields.append(replace(selected, selection=below))
-    if all(each.field is not None and each.field.resolver is not None for each in fields) and not hidden:
-        hidden[""] = SelectedField("needs$", None, {}, None, ())  # a row needs a column
-    return Selection(selection.type, (*fields, *hidden.values()))
+            below = self.selection(selected.selection, is_native=is_own)
+            self._below[id(selected)] = replace(selected, selection=below)
+        return self._below[id(selected)]
 
+    def _hidden(self, field: Field, path: tuple[str, ...], outer: tuple[str, ...]) -> SelectedField:
+        key = hidden_key(field)
+        here = (*path, key)
+        target = self._model.types[field.type.named]
+        below = None
+        if isinstance(target, ObjectType):
+            inside = (*outer, target.name)
+            several = tuple(self._whole(each, here, inside) for each in object_types(self._model, field))
+            is_abstract = isinstance(target, AbstractType)
+            below = Selection(target, (), several, HIDDEN_TYPE_KEY) if is_abstract else several[0]
+        return SelectedField(key, field, {}, below, here)
 
-def _hidden(model: SchemaModel, field: Field, path: tuple[str, ...], outer: tuple[str, ...]) -> SelectedField:
-    key = hidden_key(field)
-    here = (*path, key)
-    target = model.types[field.type.named]
-    below = None
-    if isinstance(target, ObjectType):
+    def _whole(self, target: ObjectType, path: tuple[str, ...], outer: tuple[str, ...]) -> Selection:
         inside = (*outer, target.name)
-        inner = [_hidden(model, each, here, inside) for each in held_fields(model, target, inside)]
-        below = Selection(target, tuple(inner) or (SelectedField("needs$", None, {}, None, here),))
-    return SelectedField(key, field, {}, below, here)
+        fields = tuple(self._hidden(each, path, inside) for each in held_fields(self._model, target, inside))
+        return Selection(target, fields or (_NOTHING,))

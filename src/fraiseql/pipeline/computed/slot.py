@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from fraiseql.errors import RequestError
 from fraiseql.pipeline.plan import SelectedField
 from fraiseql.schema.model import Field, ObjectType, Resolver
 
-__all__ = ["Failure", "Slot", "field_of", "resolver_of"]
+__all__ = ["Failure", "Place", "Slot", "field_of", "place_of", "resolver_of"]
+
+
+Place: TypeAlias = tuple[str, int]
+"""A selected field of a type: members of an abstract type may share it."""
 
 
 class Failure:
@@ -52,3 +56,8 @@ def resolver_of(selected: SelectedField) -> Resolver:
     resolver = field_of(selected).resolver
     assert resolver is not None
     return resolver
+
+
+def place_of(owner: ObjectType, selected: SelectedField) -> Place:
+    """The key of a selected field of a type."""
+    return owner.name, id(selected)

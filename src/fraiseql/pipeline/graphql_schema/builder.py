@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -14,12 +14,14 @@ from graphql import (
     GraphQLInputField,
     GraphQLInputObjectType,
     GraphQLInt,
+    GraphQLInterfaceType,
     GraphQLList,
     GraphQLNamedType,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
     GraphQLString,
+    GraphQLUnionType,
     Undefined,
     print_schema,
     specified_scalar_types,
@@ -30,6 +32,7 @@ from fraiseql.pipeline.graphql_schema.order_inputs import OrderInputs, has_order
 from fraiseql.pipeline.graphql_schema.scalar_types import scalar_type
 from fraiseql.schema import Schema
 from fraiseql.schema.model import (
+    AbstractType,
     EnumType,
     Field,
     InputField,
@@ -110,7 +113,18 @@ class _Builder:
             return GraphQLEnumType(name, values, description=declared.description)
         if isinstance(declared, InputType):
             return GraphQLInputObjectType(name, self._input_fields(declared), description=declared.description)
-        return GraphQLObjectType(name, self._output_fields(declared), description=declared.description)
+        return self._output(declared)
+
+    def _output(self, declared: ObjectType) -> GraphQLNamedType:
+        name, about, fields = declared.name, declared.description, self._output_fields(declared)
+        if isinstance(declared, AbstractType) and declared.is_union:
+            return GraphQLUnionType(name, self._all_named(declared.members), description=about)
+        interfaces = self._all_named(declared.interfaces)
+        kind = GraphQLInterfaceType if isinstance(declared, AbstractType) else GraphQLObjectType
+        return kind(name, fields, interfaces, description=about)
+
+    def _all_named(self, names: Iterable[str]) -> Callable[[], list[Any]]:
+        return lambda: [self._named(name) for name in names]
 
     def _output_fields(self, declared: ObjectType) -> Callable[[], dict[str, GraphQLField]]:
         return lambda: {field.name: self._output_field(field) for field in declared.fields.values()}

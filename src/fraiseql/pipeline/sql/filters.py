@@ -152,6 +152,7 @@ class Filters:
         theirs = Base.of_source(f"t${next(self._numbers)}", target.source)
         # A table between is joined: how often it names a row is the same to EXISTS, and one inside another is slow.
         between, conditions = joined(relation, theirs.alias, ours.alias, self._numbers)
+        conditions += self._values.membership(target, theirs)
         wanted = self._all(target, theirs, tree, path, place)
         if failing:  # where it is unknown whether a row meets them, it does not
             conditions.append(f"{self._joined('and', wanted, path)} is not true")

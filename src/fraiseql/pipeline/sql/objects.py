@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from fraiseql.pipeline.plan import SelectedField, Selection
+from fraiseql.pipeline.sql.abstract import abstract_object
 from fraiseql.pipeline.sql.rendering import Rendering, Site
 from fraiseql.pipeline.sql.values import Base, identifier, literal, related
 from fraiseql.schema.model import ObjectType, Relation, TypeReference
@@ -25,9 +26,23 @@ class Columns(NamedTuple):
 
 def columns_of(rendering: Rendering, selection: Selection, base: Base) -> Columns:
     """The columns for a selection of an object."""
+    if selection.members:
+        alias = f"r${next(rendering.numbers)}"
+        text = abstract_object(rendering, selection, base, _object)
+        return Columns(f"{text} as object", alias, f"{alias}.object")
+    return _concrete(rendering, selection, base, [])
+
+
+def _concrete(rendering: Rendering, selection: Selection, base: Base, before: list[tuple[str, str]]) -> Columns:
     rendering.cost.fields += len(selection.fields)
-    shown = [each for each in selection.fields if each.field is None or each.field.resolver is None]
-    return object_of(rendering, [(each.key, _field(rendering, each, base, selection.type)) for each in shown])
+    pairs = [(each.key, _field(rendering, each, base, selection.type)) for each in selection.fetched]
+    return object_of(rendering, before + pairs)
+
+
+def _object(rendering: Rendering, selection: Selection, base: Base, before: list[tuple[str, str]]) -> str:
+    """One object as an expression."""
+    columns = _concrete(rendering, selection, base, before)
+    return f"(select {columns.element} from (select {columns.list}) {columns.alias})"
 
 
 def object_of(rendering: Rendering, pairs: list[tuple[str, str]]) -> Columns:

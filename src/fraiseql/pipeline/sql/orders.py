@@ -93,7 +93,7 @@ class Orders:
         return [*terms.values(), *(self._by_id(target, base) if ("id",) not in terms else ())]
 
     def _by_id(self, target: ObjectType, base: Base) -> list[Term]:
-        field = target.fields.get("id")
+        field = target.identity
         if field is None or field.type.item is not None or not field.is_held:
             return []
         is_object = isinstance(self._model.types[field.type.name], ObjectType)
@@ -126,7 +126,8 @@ class Orders:
         if field.relation.through is not None:
             self.sources.add(str(field.relation.through.source))
         theirs = Base.of_source(f"t${next(self._numbers)}", below.source)
-        where = " and ".join(related(field.relation, theirs.alias, ours.alias, self._numbers))
+        conditions = related(field.relation, theirs.alias, ours.alias, self._numbers)
+        where = " and ".join(conditions + self._values.membership(below, theirs))
         return theirs, f"from {source_name(below.source)} {theirs.alias} where {where}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from typing import TypeAlias
@@ -119,10 +119,28 @@ class Rendering:
 
     def conditions(self, site: Site) -> list[str]:
         """The conditions of a site with those of its `where`."""
+        conditions = [*site.conditions, *self.values.membership(site.target, site.base)]
         where = site.given.get("where")
         if where is None or where.value is None:
-            return site.conditions
-        return [*site.conditions, *self.filters.where(site.target, site.base, where, site.path)]
+            return conditions
+        return [*conditions, *self.filters.where(site.target, site.base, where, site.path)]
+
+    @contextmanager
+    def alternatives(self) -> Iterator[Callable[[], AbstractContextManager[None]]]:
+        """Count the costliest of several things, each of which is rendered in what this gives, called anew."""
+        outer, costs = self.cost, list[Cost]()
+
+        @contextmanager
+        def alternative() -> Iterator[None]:
+            self.cost = Cost()
+            costs.append(self.cost)
+            try:
+                yield
+            finally:
+                self.cost = outer
+
+        yield alternative
+        outer.choices.append(costs)
 
     @contextmanager
     def inside(self) -> Iterator[Cost]:

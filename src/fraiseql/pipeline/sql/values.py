@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 
-from fraiseql.schema.model import EnumType, Field, Relation, SchemaModel, Source, TypeReference
+from fraiseql.schema.model import EnumType, Field, ObjectType, Relation, SchemaModel, Source, TypeReference
 from fraiseql.schema.scalar import Scalar
 
 __all__ = ["Base", "Values", "identifier", "joined", "literal", "related", "source_name"]
@@ -109,6 +109,16 @@ class Values:
         if isinstance(named, Scalar) and named.sql_type != "text":
             return f"{base.text(field)}::{named.sql_type}"
         return base.text(field)
+
+    def discriminator(self, field: Field, base: Base) -> str:
+        """What tells of which type a row is, as text: it may hold what no type has."""
+        column = base.column(field)
+        return base.text(field) if column is None else f"{column}::text"
+
+    def membership(self, target: ObjectType, base: Base) -> list[str]:
+        """The condition that a row of a source that several types share is of this one; none for any other source."""
+        own = target.membership
+        return [] if own is None else [f"{self.compared(own.discriminator, base)} = {literal(own.value)}"]
 
     def condition(self, field: Field, base: Base) -> str:
         """A field as conditions see it: `compared`, any JSON as jsonb, a list as an array."""

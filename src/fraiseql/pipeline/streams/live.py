@@ -70,6 +70,8 @@ def _not_run(subscription: PreparedSubscription, error: DatabaseError, request_i
 
 def _sources(model: SchemaModel, selection: Selection) -> Iterator[str]:
     """The sources that the relations of a selection lead to, as `sql_source` names them."""
+    for member in selection.members:
+        yield from _sources(model, member)
     for selected in selection.fields:
         relation = None if selected.field is None else selected.field.relation
         if relation is not None:
