@@ -8,21 +8,37 @@ import fraiseql
 from fraiseql import ID, JSON
 
 __all__ = [
-    *("DDL", "Anything", "Author", "Book", "Box", "Clip", "Film", "Found", "Holding", "Kind", "Media", "Node", "Shelf"),
+    *(
+        "DDL",
+        "SCHEMA",
+        "Anything",
+        "Author",
+        "Book",
+        "Box",
+        "Clip",
+        "Film",
+        "Found",
+        "Holding",
+        "Kind",
+        "Media",
+        "Node",
+        "Shelf",
+    ),
     *("Song", "Thing", "Timed", "Tin", "Volume", "Wild"),
 ]
 
 DDL = b"""
 create table author (id int primary key, name text not null);
+create type medium as enum ('book', 'film', 'song', 'radio');
 create table media (
-    id int primary key, kind text, title text not null, author_id int references author, sequel_of int references media,
-    pages int, minutes int, extra jsonb
+    id int primary key, kind medium, title text not null, author_id int references author,
+    sequel_of int references media, pages int, minutes int, extra jsonb
 );
 create table holding (media_id int, place text not null, copies int not null);
 create view v_all as
     select id, 'writer' as kind, null::int as author_id, jsonb_build_object('id', id, 'name', name) as data from author
     union all
-    select id + 100, case kind when 'book' then 'volume' else kind end, author_id,
+    select id + 100, case kind when 'book' then 'volume' else kind::text end, author_id,
         jsonb_build_object('id', id + 100, 'title', title, 'pages', pages) from media;
 create view v_search as select * from v_all where kind <> 'song';
 create table shelf (id int primary key, data jsonb not null);
@@ -100,6 +116,7 @@ class Author(Node):
     name: str
     media: list[Media] = fraiseql.relation(on={"author_id": "id"})
     books: list[Book] = fraiseql.relation(on={"author_id": "id"})
+    finds: list[Found] = fraiseql.relation(on={"author_id": "id"})
 
 
 @fraiseql.type
@@ -150,3 +167,69 @@ class Shelf:
     first: Thing | None
     things: list[Thing | None]
     found: Anything | None
+
+
+@fraiseql.query
+def media(what: Kind | None) -> list[Media]: ...
+
+
+@fraiseql.query
+def medium(id: ID) -> Media | None: ...
+
+
+@fraiseql.query
+def books() -> list[Book]: ...
+
+
+@fraiseql.query
+def film(id: ID) -> Film | None: ...
+
+
+@fraiseql.query
+def authors() -> list[Author]: ...
+
+
+@fraiseql.query
+def holdings() -> list[Holding]: ...
+
+
+@fraiseql.query
+def search() -> list[Found]: ...
+
+
+@fraiseql.query
+def hit(id: ID) -> Found | None: ...
+
+
+@fraiseql.query
+def wild(id: ID) -> Wild | None: ...
+
+
+@fraiseql.query
+def wilds() -> list[Wild]: ...
+
+
+@fraiseql.query
+def wilds_or_null() -> list[Wild] | None: ...
+
+
+@fraiseql.query
+def hits(kind: str) -> fraiseql.Connection[Found]: ...
+
+
+@fraiseql.query
+def shelves() -> list[Shelf]: ...
+
+
+@fraiseql.query
+def media_pages() -> fraiseql.Connection[Media]: ...
+
+
+@fraiseql.query
+def book_pages() -> fraiseql.Connection[Book]: ...
+
+
+_QUERIES = [media, medium, books, film, authors, holdings, shelves, media_pages, book_pages]
+SCHEMA = fraiseql.Schema(
+    types=[Book, Film, Song, Box, Tin], queries=[*_QUERIES, search, hit, hits, wild, wilds, wilds_or_null]
+)

@@ -10,79 +10,11 @@ from typing import Any
 import pytest
 from graphql import GraphQLSchema, graphql_sync, parse, validate
 
-import fraiseql
-from fraiseql import ID
 from fraiseql.pipeline import Outcome
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
 from golden.fragments import random_query
-from golden.lending import DDL, Author, Book, Box, Film, Found, Holding, Kind, Media, Shelf, Song, Tin, Wild
+from golden.lending import DDL, SCHEMA
 from golden.serving import Served, served
-
-
-@fraiseql.query
-def media(what: Kind | None) -> list[Media]: ...
-
-
-@fraiseql.query
-def medium(id: ID) -> Media | None: ...
-
-
-@fraiseql.query
-def books() -> list[Book]: ...
-
-
-@fraiseql.query
-def film(id: ID) -> Film | None: ...
-
-
-@fraiseql.query
-def authors() -> list[Author]: ...
-
-
-@fraiseql.query
-def holdings() -> list[Holding]: ...
-
-
-@fraiseql.query
-def search() -> list[Found]: ...
-
-
-@fraiseql.query
-def hit(id: ID) -> Found | None: ...
-
-
-@fraiseql.query
-def wild(id: ID) -> Wild | None: ...
-
-
-@fraiseql.query
-def wilds() -> list[Wild]: ...
-
-
-@fraiseql.query
-def wilds_or_null() -> list[Wild] | None: ...
-
-
-@fraiseql.query
-def hits(kind: str) -> fraiseql.Connection[Found]: ...
-
-
-@fraiseql.query
-def shelves() -> list[Shelf]: ...
-
-
-@fraiseql.query
-def media_pages() -> fraiseql.Connection[Media]: ...
-
-
-@fraiseql.query
-def book_pages() -> fraiseql.Connection[Book]: ...
-
-
-_QUERIES = [media, medium, books, film, authors, holdings, shelves, media_pages, book_pages]
-SCHEMA = fraiseql.Schema(
-    types=[Book, Film, Song, Box, Tin], queries=[*_QUERIES, search, hit, hits, wild, wilds, wilds_or_null]
-)
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +58,12 @@ def serving(module_database_url: str) -> Iterator[Served]:
         (
             "{ bookPages(first: 2) { totalCount nodes { id } pageInfo { hasNextPage } } }",
             {"totalCount": 3, "nodes": [{"id": "1"}, {"id": "3"}], "pageInfo": {"hasNextPage": True}},
+        ),
+        ("{ authors(where: {finds: {none: {}}}, orderBy: [{finds: {count: DESC}}]) { id } }", []),
+        (
+            "{ authors(orderBy: [{finds: {count: DESC}}, {id: DESC}])"
+            " { id finds(limit: 1, offset: 1) { __typename } } }",
+            [{"id": "2", "finds": [{"__typename": "Volume"}]}, {"id": "1", "finds": [{"__typename": "Volume"}]}],
         ),
         (
             '{ hits(kind: "film") { totalCount nodes { ... on Clip { title } } } }',
@@ -222,6 +160,7 @@ def _objects() -> dict[str, Any]:
             origin["sequels"].append(row)
     for author in authors:
         author["books"] = [row for row in author["media"] if row["__typename"] == "Book"]
+        author["finds"] = []
     holdings = [
         {"place": place, "copies": copies, "media": row}
         for row, place, copies in ((one, "here", 2), (one, "there", 1), (two, "here", 9))
@@ -241,6 +180,9 @@ def _objects() -> dict[str, Any]:
         for row in media
         if row["__typename"] in names
     ]
+    for row in found:
+        if row["author"] is not None:
+            row["author"]["finds"].append(row)
     # An id inside jsonb is ordered as the text that it is.
     roots = {"media": media, "books": [one, three, five], "authors": authors, "holdings": holdings, "shelves": shelves}
     return {**roots, "search": sorted([*authors, *found], key=lambda row: row["id"])}

@@ -1,8 +1,8 @@
 """Finds nulls where the schema allows none, and lets them rise (GraphQL §6.4.4).
 
-PostgreSQL's JSON passes through unread unless a null is in it that may be one of these (one behind a key that always
-may be null is not), or that tells of an object of no member of its abstract type. It is read, too, where objects tell of
-their type by a hidden key.
+PostgreSQL's JSON passes through unread unless a null is in it that may be one of these: one behind a key that always
+may be null is not. So is an object that is of no member of its abstract type, which has null for its type's name. Where
+objects tell of their type by a hidden key, the JSON is read, and that key taken out.
 """
 
 from __future__ import annotations
@@ -41,16 +41,13 @@ class Completion:
         Returns:
             the JSON to answer with: `text` itself where all is well; None where the null rises to `data`.
         """
-        if not isinstance(text, bytes):
+        if self._root.is_marked or not isinstance(text, bytes):
             return _complete(self._root, text, errors)
-        if not self._root.is_marked:
-            if b"null" not in text:
-                return text
-            if self._suspicious is None:
-                self._suspicious = _suspicious_null(self._root.selection)
-            if self._suspicious.search(text) is None:
-                return text
-        return _complete(self._root, text, errors)
+        if b"null" not in text:
+            return text
+        if self._suspicious is None:
+            self._suspicious = _suspicious_null(self._root.selection)
+        return text if self._suspicious.search(text) is None else _complete(self._root, text, errors)
 
 
 def _suspicious_null(selection: Selection | None) -> re.Pattern[bytes]:
@@ -67,13 +64,13 @@ def _suspicious_null(selection: Selection | None) -> re.Pattern[bytes]:
 
 
 def _sort_keys(selection: Selection, nullable: set[str], others: set[str]) -> None:
+    for member in selection.members:
+        _sort_keys(member, nullable, others)
     for selected in selection.fields:
         may_be_null = selected.field is not None and selected.field.type.nullable
         (nullable if may_be_null else others).add(selected.key)
         if selected.selection is not None:
             _sort_keys(selected.selection, nullable, others)
-    for member in selection.members:
-        _sort_keys(member, nullable, others)
 
 
 def _complete(root: RootField, text: Any, errors: list[RequestError]) -> bytes | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -141,15 +141,29 @@ class _Planner:
         is_marked = selection is not None and _is_marked(selection)
         return RootField(key, owner, name, field, _arguments(nodes[0]), selection, tuple(nodes), is_marked)
 
-    def _selection(self, target: ObjectType, parents: list[FieldNode], path: tuple[str, ...]) -> Selection:
+    def _selection(
+        self,
+        target: ObjectType,
+        parents: list[FieldNode],
+        path: tuple[str, ...],
+        planned: dict[Hashable, SelectedField] | None = None,
+    ) -> Selection:
+        """What is selected of a type.
+
+        Args:
+            planned: for a member of an abstract type, what was planned for the others: what they have in common, and
+                all below it, is planned once.
+        """
         if len(path) >= self._limits.max_depth:
             raise self._too_complex(f"at least {len(path) + 1} levels of fields; the limit is {self._limits.max_depth}")
         if isinstance(target, AbstractType):
-            members = tuple(self._selection(member, parents, path) for member in target.members.values())
+            common: dict[Hashable, SelectedField] = {}
+            members = tuple(self._selection(member, parents, path, common) for member in target.members.values())
             return Selection(target, (), members, _type_key(members))
         sets = [node.selection_set for node in parents if node.selection_set is not None]
         collected = self._collect(sets, self._conditions_of(target), path)
-        fields = [self._field(target, key, nodes, (*path, key)) for key, nodes in collected.items()]
+        shared = {} if planned is None else planned
+        fields = [self._field(target, key, nodes, (*path, key), shared) for key, nodes in collected.items()]
         return Selection(target, tuple(fields))
 
     def _conditions_of(self, target: ObjectType) -> frozenset[str]:
@@ -164,14 +178,26 @@ class _Planner:
             self._conditions[name] = frozenset({name, *target.interfaces, *unions})
         return self._conditions[name]
 
-    def _field(self, target: ObjectType, key: str, nodes: list[FieldNode], path: tuple[str, ...]) -> SelectedField:
+    def _field(
+        self,
+        target: ObjectType,
+        key: str,
+        nodes: list[FieldNode],
+        path: tuple[str, ...],
+        planned: dict[Hashable, SelectedField],
+    ) -> SelectedField:
         name = nodes[0].name.value
         if name == "__typename":
             return SelectedField(key, None, {}, None, path)
         field = target.fields[name]
         below = self._model.types[field.type.named]
-        selection = self._selection(below, nodes, path) if isinstance(below, ObjectType) else None
-        return SelectedField(key, field, _arguments(nodes[0]), selection, path)
+        if not isinstance(below, ObjectType):
+            return SelectedField(key, field, _arguments(nodes[0]), None, path)
+        place = (key, field.name, field.place, *map(id, nodes))
+        if place not in planned:
+            selection = self._selection(below, nodes, path)
+            planned[place] = SelectedField(key, field, _arguments(nodes[0]), selection, path)
+        return planned[place]
 
     def _collect(
         self, selection_sets: list[SelectionSetNode], conditions: frozenset[str] | None, path: tuple[str, ...]

@@ -28,20 +28,17 @@ def columns_of(rendering: Rendering, selection: Selection, base: Base) -> Column
     """The columns for a selection of an object."""
     if selection.members:
         alias = f"r${next(rendering.numbers)}"
-        text = abstract_object(rendering, selection, base, _object)
+        text = abstract_object(rendering, selection, base, _field, _object)
         return Columns(f"{text} as object", alias, f"{alias}.object")
-    return _concrete(rendering, selection, base, [])
-
-
-def _concrete(rendering: Rendering, selection: Selection, base: Base, before: list[tuple[str, str]]) -> Columns:
     rendering.cost.fields += len(selection.fields)
-    pairs = [(each.key, _field(rendering, each, base, selection.type)) for each in selection.fetched]
-    return object_of(rendering, before + pairs)
+    return object_of(
+        rendering, [(each.key, _field(rendering, each, base, selection.type)) for each in selection.fetched]
+    )
 
 
-def _object(rendering: Rendering, selection: Selection, base: Base, before: list[tuple[str, str]]) -> str:
+def _object(rendering: Rendering, pairs: list[tuple[str, str]]) -> str:
     """One object as an expression."""
-    columns = _concrete(rendering, selection, base, before)
+    columns = object_of(rendering, pairs)
     return f"(select {columns.element} from (select {columns.list}) {columns.alias})"
 
 
