@@ -35,6 +35,10 @@ create table letters (id int primary key, author int not null, data jsonb not nu
 insert into letters values
   (10, 1, '{"title": "First", "words": 120}'), (11, 1, '{"title": "Second", "words": 80}'),
   (12, 2, '{"title": "Third", "words": 7}');
+create table vehicles (id int primary key, kind text not null, name text not null, wheels int, wings int, crew jsonb);
+insert into vehicles values
+  (1, 'car', 'Beetle', 4, null, '[{"rank": "driver", "no": 7}, {"rank": "guest", "town": "Rome"}]'),
+  (2, 'plane', 'Comet', null, 2, null);
 create table every_type (
   id int primary key, key uuid, day date, time time, at timestamptz, at_local timestamp, amount numeric, ratio float8,
   big bigint, span interval, raw bytea, host inet, net cidr, card macaddr, days daterange, mood text, moods text[],
@@ -151,6 +155,57 @@ class EveryType:
         return [f"{name}={getattr(self, name)!r}" for name in EveryType.__annotations__]
 
 
+@fraiseql.type
+class Driver:
+    no: int
+
+    @fraiseql.field
+    def badge(self) -> str:
+        return f"driver {self.no}"
+
+
+@fraiseql.type
+class Guest:
+    town: str
+
+    @fraiseql.field
+    def badge(self) -> str:
+        return f"guest of {self.town}"
+
+
+@fraiseql.union(types={"driver": Driver, "guest": Guest}, discriminator="rank")
+class Member: ...
+
+
+@fraiseql.interface(sql_source="vehicles", jsonb_column=None, discriminator="kind")
+class Vehicle:
+    id: ID
+    name: str
+    crew: list[Member] | None
+
+    @fraiseql.field(needs=["name", "crew"])
+    def sign(self) -> str:
+        return f"{type(self).__name__} {self.name}: {[each.badge() for each in self.crew or ()]}"  # type: ignore[attr-defined]
+
+
+@fraiseql.type(when="car")
+class Car(Vehicle):
+    wheels: int
+
+    @fraiseql.field(needs=["wheels"])
+    def axles(self) -> int:
+        return self.wheels // 2
+
+
+@fraiseql.type(when="plane")
+class Plane(Vehicle):
+    wings: int
+
+
+@fraiseql.query
+def vehicles() -> list[Vehicle]: ...
+
+
 @fraiseql.query
 def people() -> list[Person]: ...
 
@@ -171,7 +226,8 @@ def letters() -> list[Letter]: ...
 def every_type(id: int) -> EveryType | None: ...
 
 
-_PIPELINE = Pipeline(fraiseql.Schema(queries=[people, people_pages, person, letters, every_type]))
+_QUERIES = [people, people_pages, person, letters, every_type, vehicles]
+_PIPELINE = Pipeline(fraiseql.Schema(types=[Car, Plane], queries=_QUERIES))
 
 
 @pytest.fixture(scope="module")
@@ -258,6 +314,20 @@ _LONG = "a" * 70
         (
             f'{{ {_LONG}: person(id: "3") {{ {_LONG}: initials {_LONG}b: id place {{ lifts {{ label }} }} }} }}',
             {_LONG: {_LONG: "AT", f"{_LONG}b": "3", "place": {"lifts": []}}},
+        ),
+        (
+            """{ vehicles { sign ... on Car { axles crew { ... on Driver { badge } ... on Guest { town badge } } }
+                            ... on Plane { id wings } } }""",
+            {
+                "vehicles": [
+                    {
+                        "sign": "Car Beetle: ['driver 7', 'guest of Rome']",
+                        "axles": 2,
+                        "crew": [{"badge": "driver 7"}, {"town": "Rome", "badge": "guest of Rome"}],
+                    },
+                    {"sign": "Plane Comet: []", "id": "2", "wings": 2},
+                ]
+            },
         ),
     ],
 )

@@ -51,7 +51,7 @@ def check_resolver(model: SchemaModel, owner: ObjectType, resolver: Resolver, wh
 
 
 def check_arguments(field: Field, promised: Field, where: str, origin: str) -> None:
-    """Hold the arguments of a method against those of the same field of an interface (GraphQL §3.6); raises SchemaError."""
+    """Hold a method's arguments against those of an interface's field (GraphQL §3.6); raises SchemaError."""
     own = {} if field.resolver is None else field.resolver.arguments
     theirs = {} if promised.resolver is None else promised.resolver.arguments
     for name, argument in theirs.items():
