@@ -35,9 +35,6 @@ class Resolution:
         caller: who asks.
         hint: entries for the `extensions` of masked errors.
         limit: how many asynchronous methods may be under way at once.
-
-    Attributes:
-        errors: inside of values that methods gave.
     """
 
     def __init__(
@@ -49,13 +46,14 @@ class Resolution:
         self._hint = hint
         self._limit = limit
         self._projection = Projection(model, hint, self._slot_in_value)
-        self._raised: set[int] = set()  # errors that are meant for the client
+        self._raised: dict[int, RequestError] = {}  # errors that are meant for the client, by their identity
         self._slots: list[Slot] = []
         self._computes: dict[int, bool] = {}  # by the identity of a selection
         self._needs: dict[int, tuple[tuple[str, ...], tuple[Field, ...]]] = {}  # by the identity of a selected field
 
     @property
     def errors(self) -> list[RequestError]:
+        """Those inside of values that methods gave."""
         return self._projection.errors
 
     def cause_of(self, errors: Sequence[RequestError]) -> BaseException | None:
@@ -197,7 +195,7 @@ class Resolution:
         entry = shown(error, path, self._hint)
         cause = masked(error)
         if cause is None:
-            self._raised.add(id(entry))
+            self._raised[id(entry)] = entry
         self._projection.cause = self._projection.cause or cause
         return Failure(entry)
 
