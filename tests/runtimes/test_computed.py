@@ -37,7 +37,8 @@ class Meeting:
     def __init__(self) -> None:
         self.under_way = self.most = self.cancelled = 0
         self.wanted = 0
-        self.opened = anyio.Event()
+        self.expected = 3
+        self.opened, self.full, self.empty = anyio.Event(), anyio.Event(), anyio.Event()
 
     async def attend(self) -> int:
         self.under_way += 1
@@ -45,6 +46,8 @@ class Meeting:
         try:
             if self.under_way >= self.wanted:
                 self.opened.set()
+            if self.under_way == self.expected:
+                self.full.set()
             await self.opened.wait()
             return self.under_way
         except BaseException:
@@ -52,6 +55,8 @@ class Meeting:
             raise
         finally:
             self.under_way -= 1
+            if self.under_way == 0:
+                self.empty.set()
 
 
 meeting = Meeting()
@@ -185,11 +190,22 @@ async def test_a_client_that_leaves_cancels_the_methods(app: FraiseQLApp, connec
     meeting.wanted = 100
     async with connected(app.port) as client:
         await client.send("{ people { meets } }")
-        while meeting.under_way < 3:
-            await anyio.sleep(0.01)
+        await meeting.full.wait()
     with anyio.fail_after(10):
-        while meeting.cancelled < 3:
-            await anyio.sleep(0.01)
+        await meeting.empty.wait()
+    assert meeting.cancelled == 3
+
+
+async def test_a_request_that_takes_too_long_cancels_them(people_url: str, connected: Any) -> None:
+    meeting.__init__()  # type: ignore[misc]
+    meeting.wanted = 100
+    config = FraiseQLConfig(database_url=people_url, port=0, query_request_timeout=0.2)
+    async with FraiseQLApp(_SCHEMA, config=config, bus=EventBus.memory()) as app, connected(app.port) as client:
+        answer = await client.ask("{ people { meets } }")
+        assert answer["errors"][0]["extensions"]["code"] == "REQUEST_TIMEOUT"
+        with anyio.fail_after(10):
+            await meeting.empty.wait()
+        assert (meeting.most, meeting.cancelled) == (5, 5)
 
 
 async def test_over_websocket_they_are_told_who_asks(app: FraiseQLApp) -> None:

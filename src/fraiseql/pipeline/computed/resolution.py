@@ -20,7 +20,7 @@ from fraiseql.pipeline.plan import HIDDEN_TYPE_KEY, RootField, SelectedField, Se
 from fraiseql.pipeline.project import Misfit, Projection
 from fraiseql.pipeline.response import Outcome, Refusal
 from fraiseql.schema.computed import needed_fields
-from fraiseql.schema.model import Field, ObjectType, SchemaModel
+from fraiseql.schema.model import Field, ObjectType, SchemaModel, TypeReference
 
 __all__ = ["Resolution"]
 
@@ -86,29 +86,38 @@ class Resolution:
         return found
 
     def _root(self, root: RootField, text: bytes, native: Any) -> Any:
-        if root.selection is None or not self._has_computed(root.selection):
+        if root.field is None or root.selection is None or not self._has_computed(root.selection):
             return text
         try:
-            return self._read(read(text), json.loads(text, parse_int=_int), root.selection, (root.key,), native)
+            row = json.loads(text, parse_int=_int)
+            return self._read(read(text), row, root.field.type, root.selection, (root.key,), native)
         except RecursionError as error:  # a JSON scalar nests too deep
             return self._failure(error, (root.key,))
 
-    def _read(self, out: Any, row: Any, selection: Selection, path: _Path, native: Any) -> Any:
+    def _read(
+        self, out: Any, row: Any, reference: TypeReference, selection: Selection, path: _Path, native: Any
+    ) -> Any:
         """What is shown of an object or a list, with slots for what is to be computed.
 
         Args:
-            out: the value as it is shown.
+            out: the value as it is shown; what is of another form than its type stays as it is.
             row: the same value, with numbers read.
             native: the Python value that it was made from; MISSING where there is none.
         """
-        if isinstance(out, list):
-            natives = native if isinstance(native, (list, tuple)) and len(native) == len(out) else [MISSING] * len(out)
-            return [
-                self._read(each, row[index], selection, (*path, index), natives[index])
-                for index, each in enumerate(out)
-            ]
-        if not isinstance(out, dict):
+        item = reference.item
+        if item is None:
+            return self._read_object(out, row, selection, path, native) if isinstance(out, dict) else out
+        if not isinstance(out, list):
             return out
+        natives = native if isinstance(native, (list, tuple)) and len(native) == len(out) else [MISSING] * len(out)
+        return [
+            self._read(each, row[index], item, selection, (*path, index), natives[index])
+            for index, each in enumerate(out)
+        ]
+
+    def _read_object(
+        self, out: dict[str, Any], row: dict[str, Any], selection: Selection, path: _Path, native: Any
+    ) -> Any:
         shown_object: dict[str, Any] = {}
         if selection.members:
             name = out.get(selection.type_key)
@@ -124,10 +133,10 @@ class Resolution:
             here = (*path, key)
             if field is not None and field.resolver is not None:
                 shown_object[key] = self._slot_in_row(row, native, selected, selection.type, here, instances)
-            elif selected.selection is not None and self._has_computed(selected.selection):
-                is_own = field is not None and field.relation is None and native is not MISSING
-                below = _below(native, field.attribute) if field is not None and is_own else MISSING
-                shown_object[key] = self._read(out[key], row[key], selected.selection, here, below)
+            elif field is not None and selected.selection is not None and self._has_computed(selected.selection):
+                is_own = field.relation is None and native is not MISSING
+                below = _below(native, field.attribute) if is_own else MISSING
+                shown_object[key] = self._read(out[key], row[key], field.type, selected.selection, here, below)
             else:
                 shown_object[key] = out[key]
         return shown_object
