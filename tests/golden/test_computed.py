@@ -19,6 +19,7 @@ from psycopg.waiting import wait_conn
 import fraiseql
 from fraiseql import CIDR, ID, IP, JSON, MAC, BigInt, Bytes, Connection, DateRange, Interval
 from fraiseql.effects import CallAll, Fetch
+from fraiseql.errors import DatabaseError
 from fraiseql.pipeline import GraphQLRequest, Pipeline
 from fraiseql.postgres import connect, run
 from fraiseql.postgres.conninfo import ConnectionString
@@ -39,6 +40,8 @@ create table vehicles (id int primary key, kind text not null, name text not nul
 insert into vehicles values
   (1, 'car', 'Beetle', 4, null, '[{"rank": "driver", "no": 7}, {"rank": "guest", "town": "Rome"}]'),
   (2, 'plane', 'Comet', null, 2, null);
+create table strays (id int primary key, data jsonb not null);
+insert into strays values (1, '{"title": "Right", "words": 120}'), (2, '{"title": "Wrong", "words": "many"}');
 create table every_type (
   id int primary key, key uuid, day date, time time, at timestamptz, at_local timestamp, amount numeric, ratio float8,
   big bigint, span interval, raw bytea, host inet, net cidr, card macaddr, days daterange, mood text, moods text[],
@@ -123,6 +126,16 @@ class Letter:
     @fraiseql.field(needs=["id", "title"])
     def heading(self) -> str:
         return f"{self.id}. {self.title}"
+
+
+@fraiseql.type(sql_source="strays")
+class Stray:
+    title: str
+    words: int
+
+    @fraiseql.field(needs=["words"])
+    def pages(self) -> int | None:
+        return -(-self.words // 50)
 
 
 @fraiseql.type(sql_source="every_type", jsonb_column=None)
@@ -223,10 +236,14 @@ def letters() -> list[Letter]: ...
 
 
 @fraiseql.query
+def strays() -> list[Stray]: ...
+
+
+@fraiseql.query
 def every_type(id: int) -> EveryType | None: ...
 
 
-_QUERIES = [people, people_pages, person, letters, every_type, vehicles]
+_QUERIES = [people, people_pages, person, letters, every_type, strays, vehicles]
 _PIPELINE = Pipeline(fraiseql.Schema(types=[Car, Plane], queries=_QUERIES))
 
 
@@ -247,8 +264,13 @@ def query(module_database_url: str) -> Iterator[Callable[..., Any]]:
                     effect = program.send([outcome(call) for call in effect.calls])
                     continue
                 assert isinstance(effect, Fetch)
-                fetches += 1
-                effect = program.send(wait_conn(run(opened, effect), interval=1.0, timeout=10.0))
+                try:
+                    row = wait_conn(run(opened, effect), interval=1.0, timeout=10.0)
+                except DatabaseError as error:
+                    effect = program.throw(error)
+                else:
+                    fetches += 1
+                    effect = program.send(row)
         except StopIteration as stop:
             assert fetches == 1
             return json.loads(stop.value.body)
@@ -285,6 +307,22 @@ _LONG = "a" * 70
             },
         ),
         ("{ people(limit: 2, offset: 1) { one } }", {"people": [{"one": 1}, {"one": 1}]}),
+        (
+            """{ people { place { lifts(where: {no: {gt: 1}}) { label }
+                                  all: lifts(orderBy: [{no: DESC}], limit: 5) { label no } } } }""",
+            {
+                "people": [
+                    {
+                        "place": {
+                            "lifts": [{"label": "lift 2"}],
+                            "all": [{"label": "lift 2", "no": 2}, {"label": "lift 1", "no": 1}],
+                        }
+                    },
+                    {"place": None},
+                    {"place": {"lifts": [], "all": []}},
+                ]
+            },
+        ),
         ('{ person(id: "9") { initials total } }', {"person": None}),
         (
             "{ people(limit: 2) { letters(orderBy: {words: ASC}, limit: 1) { heading author { initials } pages } } }",
@@ -375,3 +413,16 @@ def test_nulls_are_none(query: Callable[..., Any]) -> None:
     held = query("{ everyType(id: 2) { held } }")["data"]["everyType"]["held"]
     assert held[0] == "id=2"
     assert {each.partition("=")[2] for each in held[1:]} == {"None"}
+
+
+def test_a_needed_value_that_does_not_fit_is_an_error_of_the_field(query: Callable[..., Any]) -> None:
+    assert query("{ strays { title pages } }") == {
+        "data": {"strays": [{"title": "Right", "pages": 3}, {"title": "Wrong", "pages": None}]},
+        "errors": [
+            {
+                "message": "The value of Stray.words does not fit its type.",
+                "path": ["strays", 1, "pages"],
+                "extensions": {"code": "INTERNAL_SERVER_ERROR", "requestId": "r"},
+            }
+        ],
+    }

@@ -592,3 +592,22 @@ def test_a_yielded_object_whose_relations_sql_serves() -> None:
     assert run.effect.calls[0].arguments[0] is ada
     run.called()
     assert run.emitted == {"data": {"people": [{"initial": "A", "posts": [{"title": "Hello", "length": 5}]}]}}
+
+
+def test_elements_that_arguments_choose_of_a_yielded_object_are_those_of_its_row() -> None:
+    query = "subscription { people { addresses(orderBy: [{town: DESC}]) { sign } } }"
+    run = open_stream(query, of=_PIPELINE)
+    ada = _ada()
+    ada.addresses.extend([_address("Bern"), _address("Rome")])
+    run.send([ada])
+    assert isinstance(run.effect, Fetch)
+    assert b"needs$town" in run.effect.statement.sql
+    run.fetched({"addresses": [{"needs$town": "Rome"}, {"needs$town": "Bern"}]})
+    run.called()
+    assert run.emitted == {"data": {"people": [{"addresses": [{"sign": "to Rome"}, {"sign": "to Bern"}]}]}}
+
+
+def _address(town: str) -> Address:
+    address = Address()
+    address.street, address.town, address.inner = None, town, None
+    return address

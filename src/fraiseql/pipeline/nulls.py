@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -19,7 +20,11 @@ from fraiseql.pipeline.members import made_member
 from fraiseql.pipeline.plan import RootField, Selection
 from fraiseql.schema.model import TypeReference
 
-__all__ = ["Completion", "read"]
+__all__ = ["Check", "Completion", "Rising", "read"]
+
+Check: TypeAlias = "Callable[[Any, TypeReference, Selection | None, str, tuple[str | int, ...]], Any]"
+"""Given a value that is not null, its type, its selection, its field as `User.age` and its path, gives what it is shown
+as; raises Rising."""
 
 
 class Completion:
@@ -31,18 +36,19 @@ class Completion:
         self._root = root
         self._suspicious: re.Pattern[bytes] | None = None  # compiled for the first answer that has a null
 
-    def __call__(self, text: Any, errors: list[RequestError]) -> bytes | None:
+    def __call__(self, text: Any, errors: list[RequestError], check: Check | None = None) -> bytes | None:
         """Check one value.
 
         Args:
             text: its JSON; or what was read from it, with computed fields.
             errors: is given an entry for each null that rose.
+            check: for values that may not fit their types.
 
         Returns:
             the JSON to answer with: `text` itself where all is well; None where the null rises to `data`.
         """
-        if self._root.is_marked or not isinstance(text, bytes):
-            return _complete(self._root, text, errors)
+        if check is not None or self._root.is_marked or not isinstance(text, bytes):
+            return _complete(self._root, text, errors, check)
         if b"null" not in text:
             return text
         if self._suspicious is None:
@@ -73,15 +79,16 @@ def _sort_keys(selection: Selection, nullable: set[str], others: set[str]) -> No
             _sort_keys(selected.selection, nullable, others)
 
 
-def _complete(root: RootField, text: Any, errors: list[RequestError]) -> bytes | None:
+def _complete(root: RootField, text: Any, errors: list[RequestError], check: Check | None = None) -> bytes | None:
     assert root.field is not None
     before = len(errors)
     try:
         value = read(text) if isinstance(text, bytes) else text
-        value = _nullable(value, root.field.type, root.selection, f"{root.owner}.{root.name}", (root.key,), errors)
-        is_kept = isinstance(text, bytes) and len(errors) == before and not root.is_marked
-        return text if is_kept else orjson.dumps(value)
-    except _NullFound as null:
+        name = f"{root.owner}.{root.name}"
+        value = _nullable(value, root.field.type, root.selection, name, (root.key,), errors, check)
+        is_untouched = isinstance(text, bytes) and check is None and not root.is_marked and len(errors) == before
+        return text if is_untouched else orjson.dumps(value)
+    except Rising as null:
         errors.append(null.error)
         return None
     except (RecursionError, orjson.JSONEncodeError):  # a JSON scalar nests too deep, or holds half a surrogate pair
@@ -98,8 +105,8 @@ def read(text: bytes) -> Any:
     return json.loads(text, parse_int=orjson.Fragment, parse_float=orjson.Fragment)
 
 
-class _NullFound(Exception):
-    """A null where none may be, or an object of no type, on its way up to the next field that may be null."""
+class Rising(Exception):
+    """A null where none may be, or a value that does not fit, on its way up to the next field that may be null."""
 
     def __init__(self, error: RequestError) -> None:
         super().__init__(error.message)
@@ -113,19 +120,20 @@ def _nullable(
     field: str,
     path: tuple[str | int, ...],
     errors: list[RequestError],
+    check: Check | None,
 ) -> Any:
     try:
         if isinstance(value, Slot):
             value = value.value
         if isinstance(value, Failure):
-            raise _NullFound(value.error)
+            raise Rising(value.error)
         if value is None:
             if reference.nullable:
                 return None
             message = f"Cannot return null for non-nullable field {field}."
-            raise _NullFound(RequestError(message, code="INTERNAL_SERVER_ERROR", path=path))
-        return _present(value, reference, selection, field, path, errors)
-    except _NullFound as null:
+            raise Rising(RequestError(message, code="INTERNAL_SERVER_ERROR", path=path))
+        return _present(value, reference, selection, field, path, errors, check)
+    except Rising as null:
         if not reference.nullable:
             raise
         errors.append(null.error)
@@ -139,23 +147,27 @@ def _present(
     field: str,
     path: tuple[str | int, ...],
     errors: list[RequestError],
+    check: Check | None,
 ) -> Any:
+    if check is not None:
+        value = check(value, reference, selection, field, path)
     if reference.item is not None:
         item = reference.item
         return [
-            _nullable(element, item, selection, field, (*path, index), errors) for index, element in enumerate(value)
+            _nullable(element, item, selection, field, (*path, index), errors, check)
+            for index, element in enumerate(value)
         ]
     if selection is not None:
         if selection.members:
             member = made_member(selection, value)
             if member is None:
                 message = f"The value of {field} is of no type of {selection.type.name}."
-                raise _NullFound(RequestError(message, code="INTERNAL_SERVER_ERROR", path=path))
+                raise Rising(RequestError(message, code="INTERNAL_SERVER_ERROR", path=path))
             selection = member
         owner = selection.type.name
         for selected in selection.fields:
             if selected.field is not None:
                 key, below = selected.key, selected.field
                 name = f"{owner}.{below.name}"
-                value[key] = _nullable(value[key], below.type, selected.selection, name, (*path, key), errors)
+                value[key] = _nullable(value[key], below.type, selected.selection, name, (*path, key), errors, check)
     return value

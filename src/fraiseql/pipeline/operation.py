@@ -1,4 +1,7 @@
-"""One request from its text to the answer's bytes: a program that asks for at most one statement."""
+"""One request from its text to the answer's bytes: a program that asks for at most one statement.
+
+Only where that fails for a value in the database it asks for a second one, which finds the value.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from fraiseql.effects import Program, fetch, join
 from fraiseql.errors import ConfigurationError, DatabaseError, RequestError
 from fraiseql.limits import QueryLimits, SubscriptionLimits
 from fraiseql.pipeline.cache import Cache
+from fraiseql.pipeline.checking import answer_checked
 from fraiseql.pipeline.document import prepare_document
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
 from fraiseql.pipeline.nesting import nests_too_deep
@@ -77,8 +81,9 @@ class Pipeline:
             request_id: shown to the client in place of an error's cause, which `GraphQLResponse.cause` has.
 
         Returns:
-            A program that yields at most one Fetch, and a CallAll for each level of fields that Python computes, and
-            returns the answer, whatever the request or the database does.
+            A program that yields at most one Fetch, a second one where a value in the database does not fit its type, and
+            a CallAll for each level of fields that Python computes, and returns the answer, whatever the request or the
+            database does.
         """
         try:
             prepared = self._prepare(request)
@@ -141,7 +146,10 @@ class Pipeline:
             try:
                 row = yield from fetch(statement.statement, parameters)
             except DatabaseError as error:
-                return _failed(error, plan, statement, request, request_id)
+                checked = yield from answer_checked(
+                    error, prepared, plan, statement, parameters, request, request_id, resolution
+                )
+                return checked or _failed(error, plan, statement, request, request_id)
             if resolution is None:
                 return plan.answer(row, request.variables)
             values = yield from resolution.complete(plan.sql_roots, row)

@@ -23,8 +23,10 @@ from fraiseql.pipeline.computed.selections import computed_fields, fetched_root
 from fraiseql.pipeline.computed.slot import resolver_of
 from fraiseql.pipeline.document import Operation
 from fraiseql.pipeline.introspection import introspect
+from fraiseql.pipeline.misfits import Checks
 from fraiseql.pipeline.nulls import Completion
 from fraiseql.pipeline.plan import RootField, Selection, plan_selection
+from fraiseql.pipeline.records import chooses_elements
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, respond_with_errors
 from fraiseql.pipeline.sql import BoundStatement, render, render_given
 from fraiseql.pipeline.sql.bind import encode
@@ -130,7 +132,7 @@ class Plan:
         self.uses_sql = bool(self.sql_roots)
         is_resolver = isinstance(field, SubscriptionField) and field.kind is SubscriptionKind.RESOLVER
         if is_resolver:
-            self.uses_sql = any(has_relations(root.selection) for root in self.sql_roots)
+            self.uses_sql = any(needs_sql(root.selection) for root in self.sql_roots)
         self.computed = [each for root in self.sql_roots if root.selection for each in computed_fields(root.selection)]
         self._fetched = tuple(fetched_root(planning.model, root, is_native=is_resolver) for root in roots)
         shapes = [(name, shape_of(declared)) for name, declared in operation.types.items()]
@@ -158,18 +160,27 @@ class Plan:
         fields = sum(1 if root.selection is None else _count(root.selection) for root in roots)
         return fields * _FIELD_BYTES + sum(map(len, self._segments or ()))
 
-    def statement(self, variables: Variables) -> BoundStatement:
-        """The statement for the shape of the variables; raises Refusal."""
+    @property
+    def model(self) -> SchemaModel:
+        """What is asked for."""
+        return self._planning.model
+
+    def statement(self, variables: Variables, *, checking: bool = False) -> BoundStatement:
+        """The statement for the shape of the variables, or the one that finds what does not fit; raises Refusal."""
         planning = self._planning
-        key = (self, *[shape(variables[name]) if name in variables else ... for name, shape in self._shapes])
+        key = (self, checking, *[shape(variables[name]) if name in variables else ... for name, shape in self._shapes])
         statement = planning.statements.get(key)
         if statement is None:
             try:
                 if self.is_given:
                     (root,) = self._fetched
-                    statement = render_given(planning.model, planning.schema, root, variables, planning.limits)
+                    statement = render_given(
+                        planning.model, planning.schema, root, variables, planning.limits, checking=checking
+                    )
                 else:
-                    statement = render(planning.model, planning.schema, self._fetched, variables, planning.limits)
+                    statement = render(
+                        planning.model, planning.schema, self._fetched, variables, planning.limits, checking=checking
+                    )
             except RequestError as error:
                 raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
             planning.statements.put(key, statement, len(statement.statement.sql))
@@ -205,25 +216,33 @@ class Plan:
         return tuple(map(encode, values))
 
     def answer(
-        self, row: Sequence[Any], given: Mapping[str, Any], resolution: Resolution | None = None
+        self,
+        row: Sequence[Any],
+        given: Mapping[str, Any],
+        resolution: Resolution | None = None,
+        checks: Checks | None = None,
     ) -> GraphQLResponse:
         """Put the answer together; `given` are the variables as the request sent them.
 
         Args:
             row: the JSON texts of the root fields; or what `resolution` made of them.
+            checks: for the row of the checking statement.
 
         Raises:
             Refusal: introspection beside them cannot be answered.
         """
         segments = self._segments or self._cut(given)
         errors: list[RequestError] = [] if resolution is None else resolution.errors
+        check = None if checks is None else checks.check
         parts: list[bytes | None] = [segments[0]]
         for complete, value, segment in zip(self.completions, row, segments[1:], strict=True):
-            parts += (complete(b"null" if value is None else value, errors), segment)
+            parts += (complete(b"null" if value is None else value, errors, check), segment)
         if not errors:
             return GraphQLResponse(Outcome.DATA, b"".join(parts))  # type: ignore[arg-type]
         data = None if None in parts else orjson.Fragment(b"".join(parts)[len(_DATA) : -1])  # type: ignore[arg-type]
-        cause = Refusal(Outcome.DATA_AND_ERRORS, errors) if resolution is None else resolution.cause_of(errors)
+        cause: BaseException | None = None if checks is None else checks.cause
+        if cause is None:
+            cause = Refusal(Outcome.DATA_AND_ERRORS, errors) if resolution is None else resolution.cause_of(errors)
         return respond_with_errors(errors, data, cause)
 
     def fail(self, error: DatabaseError, hint: Mapping[str, Any], given: Mapping[str, Any]) -> GraphQLResponse:
@@ -260,11 +279,15 @@ class Plan:
         return (*segments, fixed + b"}}")
 
 
-def has_relations(selection: Selection | None) -> bool:
-    """Whether rows of other sources are selected."""
-    if selection is None:
+def needs_sql(selection: Selection | None) -> bool:
+    """Whether a Python value does not do: rows of other sources, or some elements of lists, are selected."""
+    if selection is None or selection.type.source is None:
         return False
-    return any(map(has_relations, selection.members)) or any(
+    return _has_relations(selection) or chooses_elements(selection)
+
+
+def _has_relations(selection: Selection) -> bool:
+    return any(map(_has_relations, selection.members)) or any(
         each.field and each.field.relation for each in selection.fields
     )
 

@@ -170,7 +170,7 @@ class Projection:
         if found is MISSING:
             missing = AttributeError(f"{name}: {type(value).__name__} holds no {field.attribute!r}")
             raise Misfit(shown(missing, path, self._hint), missing)
-        if selected.arguments:  # only a relation has any
+        if selected.arguments:  # of a relation, or of an embedded list
             ignored = ValueError(f"{name}: its arguments cannot be applied to Python values")
             raise Misfit(shown(ignored, path, self._hint), ignored)
         return found

@@ -14,15 +14,24 @@ from fraiseql.pipeline.project import enum_name
 from fraiseql.schema.model import AbstractType, EnumType, Field, ObjectType, SchemaModel, TypeReference
 from fraiseql.schema.scalar import Scalar
 
-__all__ = ["COMPUTED", "lacks_relations", "record_of", "without_relations"]
+__all__ = ["COMPUTED", "chooses_elements", "lacks_relations", "record_of", "without_relations"]
 
 COMPUTED: Final = "computed$"
 """The key of a record under which a value's own computed fields are: no table has a column of that name."""
 
 
+def chooses_elements(selection: Selection) -> bool:
+    """Whether arguments say which elements of an embedded list are meant."""
+    return any(map(chooses_elements, selection.members)) or any(
+        bool(each.arguments) or (each.selection is not None and chooses_elements(each.selection))
+        for each in selection.fields
+        if each.field is not None and each.field.is_held
+    )
+
+
 def lacks_relations(selection: Selection, value: Any) -> bool:
-    """Whether a relation is selected that a value does not hold, or not as its arguments ask for."""
-    return any(
+    """Whether a relation is selected that a value does not hold, or anything not as arguments ask for it."""
+    return chooses_elements(selection) or any(
         selected.arguments or held(value, selected.field.attribute) is MISSING
         for selected in member_of(selection, value).fields
         if selected.field is not None and selected.field.relation is not None
@@ -30,9 +39,15 @@ def lacks_relations(selection: Selection, value: Any) -> bool:
 
 
 def without_relations(selection: Selection) -> Selection:
-    """What of a selection a row holds itself."""
-    kept = tuple(each for each in selection.fields if each.field is None or each.field.is_held)
-    return replace(selection, fields=kept, members=tuple(map(without_relations, selection.members)))
+    """What of a selection a row holds itself, whole embedded lists included."""
+    kept = (each for each in selection.fields if each.field is None or each.field.is_held)
+    members = tuple(map(without_relations, selection.members))
+    return replace(selection, fields=tuple(map(_without_arguments, kept)), members=members)
+
+
+def _without_arguments(selected: SelectedField) -> SelectedField:
+    below = None if selected.selection is None else without_relations(selected.selection)
+    return replace(selected, arguments={}, selection=below)
 
 
 def record_of(model: SchemaModel, selection: Selection, value: Any) -> bytes:

@@ -15,6 +15,7 @@ from fraiseql.pipeline.arguments import Tree, given_arguments, python_object, va
 from fraiseql.pipeline.computed.resolution import Resolution
 from fraiseql.pipeline.failures import masked, shown
 from fraiseql.pipeline.held import MISSING
+from fraiseql.pipeline.misfits import Checks
 from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
 from fraiseql.pipeline.project import project
 from fraiseql.pipeline.records import without_relations
@@ -75,6 +76,11 @@ class PreparedSubscription:
             self.argument_sources = bound.argument_sources
             self.parameters = plan.bind(bound, variables)
 
+    @property
+    def checking_statement(self) -> Statement:
+        """The one that finds what does not fit, for the same parameters."""
+        return self.plan.statement(self._variables, checking=True).statement
+
     def resume_behind(self, cursor: str | None) -> None:
         """Begin behind a cursor that the transport knows, for events whose `after` is not given."""
         if self.after is None and self.field.topic is not None:
@@ -110,15 +116,23 @@ class PreparedSubscription:
         text, errors, cause = project(self.model, self.root, value, hint or {})
         return respond(self._data(text), errors, _extensions(cursor), cause)
 
-    def result(self, text: bytes, cursor: str | None = None) -> GraphQLResponse:
-        """The result for the field's JSON, as the database gave it."""
+    def result(self, text: bytes, cursor: str | None = None, checks: Checks | None = None) -> GraphQLResponse:
+        """The result for the field's JSON, as the database gave it; with `checks` as the checking statement did."""
         errors: list[RequestError] = []
         (complete,) = self.plan.completions
-        data = self._data(complete(text, errors))
-        return respond(data, errors, _extensions(cursor), Refusal(Outcome.DATA_AND_ERRORS, errors) if errors else None)
+        data = self._data(complete(text, errors, None if checks is None else checks.check))
+        cause = None if checks is None else checks.cause
+        if errors and cause is None:
+            return respond(data, errors, _extensions(cursor), Refusal(Outcome.DATA_AND_ERRORS, errors))
+        return respond(data, errors, _extensions(cursor), cause)
 
     def computed(
-        self, text: bytes, hint: Mapping[str, Any], cursor: str | None = None, native: Any = MISSING
+        self,
+        text: bytes,
+        hint: Mapping[str, Any],
+        cursor: str | None = None,
+        native: Any = MISSING,
+        checks: Checks | None = None,
     ) -> Program[GraphQLResponse]:
         """The same with computed fields.
 
@@ -128,9 +142,10 @@ class PreparedSubscription:
         """
         resolution = self.plan.resolution(self._variables, self.caller, hint)
         if resolution is None:
-            return self.result(text, cursor)
-        (value,) = yield from resolution.complete([self.root], [text], native)
-        return self._resolved(value, resolution, cursor)
+            return self.result(text, cursor, checks)
+        check = None if checks is None else checks.check
+        (value,) = yield from resolution.complete([self.root], [text], native, check)
+        return self._resolved(value, resolution, cursor, checks)
 
     def projected(self, value: Any, hint: Mapping[str, Any], cursor: str | None = None) -> Program[GraphQLResponse]:
         """As `project`, with computed fields."""
@@ -140,11 +155,14 @@ class PreparedSubscription:
         found = yield from resolution.project(self.root, value)
         return self._resolved(found, resolution, cursor)
 
-    def _resolved(self, value: Any, resolution: Resolution, cursor: str | None) -> GraphQLResponse:
+    def _resolved(
+        self, value: Any, resolution: Resolution, cursor: str | None, checks: Checks | None = None
+    ) -> GraphQLResponse:
         errors = resolution.errors
         (complete,) = self.plan.completions
-        data = self._data(complete(value, errors))
-        return respond(data, errors, _extensions(cursor), resolution.cause_of(errors))
+        data = self._data(complete(value, errors, None if checks is None else checks.check))
+        cause = None if checks is None else checks.cause
+        return respond(data, errors, _extensions(cursor), cause or resolution.cause_of(errors))
 
     def failure(self, error: Exception, hint: Mapping[str, Any], cursor: str | None = None) -> GraphQLResponse:
         """The result where there is no value for the field."""

@@ -9,6 +9,7 @@ from typing import Final
 from fraiseql.errors import SchemaError
 from fraiseql.schema.abstract_checks import check_implementations, fields_inside, read_fields, refuse_untold
 from fraiseql.schema.computed import check_resolver
+from fraiseql.schema.embedded import stored_types
 from fraiseql.schema.model import (
     EnumType,
     Field,
@@ -54,6 +55,7 @@ def check_model(model: SchemaModel) -> None:
             "Schema(queries=...)", found="no query", expected="at least one function under @fraiseql.query"
         )
     _check_generated_names(model)
+    _check_condition_names(model)
     _check_default_size(model.page_sizes, model.page_sizes.largest, "Schema")
     check_implementations(model)
     for owner, field in read_fields(model):
@@ -74,9 +76,13 @@ def _check_generated_names(model: SchemaModel) -> None:
         "Query": "the root type",
         "Subscription": "the root type",
         "OrderDirection": "the directions of orderBy",
+        "EmbeddedListOrderByInput": "the orders by embedded lists",
         "TextSearchInput": "full text search",
         "TextSearchConfig": "full text search",
     }
+    for named in model.types.values():
+        if isinstance(named, Scalar) and named.element is not None and named.element not in model.types:
+            taken[f"{named.element}Filter"] = f"the bounds of {named.name}"
     for name, named in model.types.items():
         for generated, use in _generated_names(name, named):
             if generated in taken:
@@ -93,12 +99,21 @@ def _check_generated_names(model: SchemaModel) -> None:
             )
 
 
+def _check_condition_names(model: SchemaModel) -> None:
+    for name in sorted(stored_types(model)):
+        for key in ("AND", "OR", "NOT"):
+            if key in model.object_type(name).fields:
+                expected = "name=...: `where` has this one itself"
+                raise SchemaError(f"{name}.{key}", found=f"a field named {key}", expected=expected)
+
+
 def _generated_names(name: str, named: NamedType) -> Iterator[tuple[str, str]]:
     """The names of the input types that may be made for a type, and what for."""
     if isinstance(named, ObjectType) and named.derived_from is None:
         for suffix in ("WhereInput", "OrderByInput", "AggregateOrderByInput"):
             yield f"{name}{suffix}", f"the arguments of {name}"
-        yield f"{name}RelationFilter", f"the filters of {name}"
+        for suffix in ("RelationFilter", "ListFilter"):
+            yield f"{name}{suffix}", f"the filters of {name}"
     elif isinstance(named, (EnumType, Scalar)):
         for suffix in ("Filter", "ListFilter"):
             yield f"{name}{suffix}", f"the filters of {name}"
@@ -114,8 +129,6 @@ def _check_field(model: SchemaModel, owner: ObjectType, field: Field) -> None:
         check_resolver(model, owner, field.resolver, where)
         _check_computed(model, field, field.resolver, where)
         return
-    if owner.source is not None and field.name in ("AND", "OR", "NOT"):
-        raise SchemaError(where, found=f"a field named {field.name}", expected="name=...: `where` has this one itself")
     if field.relation is not None:
         _check_relation(model, owner, field, field.relation, where)
         return

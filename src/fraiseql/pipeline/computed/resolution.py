@@ -10,12 +10,12 @@ from fraiseql.context import Caller
 from fraiseql.effects import Program, call_all
 from fraiseql.errors import RequestError
 from fraiseql.pipeline.computed.calls import Arguments, calls_of, grouped, values_of
-from fraiseql.pipeline.computed.instances import instance_of_row, instance_of_value, is_native
+from fraiseql.pipeline.computed.instances import Loading, instance_of_value, is_native
 from fraiseql.pipeline.computed.selections import has_computed
 from fraiseql.pipeline.computed.slot import Failure, Place, Slot, field_of, place_of, resolver_of
 from fraiseql.pipeline.failures import masked, shown
 from fraiseql.pipeline.held import MISSING, held
-from fraiseql.pipeline.nulls import read
+from fraiseql.pipeline.nulls import Check, Rising, read
 from fraiseql.pipeline.plan import HIDDEN_TYPE_KEY, RootField, SelectedField, Selection
 from fraiseql.pipeline.project import Misfit, Projection
 from fraiseql.pipeline.response import Outcome, Refusal
@@ -49,6 +49,7 @@ class Resolution:
         self._projection = Projection(model, hint, self._slot_in_value)
         self._raised: dict[int, RequestError] = {}  # errors that are meant for the client, by their identity
         self._slots: list[Slot] = []
+        self._check: Check | None = None
         self._computes: dict[int, bool] = {}  # by the identity of a selection
         self._needs: dict[Place, tuple[tuple[str, ...], tuple[Field, ...]]] = {}
 
@@ -63,13 +64,19 @@ class Resolution:
         return self._projection.cause or (Refusal(Outcome.DATA_AND_ERRORS, unmeant) if unmeant else None)
 
     def complete(
-        self, roots: Sequence[RootField], row: Sequence[bytes | None], native: Any = MISSING
+        self,
+        roots: Sequence[RootField],
+        row: Sequence[bytes | None],
+        native: Any = MISSING,
+        check: Check | None = None,
     ) -> Program[list[Any]]:
         """Compute the fields of root fields, given as JSON texts, and return what stands for these.
 
         Args:
             native: the Python value of the only root field, whose relations the text holds, where there is one.
+            check: for the texts of the checking statement.
         """
+        self._check = check
         values = [self._root(root, text or b"null", native) for root, text in zip(roots, row, strict=True)]
         yield from self._run()
         return values
@@ -134,7 +141,7 @@ class Resolution:
             if field is not None and field.resolver is not None:
                 shown_object[key] = self._slot_in_row(row, native, selected, selection.type, here, instances)
             elif field is not None and selected.selection is not None and self._has_computed(selected.selection):
-                is_own = field.relation is None and native is not MISSING
+                is_own = field.relation is None and native is not MISSING and not selected.arguments
                 below = _below(native, field.attribute) if is_own else MISSING
                 shown_object[key] = self._read(out[key], row[key], field.type, selected.selection, here, below)
             else:
@@ -156,7 +163,10 @@ class Resolution:
         attributes, fields = self._needed(selected, owner)
         try:
             if attributes not in instances:
-                instances[attributes] = instance_of_row(self._model, owner, fields, row)
+                loading = Loading(self._model, path, self._check)
+                instances[attributes] = loading.instance(owner, fields, row)
+        except Rising as misfit:
+            return Failure(misfit.error)
         except Exception as error:  # what is stored may be more than Python can hold: the year 10,000
             return self._failure(error, path)
         return self._slot(Slot(selected, owner, instances[attributes], path, is_native=False))

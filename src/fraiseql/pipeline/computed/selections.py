@@ -78,7 +78,8 @@ class _Fetched:
         if selected.selection is None or (field is not None and field.resolver is not None):
             return selected
         if id(selected) not in self._below:
-            is_own = is_native and field is not None and field.relation is None
+            # Arguments choose among the elements of a list, which are then those of the row.
+            is_own = is_native and field is not None and field.relation is None and not selected.arguments
             below = self.selection(selected.selection, is_native=is_own)
             self._below[id(selected)] = replace(selected, selection=below)
         return self._below[id(selected)]

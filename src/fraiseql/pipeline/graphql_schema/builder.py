@@ -31,6 +31,7 @@ from fraiseql.pipeline.graphql_schema.filter_inputs import FilterInputs, has_con
 from fraiseql.pipeline.graphql_schema.order_inputs import OrderInputs, has_order
 from fraiseql.pipeline.graphql_schema.scalar_types import scalar_type
 from fraiseql.schema import Schema
+from fraiseql.schema.embedded import embedded_type, stored_types
 from fraiseql.schema.model import (
     AbstractType,
     EnumType,
@@ -78,6 +79,7 @@ class _Builder:
     def __init__(self, model: SchemaModel) -> None:
         self._model = model
         self._made: dict[str, Any] = {}
+        self._stored = stored_types(model)
         self._filters = FilterInputs(model, self._made, self._named)
         self._orders = OrderInputs(model, self._made)
 
@@ -127,11 +129,14 @@ class _Builder:
         return lambda: [self._named(name) for name in names]
 
     def _output_fields(self, declared: ObjectType) -> Callable[[], dict[str, GraphQLField]]:
-        return lambda: {field.name: self._output_field(field) for field in declared.fields.values()}
+        return lambda: {field.name: self._output_field(declared, field) for field in declared.fields.values()}
 
-    def _output_field(self, field: Field) -> GraphQLField:
+    def _output_field(self, owner: ObjectType, field: Field) -> GraphQLField:
         relation = field.relation
         args = {} if relation is None else self._shape_arguments(relation.shape, relation.target)
+        if field.type.item is not None and owner.name in self._stored:
+            embedded = embedded_type(self._model, field)
+            args = args if embedded is None else self._shape_arguments(Shape.LIST, embedded.name)
         if field.resolver is not None:
             args = {name: self._argument(argument) for name, argument in field.resolver.arguments.items()}
         return GraphQLField(self._reference(field.type), args=args, description=field.description)

@@ -15,10 +15,13 @@ from fraiseql.pipeline.operators import (
     SEARCHES,
     Operand,
     Operator,
+    bound_operators,
     operators_of,
 )
 from fraiseql.pipeline.sql.bind import Bindings
+from fraiseql.pipeline.sql.embedded import EmbeddedFilters
 from fraiseql.pipeline.sql.values import Base, Values, joined, literal, source_name
+from fraiseql.schema.embedded import embedded_type
 from fraiseql.schema.model import EnumType, Field, InputField, InputType, ObjectType, Relation, SchemaModel
 from fraiseql.schema.scalar import FilterFamily, Scalar
 from fraiseql.schema.validate import filtered_field
@@ -45,6 +48,8 @@ class Filters:
         self._bindings = bindings
         self._numbers = numbers
         self._depth = 0  # of relations inside conditions
+        self._embedded = EmbeddedFilters(numbers, self._inside, self._operators)
+        self._denied = 0  # how many NOTs are under way
         self.sources: set[str] = set()
 
     def equal(
@@ -78,6 +83,10 @@ class Filters:
         """The conditions of `where`, all of which must hold."""
         return [] if tree is None else self._all(target, base, tree, path, "where")
 
+    def on_element(self, target: ObjectType, jsonb: str, tree: Tree, path: tuple[str, ...]) -> str:
+        """That an element of an embedded list is an object, and meets the conditions of `where`."""
+        return self._embedded.met(target, jsonb, tree, path, "where")
+
     def _all(self, target: ObjectType, base: Base, tree: Tree, path: tuple[str, ...], place: str) -> list[str]:
         assert isinstance(tree, Fields)
         conditions: list[str] = []
@@ -88,7 +97,9 @@ class Filters:
                     conditions.append(self._several(name, target, base, below, path, here))
             elif name == "NOT":
                 if below.value is not None:
+                    self._denied += 1
                     conditions.append(f"not {self._joined('and', self._all(target, base, below, path, here), path)}")
+                    self._denied -= 1
             else:
                 conditions += self._field(target.fields[name], base, below, path, here)
         return conditions
@@ -114,10 +125,21 @@ class Filters:
             return []
         if field.relation is not None:
             return self._related(field.relation, base, tree, path, place)
+        embedded = embedded_type(self._model, field)
+        if embedded is not None:
+            return self._embedded.on(field, embedded, base, tree, path, place, denied=bool(self._denied))
         named = self._model.types[field.type.named]
         assert isinstance(named, (Scalar, EnumType))
         operators = operators_of(named) if field.type.item is None else LIST_OPERATORS
         return self._operators(operators, self._values.condition(field, base), field, tree, path, place)
+
+    def _inside(self, target: ObjectType, base: Base, tree: Tree, path: tuple[str, ...], place: str) -> list[str]:
+        """The conditions on an embedded object, one level deeper."""
+        self._depth += 1
+        self._bindings.count_condition(path, self._depth)
+        conditions = self._all(target, base, tree, path, place)
+        self._depth -= 1
+        return conditions
 
     def _related(self, relation: Relation, ours: Base, tree: Fields, path: tuple[str, ...], place: str) -> list[str]:
         """Conditions on the rows that a relation leads to; for at most one row, that it is there and meets them."""
@@ -189,6 +211,8 @@ class Filters:
             return self._operators(_INT, operator.sql.format(value), field, tree, path, place)
         named = self._model.types[field.type.named]
         assert isinstance(named, (Scalar, EnumType))
+        if operator.operand is Operand.BOUND:
+            return self._operators(bound_operators(named), operator.sql.format(value), field, tree, path, place)
         self._bindings.count_condition(path)
         alias = f"a${next(self._numbers)}"
         wanted = self._operators(operators_of(named), f"{alias}.value", field, tree, path, place)

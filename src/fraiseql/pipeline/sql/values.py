@@ -6,21 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 
+from fraiseql.pipeline.sql.forms import FORMS
+from fraiseql.pipeline.sql.quoting import identifier, literal
 from fraiseql.schema.model import EnumType, Field, ObjectType, Relation, SchemaModel, Source, TypeReference
 from fraiseql.schema.scalar import Scalar
 
-__all__ = ["Base", "Values", "identifier", "joined", "literal", "related", "source_name"]
-
-
-def identifier(name: str) -> str:
-    """A name from the schema, or a response key, as SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A text from the schema, or a response key, as SQL; never a value from a request."""
-    quoted = "'" + text.replace("'", "''") + "'"
-    return f" E{quoted}".replace("\\", "\\\\") if "\\" in text else quoted
+__all__ = ["Base", "Values", "finite", "identifier", "joined", "literal", "related", "source_name", "typed"]
 
 
 def source_name(source: Source) -> str:
@@ -94,11 +85,19 @@ class Base:
 
 
 class Values:
-    """Makes expressions by a schema's types; each has the type that its field declares, so a misfit is an error."""
+    """Makes expressions by a schema's types; each has the type that its field declares, so a misfit is an error.
+
+    What must not be reached reads as an integer what is none.
+    """
 
     def __init__(self, model: SchemaModel) -> None:
         self._model = model
         self._numbers: Iterator[int] = count()
+
+    def is_json(self, reference: TypeReference) -> bool:
+        """Whether any JSON is a value of a type."""
+        named = self._model.types[reference.name] if reference.item is None else None
+        return isinstance(named, Scalar) and named.is_json
 
     def compared(self, field: Field, base: Base) -> str:
         """A scalar or enum field to filter or order by: a bare column, so that its index serves."""
@@ -139,13 +138,19 @@ class Values:
     def shown(self, field: Field, base: Base) -> str:
         """A field of scalars or enums as JSON shall hold it."""
         column = base.column(field)
+        item = field.type.item
         if column is None:
-            if field.type.item is None:
+            if item is None:
                 return self._from_text(field.type.name, base.text(field), base.element(field))
             return self.elements(base.element(field), field.type)
-        if field.type.item is None:
+        if item is None:
             return self._from_column(field.type.name, column)
-        return self._from_array(field.type.item, column)
+        named = self._model.types[item.named]
+        if isinstance(named, Scalar) and named.is_json:
+            return f"to_json({column})"
+        if item.item is not None:  # PostgreSQL's arrays of arrays are matrices, which `unnest` would make one list of
+            return self.elements(f"to_jsonb({column})", field.type)
+        return self._from_array(named.name, column)
 
     def elements(self, jsonb: str, reference: TypeReference) -> str:
         """A value inside jsonb: a list is taken apart, so that each of its elements has its declared type."""
@@ -153,14 +158,32 @@ class Values:
             return self._from_text(reference.name, f"({jsonb} #>> '{{}}')", jsonb)
         return self.each(jsonb, self.elements, reference.item)
 
-    def each(self, jsonb: str, element: Callable[[str, TypeReference], str], item: TypeReference) -> str:
-        """A jsonb list as an array of what `element` makes of each; null for null, an error for anything else."""
+    def each(
+        self, jsonb: str, element: Callable[[str, TypeReference], str], item: TypeReference, rows: str = ""
+    ) -> str:
+        """A jsonb list as an array of what `element` makes of each; null for null, an error for anything else.
+
+        Args:
+            rows: what FROM has for those elements that are meant; all by default.
+        """
         alias = f"e${next(self._numbers)}"
         value = element(f"{alias}.value", item)
         if item.item is not None:  # PostgreSQL's arrays of arrays are matrices
             value = f"to_json({value})"
-        array = f"array(select {value} from jsonb_array_elements({jsonb}) {alias}(value))"
+        rows = rows or f"jsonb_array_elements({jsonb})"
+        array = f"array(select {value} from {rows} {alias}(value))"
         return f"case when jsonb_typeof({jsonb}) <> 'null' then {array} end"
+
+    def embedded(self, jsonb: str, made: str) -> str:
+        """An object inside jsonb, of which `made` is what is selected; null for null, an error for anything else."""
+        kind = f"jsonb_typeof({jsonb})"
+        wrong = _error("no object", kind)
+        return f"case when {kind} = 'object' then {made} when {kind} = 'null' then null when {wrong} then null end"
+
+    def inside_document(self, document: str, shown: str, reference: TypeReference) -> str:
+        """A field's value, where the row's jsonb is the object that it must be; `reference` is its type."""
+        kind = f"jsonb_typeof({document})"
+        return f"case when {kind} in ('object', 'null') then {shown} when {_error('no object', kind)} then null end"
 
     def _from_text(self, name: str, text: str, jsonb: str) -> str:
         named = self._model.types[name]
@@ -169,37 +192,59 @@ class Values:
         assert isinstance(named, Scalar)
         if named.is_json:
             return jsonb
-        return text if named.sql_type == "text" else _typed(named, text)
+        form = FORMS.get(named.sql_type)
+        if form is None or named.sql_type == "tsvector":  # any text will do, and each jsonb has one
+            begins = f"ascii({text}) in (91, 123)"  # `[` and `{`, which is quicker than to look at every value's type
+            wrong = f"{begins} and jsonb_typeof({jsonb}) in ('object', 'array')"
+            text = f"(case when {wrong} then ('no scalar: ' || {text})::int4::text else {text} end)"
+        elif form.guard is not None:
+            wrong = f"('not a {named.sql_type}: ' || {text})::int4::text"
+            text = f"(case when {form.guard(text)} then {text} else {wrong} end)"
+            return typed(named, text)
+        return text if named.sql_type == "text" else finite(named, text)
 
     def _from_column(self, name: str, column: str) -> str:
         named = self._model.types[name]
         if isinstance(named, EnumType):
             return _enum_name(named, f"{column}::text")
         assert isinstance(named, Scalar)
-        return f"to_json({column})" if named.is_json else _typed(named, column)
+        return f"to_json({column})" if named.is_json else finite(named, column)
 
-    def _from_array(self, item: TypeReference, column: str) -> str:
-        named = self._model.types[item.named]
-        assert isinstance(named, (Scalar, EnumType))
-        if isinstance(named, Scalar) and named.is_json:
-            return f"to_json({column})"
-        is_matrix = item.item is not None  # cast as a whole, since unnest would make one list of it
-        if isinstance(named, Scalar) and (is_matrix or (named.finite is None and named.shown_as is None)):
-            return f"{column}::{named.sql_type}[]{'::text[]' if named.as_text else ''}"
-        alias = f"e${next(self._numbers)}"
-        array = f"array(select {self._from_column(named.name, f'{alias}.value')} from unnest({column}) {alias}(value))"
-        return f"case when {column} is not null then {array} end"
+    def _from_array(self, name: str, column: str) -> str:
+        named = self._model.types[name]
+        if isinstance(named, Scalar) and named.finite is None and named.shown_as is None:
+            array = f"{column}::{named.sql_type}[]{'::text[]' if named.as_text else ''}"
+        else:
+            alias = f"e${next(self._numbers)}"
+            array = f"array(select {self._from_column(name, f'{alias}.value')} from unnest({column}) {alias}(value))"
+        # An empty array has no dimensions.
+        is_list, wrong = f"coalesce(array_ndims({column}), 1) = 1", _error("no list", f"array_dims({column})")
+        return f"case when {column} is null then null when {is_list} then {array} when {wrong} then null end"
 
 
-def _typed(named: Scalar, value: str) -> str:
+def _error(what: str, value: str) -> str:
+    """A condition that is an error, for the place in a CASE that must not be reached."""
+    return f"({literal(f'{what}: ')} || {value})::int4 = 0"
+
+
+def finite(named: Scalar, value: str) -> str:
     """A value cast to its scalar's type; NaN and the infinities, which JSON does not know, are errors: no integers."""
-    typed = f"{value}::{named.sql_type}"
-    if named.finite is not None:
-        misfit = f"('not finite: ' || {typed})::int4::text::{named.sql_type}"
-        typed = f"(case when {named.finite.format(typed)} then {typed} else {misfit} end)"
+    if named.finite is None:
+        return typed(named, value)
+    cast = f"{value}::{named.sql_type}"
+    misfit = f"('not finite: ' || {cast})::int4::text::{named.sql_type}"
+    return _written(named, f"(case when {named.finite.format(cast)} then {cast} else {misfit} end)")
+
+
+def typed(named: Scalar, value: str) -> str:
+    """A value cast to its scalar's type, as JSON shall hold it."""
+    return _written(named, f"{value}::{named.sql_type}")
+
+
+def _written(named: Scalar, cast: str) -> str:
     if named.shown_as is not None:
-        return named.shown_as.format(typed)
-    return f"{typed}::text" if named.as_text else typed
+        return named.shown_as.format(cast)
+    return f"{cast}::text" if named.as_text else cast
 
 
 def _enum_name(named: EnumType, text: str) -> str:
