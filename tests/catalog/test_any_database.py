@@ -20,6 +20,7 @@ WORDS = st.sampled_from(
         *("user_filter", "user_where_input", "UserOrderByInput", "users_by_id", "user_by_id", "news", "data", "1", ""),
         *("AND", "NOT", "where", "limit", "None", "int", "str", "parent", "parent_id", "children", 'q"q', "b\\s", "ü"),
         *("user_list", "user_relation", "user_aggregate", "string_list"),
+        *("search_rank", "searchRank", "user_search_rank", "text_search_rank_input", "text_search_config"),
         *("JSON", "UUID", "UserConnection", "UserEdge", "PageInfo", "__typename", "x.y", "n\nl", "OrderDirection"),
     ]
 )

@@ -70,6 +70,8 @@ _SCHEMA = fraiseql.Schema(queries=[people, everybody, documents, named])
 _ORDERS = [
     *({"id": "ASC"}, {"id": "DESC"}, {"name": "ASC"}, {"name": "DESC"}, {"born": "ASC"}, {"born": "DESC"}),
     *({"born": "ASC_NULLS_FIRST"}, {"born": "DESC_NULLS_LAST"}, {"size": "DESC"}, {"size": "ASC_NULLS_FIRST"}),
+    *({"searchRank": {"name": {"plain": "ada"}}}, {"searchRank": {"name": {"websearch": "x", "direction": "ASC"}}}),
+    {"chief": {"searchRank": {"name": {"phrase": "bob", "config": "ENGLISH", "direction": "DESC_NULLS_FIRST"}}}},
     *({"chief": {"name": "DESC"}}, {"chief": {"chief": {"born": "ASC"}}}, {"reports": {"count": "DESC"}}),
 ]
 _PAGE = """query($orderBy: [PersonOrderByInput!], $first: Int, $after: String, $last: Int, $before: String) {

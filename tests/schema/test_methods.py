@@ -6,13 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 
 import fraiseql
 from fraiseql import ID, Connection, Info
 from fraiseql.errors import SchemaError
+from fraiseql.pipeline.graphql_schema import print_sdl
 from fraiseql.schema.computed import needed_fields
 from fraiseql.schema.model import Field, Resolver
 
@@ -38,6 +39,10 @@ class Further:
 @fraiseql.input
 class Wish:
     text: str
+
+
+@fraiseql.directive(locations=["FIELD_DEFINITION", "ARGUMENT_DEFINITION"])
+def owner(team: str) -> None: ...
 
 
 class _Slots:
@@ -392,3 +397,16 @@ def test_a_method_is_no_field_of_an_input_nor_the_target_of_an_argument() -> Non
         fraiseql.Schema(queries=[fraiseql.query(things)])
     with pytest.raises(SchemaError, match=r"Named\.it: found @fraiseql\.field for a method of an input type"):
         fraiseql.Schema(types=[Named], queries=[])
+
+
+def test_methods_are_deprecated_and_have_directives() -> None:
+    @fraiseql.type(sql_source="thing", jsonb_column=None)
+    class Thing:
+        id: ID
+
+        @fraiseql.field(deprecated="Ask for id.", directives=[owner(team="a")])
+        def it(self, size: Annotated[int, fraiseql.field(directives=[owner(team="b")])] = 1) -> int:
+            return 1
+
+    printed = print_sdl(schema_of(Thing))
+    assert 'it(size: Int! = 1 @owner(team: "b")): Int! @deprecated(reason: "Ask for id.") @owner(team: "a")' in printed

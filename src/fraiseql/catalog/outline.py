@@ -22,11 +22,22 @@ _TYPES: Final = frozenset(
     {
         *("Query", "Mutation", "Subscription", "OrderDirection", "Enum", "PageInfo", "Node"),
         *("BigInt", "Bytes", "Interval", "UUID", "Decimal", "Any"),
+        *("TextSearchConfig", "TextSearchInput", "TextSearchRankInput"),
         *SCALARS,
         *keyword.kwlist,
     }
 )
-_GENERATED: Final = ("WhereInput", "OrderByInput", "Filter", "Input", "Connection", "Edge", "Aggregate", "Range")
+_GENERATED: Final = (
+    "WhereInput",
+    "OrderByInput",
+    "Filter",
+    "Input",
+    "Connection",
+    "Edge",
+    "Aggregate",
+    "Range",
+    "SearchRank",
+)
 _PREFIXES: Final = ("tb_", "tv_", "mv_", "v_")
 _KEYS: Final = ("_id", "_uuid", "_key", "_fk", "_code", "_no", "_pk")
 
@@ -126,6 +137,7 @@ class _Outliner:
             reason = _unusable(table)
             if reason is None:
                 names = Names({*_ATTRIBUTES, *keyword.kwlist})
+                names.give("search_rank")  # a key of orderBy
                 each = TableClass(table, self._class_name(table), _source(table), names)
                 classes.append(each)
             else:

@@ -78,6 +78,8 @@ class PreparedOperation:
     def coerce(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Coerce a request's variables; raises Refusal with every error."""
         variables, errors = self.operation.coerce(given)
+        if not errors and self.operation.directives:
+            errors = [error for each in self.operation.directives for error in each.misfits(variables)]
         if errors:
             raise Refusal(Outcome.VARIABLES_INVALID, errors)
         return variables

@@ -23,7 +23,13 @@ from fraiseql.schema.scalar import Scalar
 from fraiseql.schema.scalars import PYTHON_SCALARS
 from fraiseql.schema.shapes import SHAPES, ShapedType
 
-__all__ = ["Annotation", "attribute_annotations", "parameter_annotations", "read_annotation"]
+__all__ = [
+    "Annotation",
+    "attribute_annotations",
+    "directive_annotations",
+    "parameter_annotations",
+    "read_annotation",
+]
 
 _EXPECTED = "a scalar, an enum, a declared type, list[...] of one, or any of these with `| None`"
 
@@ -114,18 +120,33 @@ def parameter_annotations(
     """
     signature = inspect.signature(function)
     where = where or function.__name__
-    parameters = []
-    for parameter in list(signature.parameters.values())[skipped:]:
+    parameters = list(_parameters(function, names, skipped, where))
+    if signature.return_annotation is signature.empty:
+        raise SchemaError(where, found="no return annotation", expected="-> list[T], -> T or -> T | None")
+    return parameters, _resolve(signature.return_annotation, function.__module__, names, f"{where} -> ...")
+
+
+def directive_annotations(function: Callable[..., Any], names: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """The same of a function that returns nothing."""
+    returned = inspect.signature(function).return_annotation
+    if returned not in (inspect.Signature.empty, None, "None"):
+        raise SchemaError(
+            f"{function.__name__} -> ...", found=_shown(returned), expected="None: a directive has no value"
+        )
+    return list(_parameters(function, names, 0, function.__name__))
+
+
+def _parameters(
+    function: Callable[..., Any], names: Mapping[str, Any], skipped: int, where: str
+) -> Iterator[tuple[str, Any, Any]]:
+    for parameter in list(inspect.signature(function).parameters.values())[skipped:]:
         place = f"{where}({parameter.name})"
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
             raise SchemaError(place, found=parameter.kind.description, expected="a named parameter")
         if parameter.annotation is parameter.empty:
             raise SchemaError(place, found="no annotation", expected=_EXPECTED)
         resolved = _resolve(parameter.annotation, function.__module__, names, place)
-        parameters.append((parameter.name, resolved, parameter.default))
-    if signature.return_annotation is signature.empty:
-        raise SchemaError(where, found="no return annotation", expected="-> list[T], -> T or -> T | None")
-    return parameters, _resolve(signature.return_annotation, function.__module__, names, f"{where} -> ...")
+        yield parameter.name, resolved, parameter.default
 
 
 def read_annotation(annotation: Any, where: str) -> Annotation:

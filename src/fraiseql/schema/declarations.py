@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import enum as _enum
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from fraiseql.errors import SchemaError
+from fraiseql.schema.directives import Use, hashable
 
 __all__ = [
     "Declaration",
@@ -63,6 +64,8 @@ class FieldOptions(_Absent):
     name: str | None = None
     description: str | None = None
     sql: str | None = None
+    deprecated: str | None = None
+    directives: Sequence[Use] = ()
     needs: tuple[Any, ...] | None = None
     batch: bool = False
 
@@ -103,6 +106,8 @@ class RelationOptions(_Absent):
     max_page_size: int | None = None
     through: str | None = None
     own: Mapping[str, str] | None = None
+    deprecated: str | None = None
+    directives: Sequence[Use] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,7 @@ class TypeDeclaration(_SourceDeclaration):
     """A class under `@fraiseql.type`."""
 
     when: str | None = None
+    directives: Sequence[Use] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +134,7 @@ class InterfaceDeclaration(_SourceDeclaration):
     """A class under `@fraiseql.interface`."""
 
     discriminator: str | None = None
+    directives: Sequence[Use] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +143,7 @@ class UnionDeclaration(_SourceDeclaration):
 
     discriminator: str
     types: Mapping[str, Callable[..., Any]]
+    directives: Sequence[Use] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +153,8 @@ class InputDeclaration:
     cls: Callable[..., Any]
     name: str
     description: str | None
+    one_of: bool = False
+    directives: Sequence[Use] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +164,8 @@ class EnumDeclaration:
     cls: Callable[..., Any]
     name: str
     description: str | None
+    values: Mapping[str, FieldOptions] | None = None
+    directives: Sequence[Use] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +177,8 @@ class QueryDeclaration:
     description: str | None
     default_page_size: int | None
     max_page_size: int | None
+    deprecated: str | None = None
+    directives: Sequence[Use] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +192,8 @@ class SubscriptionDeclaration:
     by: str | None
     default_page_size: int | None
     max_page_size: int | None
+    deprecated: str | None = None
+    directives: Sequence[Use] = ()
 
 
 Declaration = (
@@ -232,6 +248,7 @@ def type(
     when: str | None = None,
     name: str | None = None,
     description: str | None = None,
+    directives: Sequence[Use] = (),
 ) -> Callable[[_Class], _Class]: ...
 def type(
     cls: Any = None,
@@ -242,6 +259,7 @@ def type(
     when: str | None = None,
     name: str | None = None,
     description: str | None = None,
+    directives: Sequence[Use] = (),
 ) -> Any:
     """Declare an output type.
 
@@ -253,6 +271,7 @@ def type(
             a `sql_source` its rows are those of the interface's source with that value.
         name: in GraphQL; the class's name by default.
         description: the docstring by default.
+        directives: what `fraiseql.directive` made, with arguments.
 
     Raises:
         SchemaError: not a class.
@@ -261,7 +280,9 @@ def type(
     def declare(declared: Any) -> Any:
         require_class(declared, "type")
         text = description_of(declared, description)
-        left = TypeDeclaration(declared, name or declared.__name__, sql_source, jsonb_column, text, when)
+        left = TypeDeclaration(
+            declared, name or declared.__name__, sql_source, jsonb_column, text, when, directives=directives
+        )
         return remember(declared, left)
 
     return declare if cls is None else declare(cls)
@@ -270,13 +291,25 @@ def type(
 @overload
 def input(cls: _Class, /) -> _Class: ...
 @overload
-def input(*, name: str | None = None, description: str | None = None) -> Callable[[_Class], _Class]: ...
-def input(cls: Any = None, /, *, name: str | None = None, description: str | None = None) -> Any:
+def input(
+    *, name: str | None = None, description: str | None = None, one_of: bool = False, directives: Sequence[Use] = ()
+) -> Callable[[_Class], _Class]: ...
+def input(
+    cls: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    one_of: bool = False,
+    directives: Sequence[Use] = (),
+) -> Any:
     """Declare an input object type; a class attribute's value is the field's default.
 
     Args:
         name: in GraphQL; the class's name by default.
         description: the docstring by default.
+        one_of: whether exactly one of the fields must be given, and not as null; all are then `| None`.
+        directives: what `fraiseql.directive` made, with arguments.
 
     Raises:
         SchemaError: not a class.
@@ -284,11 +317,9 @@ def input(cls: Any = None, /, *, name: str | None = None, description: str | Non
 
     def declare(declared: Any) -> Any:
         require_class(declared, "input")
-        setattr(
-            declared,
-            _ATTRIBUTE,
-            InputDeclaration(declared, name or declared.__name__, description_of(declared, description)),
-        )
+        text = description_of(declared, description)
+        left = InputDeclaration(declared, name or declared.__name__, text, one_of, directives)
+        setattr(declared, _ATTRIBUTE, left)
         return declared
 
     return declare if cls is None else declare(cls)
@@ -297,13 +328,30 @@ def input(cls: Any = None, /, *, name: str | None = None, description: str | Non
 @overload
 def enum(cls: _Class, /) -> _Class: ...
 @overload
-def enum(*, name: str | None = None, description: str | None = None) -> Callable[[_Class], _Class]: ...
-def enum(cls: Any = None, /, *, name: str | None = None, description: str | None = None) -> Any:
+def enum(
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    values: Mapping[str, Any] | None = None,
+    directives: Sequence[Use] = (),
+) -> Callable[[_Class], _Class]: ...
+def enum(
+    cls: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    values: Mapping[str, Any] | None = None,
+    directives: Sequence[Use] = (),
+) -> Any:
     """Declare an enum: the members' names are GraphQL's, their values the texts that the database holds.
 
     Args:
         name: in GraphQL; the class's name by default.
         description: the docstring by default.
+        values: more about some of the members, by name: `{"OLD": fraiseql.field(deprecated="Use NEW.")}`, with
+            `description`, `deprecated` and `directives`.
+        directives: what `fraiseql.directive` made, with arguments.
 
     Raises:
         SchemaError: not an Enum.
@@ -311,11 +359,8 @@ def enum(cls: Any = None, /, *, name: str | None = None, description: str | None
 
     def declare(declared: Any) -> Any:
         require_class(declared, "enum", _enum.Enum)
-        setattr(
-            declared,
-            _ATTRIBUTE,
-            EnumDeclaration(declared, name or declared.__name__, description_of(declared, description)),
-        )
+        text = description_of(declared, description)
+        setattr(declared, _ATTRIBUTE, EnumDeclaration(declared, name or declared.__name__, text, values, directives))
         return declared
 
     return declare if cls is None else declare(cls)
@@ -330,6 +375,8 @@ def query(
     description: str | None = None,
     default_page_size: int | None = None,
     max_page_size: int | None = None,
+    deprecated: str | None = None,
+    directives: Sequence[Use] = (),
 ) -> Callable[[_Function], _Function]: ...
 def query(
     function: Any = None,
@@ -339,6 +386,8 @@ def query(
     description: str | None = None,
     default_page_size: int | None = None,
     max_page_size: int | None = None,
+    deprecated: str | None = None,
+    directives: Sequence[Use] = (),
 ) -> Any:
     """Declare a field of Query: a function without a body, whose return annotation says what SQL serves.
 
@@ -349,6 +398,8 @@ def query(
         description: the docstring by default.
         default_page_size: rows of the list where `limit` is not given; the schema's by default.
         max_page_size: the largest `limit` of the list; the schema's by default.
+        deprecated: why it should not be used any more, and what should.
+        directives: what `fraiseql.directive` made, with arguments.
 
     Raises:
         SchemaError: not a function.
@@ -358,7 +409,8 @@ def query(
         if not inspect.isfunction(declared):
             raise SchemaError("@fraiseql.query", found=repr(declared), expected="a function")
         text = description_of(declared, description)
-        setattr(declared, _ATTRIBUTE, QueryDeclaration(declared, name, text, default_page_size, max_page_size))
+        sizes = (default_page_size, max_page_size)
+        setattr(declared, _ATTRIBUTE, QueryDeclaration(declared, name, text, *sizes, deprecated, directives))
         return declared
 
     return declare if function is None else declare(function)
@@ -375,6 +427,8 @@ def subscription(
     by: str | None = None,
     default_page_size: int | None = None,
     max_page_size: int | None = None,
+    deprecated: str | None = None,
+    directives: Sequence[Use] = (),
 ) -> Callable[[_Function], _Function]: ...
 def subscription(
     function: Any = None,
@@ -386,6 +440,8 @@ def subscription(
     by: str | None = None,
     default_page_size: int | None = None,
     max_page_size: int | None = None,
+    deprecated: str | None = None,
+    directives: Sequence[Use] = (),
 ) -> Any:
     """Declare a field of Subscription, of one of three kinds.
 
@@ -400,6 +456,8 @@ def subscription(
         by: the column by which the payload names a row, where its other columns are read from the source.
         default_page_size: rows of a live list where `limit` is not given; the schema's by default.
         max_page_size: the largest `limit` of a live list; the schema's by default.
+        deprecated: why it should not be used any more, and what should.
+        directives: what `fraiseql.directive` made, with arguments.
 
     Raises:
         SchemaError: not a function.
@@ -409,7 +467,8 @@ def subscription(
         if not inspect.isfunction(declared):
             raise SchemaError("@fraiseql.subscription", found=repr(declared), expected="a function")
         text = description_of(declared, description)
-        left = SubscriptionDeclaration(declared, name, text, topic, by, default_page_size, max_page_size)
+        sizes = (default_page_size, max_page_size)
+        left = SubscriptionDeclaration(declared, name, text, topic, by, *sizes, deprecated, directives)
         setattr(declared, _ATTRIBUTE, left)
         return declared
 
@@ -426,6 +485,8 @@ def field(
     sql: str | None = None,
     name: str | None = None,
     description: str | None = None,
+    deprecated: str | None = None,
+    directives: Sequence[Use] = (),
     needs: Iterable[str] | None = None,
     batch: bool = False,
 ) -> _Marker: ...
@@ -438,6 +499,8 @@ def field(
     sql: str | None = None,
     name: str | None = None,
     description: str | None = None,
+    deprecated: str | None = None,
+    directives: Sequence[Use] = (),
     needs: Iterable[str] | None = None,
     batch: bool = False,
 ) -> Any:
@@ -453,6 +516,8 @@ def field(
             braces. Its value is cast to the annotation's type.
         name: in GraphQL; the attribute's name in camelCase by default.
         description: in GraphQL; a method's docstring by default.
+        deprecated: why it should not be used any more, and what should.
+        directives: what `fraiseql.directive` made, with arguments.
         needs: of a method: the attributes that it reads; all but relations and other methods by default.
         batch: of a static method: it is called once with a list of all instances, and gives a list of as many values.
 
@@ -460,7 +525,12 @@ def field(
         SchemaError: not a method.
     """
     given = needs if needs is None or isinstance(needs, str) or not isinstance(needs, Iterable) else tuple(needs)
-    options = FieldOptions(column, key, name, description, sql, given, batch)  # type: ignore[arg-type]  # is checked later
+    applied = hashable(directives)
+    options = FieldOptions(
+        *(column, key, name, description, sql, deprecated, applied),
+        needs=given,  # type: ignore[arg-type]  # is checked later
+        batch=batch,
+    )
     return options if function is None else options(function)
 
 
@@ -473,6 +543,8 @@ def relation(
     description: str | None = None,
     default_page_size: int | None = None,
     max_page_size: int | None = None,
+    deprecated: str | None = None,
+    directives: Sequence[Use] = (),
 ) -> Any:
     """Lead a field to rows of another source: all of them for a `list[...]`, at most one otherwise.
 
@@ -486,5 +558,8 @@ def relation(
         description: in GraphQL.
         default_page_size: rows of the list where `limit` is not given; the schema's by default.
         max_page_size: the largest `limit` of the list; the schema's by default.
+        deprecated: why it should not be used any more, and what should.
+        directives: what `fraiseql.directive` made, with arguments.
     """
-    return RelationOptions(on, name, description, default_page_size, max_page_size, through, own)
+    sizes = (default_page_size, max_page_size)
+    return RelationOptions(on, name, description, *sizes, through, own, deprecated, directives)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from fraiseql.schema.embedded import embedded_type
 from fraiseql.schema.model import Field, ObjectType, PageSizes, SchemaModel
 from golden.oracle.embedded import embedded_value
+from golden.oracle.texts import search_rank
 from golden.oracle.values import Record, Values
 
 __all__ = ["DEFAULT_PAGE_SIZE", "MAX_PAGE_SIZE", "Orders", "order_names", "page_bounds"]
@@ -49,8 +50,8 @@ class Orders:
         """Equal ones stay as they are; so may records be None, which have no values."""
         found = list(records)
         for order in reversed(order_by):
-            names, direction = _entry(order)
-            valued = [(record and self._key(target, names, record), record) for record in found]
+            names, direction, search = _entry(order)
+            valued = [(record and self._key(target, names, record, search), record) for record in found]
             nulls = [record for key, record in valued if key is None]
             rest = [pair for pair in valued if pair[0] is not None]
             # Nulls count as larger than all values; a reversed sort keeps the order of equal rows too.
@@ -60,18 +61,21 @@ class Orders:
             found = nulls + others if is_first else others + nulls
         return found
 
-    def _key(self, target: ObjectType, names: Sequence[str], record: Record) -> Any:
+    def _key(self, target: ObjectType, names: Sequence[str], record: Record, search: Mapping[str, Any]) -> Any:
+        if names[0] == "searchRank":
+            return search_rank(self._values.native(target.fields[names[1]], record), search)
         field, below = target.fields[names[0]], names[1:]
         embedded = embedded_type(self._model, field)
         if embedded is not None:
-            return embedded_value(self._values.embedded(field, record), below, partial(self._key, embedded))
+            key = partial(self._key, embedded, search=search)
+            return embedded_value(self._values.embedded(field, record), below, key)
         if field.relation is None:
             value = self._values.native(field, record)
             return None if value is None else self._values.order_key(field, value)
         related = self._related(target, field, record)
         if below == ["count"]:
             return len(related)
-        return self._key(self._model.object_type(field.relation.target), below, related[0]) if related else None
+        return self._key(self._model.object_type(field.relation.target), below, related[0], search) if related else None
 
 
 def order_names(entry: Any) -> list[str]:
@@ -79,10 +83,12 @@ def order_names(entry: Any) -> list[str]:
     return _entry(entry)[0]
 
 
-def _entry(entry: Any) -> tuple[list[str], str]:
-    """The names down to a value, and the direction."""
+def _entry(entry: Any) -> tuple[list[str], str, Mapping[str, Any]]:
+    """The names down to a value, the direction, and for a rank the search."""
     names: list[str] = []
     while isinstance(entry, Mapping):
+        if names[-2:-1] == ["searchRank"]:
+            return names, entry["direction"], entry
         ((name, entry),) = entry.items()
         names.append(name)
-    return names, entry
+    return names, entry, {}

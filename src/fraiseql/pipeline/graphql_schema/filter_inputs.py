@@ -19,6 +19,7 @@ from graphql import (
 from fraiseql.pipeline.operators import (
     EMBEDDED_LIST_OPERATORS,
     LIST_OPERATORS,
+    RANK,
     RELATION_OPERATORS,
     SEARCH_CONFIGS,
     SEARCHES,
@@ -74,13 +75,16 @@ class FilterInputs:
     Args:
         made: every type by its name, to which these are added.
         named: gives a declared type or a scalar.
+
+    Attributes:
+        search_config: the configurations of full text search.
     """
 
     def __init__(self, model: SchemaModel, made: dict[str, Any], named: Callable[[str], GraphQLNamedType]) -> None:
         self._model = model
         self._made = made
         self._named = named
-        self._search_config = GraphQLEnumType(
+        self.search_config = GraphQLEnumType(
             SEARCH_CONFIG, {name.upper(): GraphQLEnumValue(name) for name in SEARCH_CONFIGS}
         )
 
@@ -91,7 +95,10 @@ class FilterInputs:
         def fields() -> dict[str, GraphQLInputField]:
             this = self._made[name]
             conditional = _conditional(self._model, target)
-            made = {key: GraphQLInputField(self._conditions(field)) for key, field in conditional.items()}
+            made = {
+                key: GraphQLInputField(self._conditions(field), deprecation_reason=field.deprecated)
+                for key, field in conditional.items()
+            }
             several = GraphQLList(GraphQLNonNull(this))
             made["AND"] = GraphQLInputField(several, description="All of these hold; so for an empty list.")
             made["OR"] = GraphQLInputField(several, description="One of these holds; not so for an empty list.")
@@ -179,7 +186,9 @@ class FilterInputs:
             text = "Which words to look for."
             fields = {key: GraphQLInputField(GraphQLString, description=what) for key, (_, what) in SEARCHES.items()}
             about = "The rules of which language; SIMPLE has none."
-            fields["config"] = GraphQLInputField(self._search_config, description=about)
+            fields["config"] = GraphQLInputField(self.search_config, description=about)
+            about = "How well the row fits what is asked for here: PostgreSQL's ts_rank."
+            fields[RANK] = GraphQLInputField(self._filter(SCALARS["Float"]), description=about)
             return GraphQLInputObjectType(_SEARCH, fields, description=text)
 
         return self._input(_SEARCH, make)
