@@ -81,9 +81,9 @@ class Pipeline:
             request_id: shown to the client in place of an error's cause, which `GraphQLResponse.cause` has.
 
         Returns:
-            A program that yields at most one Fetch, a second one where a value in the database does not fit its type, and
-            a CallAll for each level of fields that Python computes, and returns the answer, whatever the request or the
-            database does.
+            A program that yields at most one Fetch, a second one where a value in the database does not fit its type,
+            and a CallAll for each level of fields that Python computes, and returns the answer, whatever the request or
+            the database does.
         """
         try:
             prepared = self._prepare(request)

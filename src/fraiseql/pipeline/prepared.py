@@ -128,7 +128,7 @@ class Plan:
         self._operation = operation
         self.roots = roots
         self.sql_roots = [root for root in roots if root.field is not None and root.selection is not None]
-        self.completions = [Completion(root) for root in self.sql_roots]
+        self.completions = [Completion(root, planning.model) for root in self.sql_roots]
         field = roots[0].field if len(roots) == 1 else None
         self.is_given = isinstance(field, SubscriptionField) and field.kind is not SubscriptionKind.LIVE
         self.uses_sql = bool(self.sql_roots)
