@@ -62,16 +62,16 @@ class Completion:
             self._suspicious = _suspicious_null(self._root.selection)
         return self._suspicious.search(text) is not None
 
-    def _complete(self, text: bytes, errors: list[RequestError], check: Check | None) -> bytes | None:
+    def _complete(self, text: Any, errors: list[RequestError], check: Check | None) -> bytes | None:
         root, before = self._root, len(errors)
         assert root.field is not None
         try:
-            # Numbers stay as they are written: they may have more digits than Python reads, or than a float keeps.
-            value = json.loads(text, parse_int=orjson.Fragment, parse_float=orjson.Fragment)
+            value = read(text) if isinstance(text, bytes) else text
             name = f"{root.owner}.{root.name}"
             value = _nullable(value, root.field.type, root.selection, name, (root.key,), errors, check)
-            is_untouched = check is None and not self._is_marked and len(errors) == before
-            return text if is_untouched else orjson.dumps(value)
+            if isinstance(text, bytes) and check is None and not self._is_marked and len(errors) == before:
+                return text
+            return orjson.dumps(value)
         except Rising as null:
             errors.append(null.error)
             return None
