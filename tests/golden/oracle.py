@@ -19,6 +19,7 @@ from graphql import GraphQLList, GraphQLObjectType, GraphQLResolveInfo, get_null
 from fraiseql.cli.demo.data import Blog
 from fraiseql.cli.demo.schema import schema
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
+from golden.oracle_aggregates import Aggregates
 
 __all__ = ["VALUES", "Oracle", "normalised"]
 
@@ -77,7 +78,13 @@ _RELATIONS: Mapping[str, Mapping[str, str]] = {
     "Post": {"author": "User", "comments": "Comment", "commenters": "User"},
     "Comment": {"author": "User", "post": "Post"},
 }
+_SUMMARIES = {
+    ("User", "postSummary"): ("Post", "posts"),
+    ("User", "postGroups"): ("Post", "posts"),
+    ("Post", "commenterSummary"): ("User", "commenters"),
+}
 _READ: Mapping[str, Callable[[Any], Any]] = {
+    "BigInt": int,
     "ID": int,  # the sample's ids are integers, and compare as such
     "UUID": UUID,
     "Decimal": Decimal,
@@ -128,6 +135,8 @@ class Oracle:
             ("Comment", "author"): lambda comment: by_id["User"].get(comment.author_id),
             ("Comment", "post"): lambda comment: by_id["Post"].get(comment.post_id),
         }
+        for (owner, field), (child, relation) in _SUMMARIES.items():
+            self._summary(owner, field, child, relation)
         for name in self._type("Query").fields:
             self._root(name)
 
@@ -169,17 +178,42 @@ class Oracle:
                 by_post.setdefault(comment.post_id, {})[comment.author_id] = users[comment.author_id]
         self._lists("Post", "commenters", "User", {post: list(found.values()) for post, found in by_post.items()})
 
+    def _summary(self, owner: str, field: str, child: str, relation: str) -> None:
+        """Figures about the rows of a relation."""
+
+        def resolve(row: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+            return self._figures(child, self._related(owner, relation, row), info, **arguments)
+
+        self._type(owner).fields[field].resolve = resolve
+
+    def _figures(
+        self,
+        target: str,
+        rows: Iterable[Any],
+        info: GraphQLResolveInfo,
+        where: Mapping[str, Any] | None = None,
+        **arguments: Any,
+    ) -> Any:
+        found = [row for row in rows if where is None or _holds(target, where, row, self._related) is True]
+        if isinstance(get_nullable_type(info.return_type), GraphQLList):
+            return _aggregates(target).groups(found, info, **arguments)
+        return _aggregates(target).aggregate(found)
+
     def _root(self, name: str) -> None:
         field = self._type("Query").fields[name]
         returned = get_nullable_type(field.type)
         many = isinstance(returned, GraphQLList)
-        target = (get_nullable_type(returned.of_type) if many else returned).name
+        named = (get_nullable_type(returned.of_type) if many else returned).name
+        target = named.removesuffix("Aggregate").removesuffix("Group")
         rows = self._rows[target]
 
-        def resolve(_root: Any, _info: GraphQLResolveInfo, **arguments: Any) -> Any:
-            page = {key: arguments.pop(key) for key in ("where", "orderBy", "limit", "offset") if key in arguments}
+        def resolve(_root: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+            paging = ("where", "having", "orderBy", "limit", "offset")
+            page = {key: arguments.pop(key) for key in paging if key in arguments}
             wanted = {key: _read(VALUES[target][key][0], value) for key, value in arguments.items()}
             found = [row for row in rows if all(VALUES[target][key][1](row) == wanted[key] for key in wanted)]
+            if named != target:
+                return self._figures(target, found, info, **page)
             return self._page(target, found, **page) if many else next(iter(found), None)
 
         field.resolve = resolve
@@ -212,8 +246,8 @@ class Oracle:
         if name in VALUES[target]:
             return VALUES[target][name][1](row)
         related = self._related(target, name, row)
-        if below == ["count"]:
-            return len(related)
+        if name not in ("author", "post"):
+            return _aggregates(_RELATIONS[target][name]).value(related, below)
         return self._ordered(_RELATIONS[target][name], below, related[0]) if related else None
 
     def _related(self, target: str, field: str, row: Any) -> list[Any]:
@@ -221,6 +255,10 @@ class Oracle:
             parent = self._parents[target, field](row)
             return [] if parent is None else [parent]
         return self._children_of[target, field].get(row.id, [])
+
+
+def _aggregates(target: str) -> Aggregates:
+    return Aggregates(VALUES[target], _shown, _compared)
 
 
 def _order(entry: Any) -> tuple[list[str], str]:
@@ -261,7 +299,9 @@ def _across(target: str, key: str, below: Mapping[str, Any], row: Any, rows: _Ro
         return [any(_holds(child, below, each, rows) is True for each in related)]
     truths: list[Truth] = []
     for name, where in below.items():
-        if where is not None:
+        if where is not None and name == "aggregate":
+            truths.append(_aggregates(child).holds(related, where))
+        elif where is not None:
             found = [_holds(child, where, each, rows) is True for each in related]
             truths.append({"some": any(found), "none": not any(found), "every": all(found)}[name])
     return truths

@@ -27,6 +27,7 @@ from fraiseql.schema.model import EnumType
 from fraiseql.schema.scalar import FilterFamily, Scalar
 
 __all__ = [
+    "AGGREGATE",
     "INVALID_SEARCH",
     "LIST_OPERATORS",
     "OPERATORS",
@@ -258,6 +259,9 @@ RELATION_OPERATORS: Final[Mapping[str, tuple[str, bool, str]]] = MappingProxyTyp
     }
 )
 """The conditions of a relation to many rows: the SQL, and whether it is asked of the rows that do not meet them."""
+
+AGGREGATE: Final = "aggregate"
+"""The condition of a relation to many rows on figures about all of them."""
 
 SEARCHES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {

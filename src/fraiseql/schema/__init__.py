@@ -21,6 +21,7 @@ from fraiseql.schema.scalars import (
     TstzRange,
     TSVector,
 )
+from fraiseql.schema.shapes import Aggregate, Group
 
 __all__ = [
     "CIDR",
@@ -28,9 +29,11 @@ __all__ = [
     "IP",
     "JSON",
     "MAC",
+    "Aggregate",
     "BigInt",
     "Bytes",
     "DateRange",
+    "Group",
     "Int4Range",
     "Int8Range",
     "Interval",

@@ -152,6 +152,7 @@ class Field:
         key: its key wherever its type is read from jsonb.
         relation: where it leads, for a field served from another source.
         attribute: its name in Python.
+        arguments: of its own; a relation has those of its shape.
     """
 
     name: str
@@ -161,6 +162,7 @@ class Field:
     key: str
     relation: Relation | None = None
     attribute: str = ""
+    arguments: Mapping[str, InputField] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)

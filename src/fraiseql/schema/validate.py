@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from fraiseql.errors import SchemaError
+from fraiseql.schema.aggregates import FUNCTIONS, part_name
 from fraiseql.schema.model import (
     EnumType,
     Field,
@@ -74,8 +75,9 @@ def _check_generated_names(model: SchemaModel) -> None:
         "TextSearchInput": "full text search",
         "TextSearchConfig": "full text search",
     }
+    shapes = _aggregated_shapes(model)
     for name, named in model.types.items():
-        for generated, use in _generated_names(name, named):
+        for generated, use in _generated_names(name, named, shapes.get(name, set())):
             if generated in taken:
                 raise SchemaError(
                     name,
@@ -90,15 +92,36 @@ def _check_generated_names(model: SchemaModel) -> None:
             )
 
 
-def _generated_names(name: str, named: NamedType) -> Iterator[tuple[str, str]]:
-    """The names of the input types that may be made for a type, and what for."""
+def _generated_names(name: str, named: NamedType, aggregated: set[Shape]) -> Iterator[tuple[str, str]]:
+    """The names of the input types that may be made for a type, and what for.
+
+    Args:
+        aggregated: the shapes in which figures about its rows may be asked for in arguments.
+    """
     if isinstance(named, ObjectType) and named.derived_from is None:
-        for suffix in ("WhereInput", "OrderByInput", "AggregateOrderByInput"):
+        for suffix in ("WhereInput", "OrderByInput", "AggregateOrderByInput", "AggregateWhereInput"):
             yield f"{name}{suffix}", f"the arguments of {name}"
         yield f"{name}RelationFilter", f"the filters of {name}"
+        parts = FUNCTIONS if aggregated else ()
+        for part in (*parts, "group", "groupKey") if Shape.GROUPS in aggregated else parts:
+            for suffix in ("WhereInput", "OrderByInput"):
+                yield f"{part_name(named, part)}{suffix}", f"the aggregates of {name}"
     elif isinstance(named, (EnumType, Scalar)):
         for suffix in ("Filter", "ListFilter"):
             yield f"{name}{suffix}", f"the filters of {name}"
+
+
+def _aggregated_shapes(model: SchemaModel) -> dict[str, set[Shape]]:
+    """By type, the shapes of its rows in which conditions and orders may be about figures."""
+    found: dict[str, set[Shape]] = {}
+    owners = (named for named in model.types.values() if isinstance(named, ObjectType))
+    relations = (field.relation for owner in owners for field in owner.fields.values() if field.relation is not None)
+    uses: list[QueryField | SubscriptionField | Relation] = [*model.queries.values(), *model.subscriptions.values()]
+    uses = [*(each for each in uses if each.shape is Shape.GROUPS), *relations]
+    for each in uses:
+        if each.shape.is_to_many or each.shape is Shape.GROUPS:
+            found.setdefault(each.target, set()).add(each.shape)
+    return found
 
 
 def _check_field(model: SchemaModel, owner: ObjectType, field: Field) -> None:

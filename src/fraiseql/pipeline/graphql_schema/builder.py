@@ -117,7 +117,9 @@ class _Builder:
 
     def _output_field(self, field: Field) -> GraphQLField:
         relation = field.relation
-        args = {} if relation is None else self._shape_arguments(relation.shape, relation.target)
+        args = {name: self._argument(argument) for name, argument in field.arguments.items()}
+        if relation is not None:
+            args.update(self._shape_arguments(relation.shape, relation.target))
         return GraphQLField(self._reference(field.type), args=args, description=field.description)
 
     def _input_fields(self, declared: InputType) -> Callable[[], dict[str, GraphQLInputField]]:
@@ -151,6 +153,10 @@ class _Builder:
             if name == "where":
                 if has_conditions(self._model, target):
                     made[name] = GraphQLArgument(self._filters.where(target))
+            elif name == "having":
+                made[name] = GraphQLArgument(self._filters.aggregates(target))
+            elif name == "orderBy" and shape is Shape.GROUPS:
+                made[name] = GraphQLArgument(GraphQLList(GraphQLNonNull(self._orders.groups(target))))
             elif name == "orderBy":
                 if has_order(self._model, target):
                     made[name] = GraphQLArgument(GraphQLList(GraphQLNonNull(self._orders.order_by(target))))

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
 from graphql import GraphQLEnumType, GraphQLEnumValue, GraphQLInputField, GraphQLInputObjectType
 
+from fraiseql.schema.aggregates import COUNT, FUNCTIONS, KEY, aggregated, key_fields, part_name
 from fraiseql.schema.model import EnumType, Field, ObjectType, SchemaModel, Shape
 from fraiseql.schema.scalar import Scalar
 
-__all__ = ["COUNT", "DIRECTIONS", "ORDER_DIRECTION", "OrderInputs", "has_order"]
+__all__ = ["DIRECTIONS", "ORDER_DIRECTION", "OrderInputs", "has_order"]
 
 ORDER_DIRECTION: Final = "OrderDirection"
-COUNT: Final = "count"
-"""The key of the number of rows that a relation to many leads to."""
 
 _DIRECTIONS: Final = {
     "ASC": ("asc", "", "Smallest first; nulls last."),
@@ -74,10 +73,7 @@ class OrderInputs:
             entries = ((field.name, self._entry(field)) for field in target.fields.values())
             return {key: GraphQLInputField(entry) for key, entry in entries if entry is not None}
 
-        if name not in self._made:
-            self._made[name] = GraphQLInputObjectType(name, fields, is_one_of=True)
-        made: GraphQLInputObjectType = self._made[name]
-        return made
+        return self._one_of(name, fields)
 
     def _entry(self, field: Field) -> GraphQLEnumType | GraphQLInputObjectType | None:
         if _is_ordered(self._model, field):
@@ -90,9 +86,40 @@ class OrderInputs:
         return self.order_by(below) if has_order(self._model, below) else None
 
     def _aggregates(self, target: ObjectType) -> GraphQLInputObjectType:
+        """By a figure about the rows that a relation to many leads to."""
         name = f"{target.name}AggregateOrderByInput"
+        return self._one_of(name, lambda: self._figures(target))
+
+    def groups(self, target: ObjectType) -> GraphQLInputObjectType:
+        """What groups of the rows of a type can be ordered by."""
+
+        def fields() -> dict[str, GraphQLInputField]:
+            every = key_fields(target, self._model.types)
+            keys = {key: field for key, field in every.items() if _is_ordered(self._model, field)}
+            text = "By a field of the key, which must be selected; by each of them where it is selected several times."
+            made = {KEY: self._part(target, "groupKey", keys, text)} if keys else {}
+            return {**made, **self._figures(target)}
+
+        return self._one_of(f"{target.name}GroupOrderByInput", fields)
+
+    def _figures(self, target: ObjectType) -> dict[str, GraphQLInputField]:
+        made = {COUNT: GraphQLInputField(self._direction, description="How many rows there are.")}
+        for function in FUNCTIONS:
+            fields = aggregated(function, target, self._model.types)
+            if fields:
+                made[function] = self._part(target, function, fields)
+        return made
+
+    def _part(
+        self, target: ObjectType, part: str, fields: Mapping[str, Field], text: str | None = None
+    ) -> GraphQLInputField:
+        entries = {key: GraphQLInputField(self._direction) for key in fields}
+        return GraphQLInputField(
+            self._one_of(f"{part_name(target, part)}OrderByInput", lambda: entries), description=text
+        )
+
+    def _one_of(self, name: str, fields: Callable[[], dict[str, GraphQLInputField]]) -> GraphQLInputObjectType:
         if name not in self._made:
-            count = GraphQLInputField(self._direction, description="How many rows there are.")
-            self._made[name] = GraphQLInputObjectType(name, {COUNT: count}, is_one_of=True)
+            self._made[name] = GraphQLInputObjectType(name, fields, is_one_of=True)
         made: GraphQLInputObjectType = self._made[name]
         return made

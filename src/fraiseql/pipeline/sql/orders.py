@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fraiseql.pipeline.arguments import Fields, Items, Leaf, Tree
-from fraiseql.pipeline.graphql_schema.order_inputs import COUNT, DIRECTIONS
+from fraiseql.pipeline.graphql_schema.order_inputs import DIRECTIONS
 from fraiseql.pipeline.sql.bind import Bindings
 from fraiseql.pipeline.sql.values import Base, Values, related, source_name
+from fraiseql.schema.aggregates import COUNT
 from fraiseql.schema.model import Field, ObjectType, SchemaModel
 
-__all__ = ["Orders", "Term", "ordered"]
+__all__ = ["Orders", "Term", "entry", "ordered"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Orders:
         """The order of a list: as asked for, then by `id` where there is one, so that pages are stable."""
         terms: dict[tuple[str, ...], Term] = {}
         for item in tree.items if isinstance(tree, Items) else ():
-            names, direction = _entry(item)
+            names, direction = entry(item)
             if names not in terms:
                 nullable = len(names) > 1 or target.fields[names[0]].type.nullable
                 terms[names] = Term(self._value(target, base, names, path), direction, names, nullable)
@@ -95,12 +96,18 @@ class Orders:
         below = self._model.object_type(field.relation.target)
         theirs, origin = self._related(field, below, base)
         if field.relation.shape.is_to_many:
-            assert names[1:] == (COUNT,)
-            return f"(select count(*) {origin})"
+            return f"(select {self.figure(below, theirs, names[1:])} {origin})"
         # The very row that the field itself shows.
         order = ordered(self._by_id(below, theirs))
         value = self._value(below, theirs, names[1:], path, depth + 1)
         return f"(select {value} {origin}{order} limit 1)"
+
+    def figure(self, target: ObjectType, base: Base, names: tuple[str, ...]) -> str:
+        """What an aggregate is of all rows of a type: the count, or a function of a field."""
+        if names == (COUNT,):
+            return "count(*)"
+        function, name = names
+        return self._values.aggregate(function, target.fields[name], base)
 
     def _related(self, field: Field, below: ObjectType, ours: Base) -> tuple[Base, str]:
         """The base of the rows of a relation, with their FROM and WHERE."""
@@ -114,7 +121,7 @@ class Orders:
         return theirs, f"from {source_name(below.source)} {theirs.alias} where {where}"
 
 
-def _entry(tree: Tree) -> tuple[tuple[str, ...], str]:
+def entry(tree: Tree) -> tuple[tuple[str, ...], str]:
     """The names from the list's type down to a value, and the direction."""
     names: list[str] = []
     while isinstance(tree, Fields):

@@ -13,7 +13,7 @@ from fraiseql.pipeline.sql.orders import ordered
 from fraiseql.pipeline.sql.rendering import Rendering, Site
 from fraiseql.schema.model import PageSizes
 
-__all__ = ["list_of_rows", "one_row", "page_bounds", "page_size"]
+__all__ = ["list_of_rows", "one_row", "page_bounds", "page_of", "page_size"]
 
 
 def one_row(rendering: Rendering, site: Site) -> str:
@@ -34,11 +34,12 @@ def _each(rendering: Rendering, site: Site, *, many: bool) -> str:
     if conditions:
         text += f" where {' and '.join(conditions)}"
     text += ordered(rendering.orders.terms(site.target, site.base, site.given.get("orderBy"), site.path))
-    page = _page(rendering, site, cost) if many else " limit 1"
+    page = page_of(rendering, site, cost) if many else " limit 1"
     return f"select {columns.element} from ({text}{page}) {columns.alias}"
 
 
-def _page(rendering: Rendering, site: Site, cost: Cost) -> str:
+def page_of(rendering: Rendering, site: Site, cost: Cost) -> str:
+    """The LIMIT and OFFSET of a site; the cost is told how many rows that are."""
     size = page_size(rendering, site, cost, "limit")
     offset = site.given.get("offset")
     start = "" if offset is None else f" offset {rendering.bindings.offset(offset, site.path)}"

@@ -19,6 +19,7 @@ from graphql import GraphQLSchema
 from fraiseql.effects import Statement
 from fraiseql.limits import QueryLimits
 from fraiseql.pipeline.plan import RootField
+from fraiseql.pipeline.sql.aggregates import aggregate_of_rows, page_of_groups
 from fraiseql.pipeline.sql.bind import Binding
 from fraiseql.pipeline.sql.cost import Cost
 from fraiseql.pipeline.sql.rendering import Rendering, ShapeRenderer, Site
@@ -30,7 +31,14 @@ from fraiseql.schema.model import SchemaModel, Shape, SubscriptionField, Subscri
 __all__ = ["BoundStatement", "render", "render_given"]
 
 _GIVEN: Final = "given$"
-_SHAPES: Final[Mapping[Shape, ShapeRenderer]] = MappingProxyType({Shape.ROW: one_row, Shape.LIST: list_of_rows})
+_SHAPES: Final[Mapping[Shape, ShapeRenderer]] = MappingProxyType(
+    {
+        Shape.ROW: one_row,
+        Shape.LIST: list_of_rows,
+        Shape.AGGREGATE: aggregate_of_rows,
+        Shape.GROUPS: page_of_groups,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
+from typing import Final
 
 from fraiseql.schema.model import EnumType, Field, Relation, SchemaModel, Source, TypeReference
 from fraiseql.schema.scalar import Scalar
 
 __all__ = ["Base", "Values", "identifier", "joined", "literal", "related", "source_name"]
+
+
+_AGGREGATES: Final = {
+    "countDistinct": "count(distinct {})",
+    **{function: f"{function}({{}})" for function in ("sum", "avg", "min", "max")},
+}
 
 
 def identifier(name: str) -> str:
@@ -117,6 +124,14 @@ class Values:
         values = f"array(select {alias}.value::{sql_type} from jsonb_array_elements_text({jsonb}) {alias}(value))"
         return f"(case when jsonb_typeof({jsonb}) = 'array' then {values} end)"
 
+    def aggregate(self, function: str, field: Field, base: Base) -> str:
+        """What an aggregate function makes of a scalar or enum field of all rows."""
+        named, column = self._model.types[field.type.named], base.column(field)
+        value = self.compared(field, base)
+        if function != "countDistinct" and column is not None and isinstance(named, Scalar):
+            value = f"{column}::{named.sql_type}"  # whose functions there are
+        return _AGGREGATES[function].format(value)
+
     def shown(self, field: Field, base: Base) -> str:
         """A field of scalars or enums as JSON shall hold it."""
         column = base.column(field)
@@ -125,7 +140,7 @@ class Values:
                 return self._from_text(field.type.name, base.text(field), base.element(field))
             return self.elements(base.element(field), field.type)
         if field.type.item is None:
-            return self._from_column(field.type.name, column)
+            return self.typed(field.type.name, column)
         return self._from_array(field.type.item, column)
 
     def elements(self, jsonb: str, reference: TypeReference) -> str:
@@ -152,7 +167,8 @@ class Values:
             return jsonb
         return text if named.sql_type == "text" else _typed(named, text)
 
-    def _from_column(self, name: str, column: str) -> str:
+    def typed(self, name: str, column: str) -> str:
+        """An SQL value as JSON shall hold it, by the name of its type."""
         named = self._model.types[name]
         if isinstance(named, EnumType):
             return _enum_name(named, f"{column}::text")
@@ -168,7 +184,7 @@ class Values:
         if isinstance(named, Scalar) and (is_matrix or (named.finite is None and named.shown_as is None)):
             return f"{column}::{named.sql_type}[]{'::text[]' if named.as_text else ''}"
         alias = f"e${next(self._numbers)}"
-        array = f"array(select {self._from_column(named.name, f'{alias}.value')} from unnest({column}) {alias}(value))"
+        array = f"array(select {self.typed(named.name, f'{alias}.value')} from unnest({column}) {alias}(value))"
         return f"case when {column} is not null then {array} end"
 
 
