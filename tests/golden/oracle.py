@@ -300,7 +300,7 @@ def _across(target: str, key: str, below: Mapping[str, Any], row: Any, rows: _Ro
     truths: list[Truth] = []
     for name, where in below.items():
         if where is not None and name == "aggregate":
-            truths.append(_aggregates(child).holds(related, where))
+            truths.append(_aggregates(child).holds(related, where) is True)
         elif where is not None:
             found = [_holds(child, where, each, rows) is True for each in related]
             truths.append({"some": any(found), "none": not any(found), "every": all(found)}[name])

@@ -99,10 +99,9 @@ class Aggregates:
             value = self.value(rows, [function, name])
             if function == "countDistinct" or value is None:
                 return value
-            result = _result(function, self.fields[name][0])
-            if result in ("BigInt", "Decimal"):
-                return f"{value:f}" if isinstance(value, Decimal) else str(value)
-            return self.shown(value)
+            if function == "avg" and isinstance(value, Decimal):
+                return f"{value:f}"  # with all digits
+            return str(value) if _result(function, self.fields[name][0]) == "BigInt" else self.shown(value)
 
         return {name: lambda _info, name=name: shown(name) for name in self.fields}
 

@@ -104,7 +104,7 @@ def _inputs() -> dict[str, GraphQLInputObjectType]:
         ("TSVectorFilter", "isnull search"),
         ("JSONFilter", _JSON),
         ("TextSearchInput", "plain phrase websearch config"),
-        ("ThingRelationFilter", "some none every"),
+        ("ThingRelationFilter", "some none every aggregate"),
         ("OnlyJsonWhereInput", "data AND OR NOT"),
     ],
 )

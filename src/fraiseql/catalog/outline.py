@@ -20,13 +20,16 @@ _MODULE: Final = frozenset({"fraiseql", "dt", "sys", "schema", *keyword.kwlist, 
 _ATTRIBUTES: Final = frozenset({"fraiseql", "dt", "sys", "list", "str", "int", "float", "bool", "dict"})
 _TYPES: Final = frozenset(
     {
-        *("Query", "Mutation", "Subscription", "OrderDirection", "Enum", "PageInfo", "Node"),
+        *("Query", "Mutation", "Subscription", "OrderDirection", "Enum", "PageInfo", "Node", "DateUnit", "DateTimeUnit"),
         *("BigInt", "Bytes", "Interval", "UUID", "Decimal", "Any"),
         *SCALARS,
         *keyword.kwlist,
     }
 )
-_GENERATED: Final = ("WhereInput", "OrderByInput", "Filter", "Input", "Connection", "Edge", "Aggregate", "Range")
+_GENERATED: Final = (
+    *("WhereInput", "OrderByInput", "Filter", "Input", "Connection", "Edge", "Aggregate", "Range"),
+    *("CountDistinct", "Sum", "Avg", "Min", "Max"),
+)
 _PREFIXES: Final = ("tb_", "tv_", "mv_", "v_")
 _KEYS: Final = ("_id", "_uuid", "_key", "_fk", "_code", "_no", "_pk")
 

@@ -206,7 +206,8 @@ class Filters:
         wanted = self._joined("and", self.having(target, theirs, tree, path, place), path)
         self._depth -= 1
         assert target.source is not None
-        return f"(select {wanted} from {source_name(target.source)} {theirs.alias} where {' and '.join(conditions)})"
+        origin = f"{source_name(target.source)} {theirs.alias}"
+        return f"exists (select from {origin} where {' and '.join(conditions)} having {wanted})"
 
     def _enter(self, relation: Relation, path: tuple[str, ...]) -> tuple[ObjectType, Base]:
         """Go one relation deeper: the type of its rows, and the base of one."""
