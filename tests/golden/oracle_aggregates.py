@@ -1,6 +1,7 @@
 """The judge of aggregates and groups: what they are of rows in Python, from the rules that the documentation gives.
 
-It knows no sample and no pipeline: it is given rows, the fields of their type, and how single values are shown and compared.
+It knows no sample and no pipeline: it is given rows, the fields of their type, and how single values are shown and
+compared.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ _MODULE: Final = frozenset({"fraiseql", "dt", "sys", "schema", *keyword.kwlist, 
 _ATTRIBUTES: Final = frozenset({"fraiseql", "dt", "sys", "list", "str", "int", "float", "bool", "dict"})
 _TYPES: Final = frozenset(
     {
-        *("Query", "Mutation", "Subscription", "OrderDirection", "Enum", "PageInfo", "Node", "DateUnit", "DateTimeUnit"),
-        *("BigInt", "Bytes", "Interval", "UUID", "Decimal", "Any"),
+        *("Query", "Mutation", "Subscription", "OrderDirection", "Enum", "PageInfo", "Node"),
+        *("DateUnit", "DateTimeUnit", "BigInt", "Bytes", "Interval", "UUID", "Decimal", "Any"),
         *SCALARS,
         *keyword.kwlist,
     }
