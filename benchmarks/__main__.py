@@ -7,7 +7,7 @@ import platform
 import sys
 from contextlib import ExitStack
 
-from benchmarks import fanout, http11, memory, startup, subscribers, throughput, websocket
+from benchmarks import fanout, http11, memory, pipeline, shapes, startup, subscribers, throughput, websocket
 from benchmarks.figures import Benchmark, Setting
 from fraiseql.cli.demo.database import load
 from fraiseql.testing.embedded import EmbeddedPostgres
@@ -16,12 +16,14 @@ BENCHMARKS: dict[str, Benchmark] = {
     "fanout": fanout.measure,
     "http11": http11.measure,
     "memory": memory.measure,
+    "pipeline": pipeline.measure,
+    "shapes": shapes.measure,
     "startup": startup.measure,
     "subscribers": subscribers.measure,
     "throughput": throughput.measure,
     "websocket": websocket.measure,
 }
-WITHOUT_DATABASE = {"fanout", "http11", "websocket"}
+WITHOUT_DATABASE = {"fanout", "http11", "pipeline", "websocket"}
 
 
 def main() -> int:

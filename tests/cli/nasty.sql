@@ -84,6 +84,14 @@ create table shipments (
     line integer not null,
     foreign key (order_id, line) references order_lines
 );
+-- pairs: of two tables, of one with itself, composite ones; pairs that may be there twice are none
+create table tag (id integer primary key, name text not null);
+create table order_tag (order_id integer references orders, tag_id integer references tag, primary key (tag_id, order_id));
+create table follow (follower_id bigint references users, "Followed" bigint references users,
+    since date, unique ("Followed", follower_id));
+create table "line tag" (tag integer references tag, order_id integer, line integer,
+    foreign key (order_id, line) references order_lines, primary key (tag, order_id, line));
+create table visit (user_id bigint references users, tag_id integer references tag);
 create table profiles (user_id bigint primary key references users, bio text);
 create table tree (id integer primary key, parent_id integer references tree, parent text, children integer);
 
@@ -149,3 +157,8 @@ values (1, 9223372036854775807, 1.50, 0.5, 'ab', 'v', 'n', '{"a": 1}', '[1]', '2
     '{1,null}', '{}', '{1.10}', '{new,"it''s \"done\""}', '{{1,2},{3,4}}', array['{"k":1}'::jsonb], '{1.5}',
     '{2024-01-01 00:00:00+00}', '{a@b}');
 refresh materialized view order_totals;
+insert into tag values (1, 'new'), (2, 'old');
+insert into order_tag values (10, 1), (10, 2);
+insert into follow values (1, 2), (2, 1), (2, 2);
+insert into "line tag" values (2, 10, 1), (2, 10, 2);
+insert into visit values (1, 1), (1, 1);

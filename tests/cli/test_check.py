@@ -93,6 +93,24 @@ TABLE = "create table t (id int primary key, name text not null, author_id int)"
         ),
         pytest.param(
             TABLE,
+            one_type(
+                "id: ID; loud: str = field(sql='upper({name})'); far: str = field(sql='{nam} || {name}');"
+                " bad: int = field(sql='{name} + 1'); odd: dt.date = field(sql='{id}');"
+                " half: int = field(sql='{id} * 0.5'); ids: list[int] = field(sql='array[{id}]')"
+            ),
+            [
+                "error: T.far: t has no column nam; did you mean name?",
+                "error: T.bad: PostgreSQL refuses the expression: operator does not exist: text + integer; "
+                "No operator matches the given name and argument types. You might need to add explicit type casts.; "
+                "change `sql=`",
+                "error: T.odd: PostgreSQL refuses the expression: cannot cast type integer to date; change `sql=`",
+                "warning: T.half: the expression is numeric, and is cast to the field's type, Int!; "
+                "cast it in `sql=` where that is meant",
+            ],
+            id="computed fields",
+        ),
+        pytest.param(
+            TABLE,
             one_type("id: ID; nam: str; far_away: int"),
             [
                 "error: T.nam: t has no column nam; did you mean name?",

@@ -233,6 +233,24 @@ def test_values_and_relations_arrive(nasty_text: str, nasty_url: str, loader: Lo
     assert one["orderTotals"] == [{"orderId": 10, "total": "10.00"}]
 
 
+def test_tables_of_pairs_become_relations_between_both_ends(nasty_text: str, nasty_url: str, loader: Loader) -> None:
+    query = """{
+        order(id: 10) { tags { name orders { id } } orderLines { tags { id } } }
+        tag(id: 2) { orders { id } orderLines { line } visits { tagId } }
+        usersById(id: 2) { usersByFollowFollower { id } usersByFollowFollowed { id } }
+    }"""
+    one = ask(nasty_url, loader.load(nasty_text).schema, query)
+    order = {"id": "10"}
+    assert one["order"] == {
+        "tags": [{"name": "new", "orders": [order]}, {"name": "old", "orders": [order]}],
+        "orderLines": [{"tags": [{"id": "2"}]}, {"tags": [{"id": "2"}]}],
+    }
+    assert sorted(each["line"] for each in one["tag"].pop("orderLines")) == [1, 2]
+    assert one["tag"] == {"orders": [order], "visits": []}
+    assert [each["id"] for each in one["usersById"]["usersByFollowFollower"]] == ["1", "2"]
+    assert [each["id"] for each in one["usersById"]["usersByFollowFollowed"]] == ["1", "2"]
+
+
 def test_comments_become_descriptions(nasty_text: str, loader: Loader) -> None:
     types = loader.load(nasty_text).schema.model.types
     assert types["Class"].description == "A \"class\", of all things.\n\n  Indented, with 'quotes' and a \\ backslash."

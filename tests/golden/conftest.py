@@ -18,7 +18,7 @@ from fraiseql.errors import DatabaseError
 from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Pipeline
 from fraiseql.postgres import Connection, connect, run
 from fraiseql.postgres.conninfo import ConnectionString
-from golden.oracle import Oracle
+from golden.oracle import Oracle, blog_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def blog() -> Blog:
 
 @pytest.fixture(scope="module")
 def oracle(blog: Blog) -> Oracle:
-    return Oracle(blog)
+    return Oracle(schema, blog_rows(blog))
 
 
 @pytest.fixture(scope="module")

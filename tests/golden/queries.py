@@ -4,18 +4,44 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from hypothesis import strategies as st
 
 from fraiseql.cli.demo.data import Blog
-from golden.oracle import VALUES
+from fraiseql.cli.demo.schema import schema
+from fraiseql.schema.model import Field, ObjectType, Source
+from fraiseql.schema.scalar import Scalar
+from golden.oracle import Values, blog_rows
+from golden.oracle.values import Record
 
 __all__ = ["RandomQuery", "random_queries"]
 
 _Item = TypeVar("_Item")
+_READER: Final = Values(schema.model)
+
+
+def _getter(field: Field) -> Callable[[Record], Any]:
+    return lambda record: _READER.native(field, record)
+
+
+def _single_values(owner: ObjectType) -> dict[str, tuple[str, Callable[[Record], Any]]]:
+    """The scalar and enum fields with one value: the GraphQL type, and the record's native value."""
+    return {
+        field.name: (field.type.name, _getter(field))
+        for field in owner.fields.values()
+        if _READER.is_scalar(field) and not _is_json(field)
+    }
+
+
+def _is_json(field: Field) -> bool:
+    named = schema.model.types[field.type.name]
+    return isinstance(named, Scalar) and named.is_json
+
+
+VALUES: Final = {name: _single_values(schema.model.object_type(name)) for name in ("User", "Post", "Comment")}
 
 _RELATIONS: Final = {
     "User": {"posts": ("Post", True), "comments": ("Comment", True)},
@@ -70,7 +96,7 @@ class _Writer:
     """Writes one query; `draw` is hypothesis's."""
 
     draw: Callable[[st.SearchStrategy[Any]], Any]
-    blog: Blog
+    records: dict[str, list[Record]]
     variables: dict[str, Any] = field(default_factory=dict)
     others: dict[str, Any] = field(default_factory=dict)
     definitions: list[str] = field(default_factory=list)
@@ -294,10 +320,10 @@ class _Writer:
     def _row_value(self, target: str, name: str) -> Any:
         """A value from a real row, or one beside it, in one of the forms in which a client may send it."""
         type_name, getter = VALUES[target][name]
-        rows = {"User": self.blog.users, "Post": self.blog.posts, "Comment": self.blog.comments}[target]
-        value = getter(self._choice(rows))
+        records = self.records[target]
+        value = getter(self._choice(records))
         if value is None:
-            value = next(found for row in rows if (found := getter(row)) is not None)
+            value = next(found for record in records if (found := getter(record)) is not None)
         if type_name in _ENUMS:
             return _Enum(value.upper())
         if type_name == "ID":
@@ -381,7 +407,17 @@ def _sent(value: Any) -> Any:
     return {key: _sent(below) for key, below in value.items()} if isinstance(value, dict) else value
 
 
+def _records(blog: Blog) -> dict[str, list[Record]]:
+    rows = blog_rows(blog)
+    sources = {name: schema.model.object_type(name).source for name in VALUES}
+    return {name: [_record(row, source) for row in rows[str(source)]] for name, source in sources.items()}
+
+
+def _record(row: Mapping[str, Any], source: Source | None) -> Record:
+    return Record(row, row[source.jsonb_column] if source is not None and source.jsonb_column else None)
+
+
 @st.composite
 def random_queries(draw: Callable[[st.SearchStrategy[Any]], Any], blog: Blog) -> RandomQuery:
     """Queries whose arguments are drawn from the rows of a blog."""
-    return _Writer(draw, blog).query()
+    return _Writer(draw, _records(blog)).query()

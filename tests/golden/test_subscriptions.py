@@ -587,7 +587,7 @@ select array_to_json(array(
       ))::text
     from jsonb_array_elements($2::jsonb) with ordinality given$(value, place)
     order by given$.place
-  ))::text""",
+  ))""",
         ),
         (
             "subscription { authorChanged(id: 1) { name } }",
@@ -610,7 +610,7 @@ select array_to_json(array(
     from jsonb_array_elements($3::jsonb) with ordinality given$(value, place),
       lateral jsonb_populate_record(null::"v_author", given$.value) t$1
     order by given$.place
-  ))::text""",
+  ))""",
         ),
         (
             "subscription { liveBooks(limit: 2) { title } }",
@@ -623,7 +623,7 @@ select array_to_json(array(
       order by t$0."id"
       limit $1
     ) r$1
-  ))::text""",
+  ))""",
         ),
     ],
 )

@@ -74,6 +74,18 @@ def _run(query: str, *row: str | None) -> GraphQLResponse:
             {"Address.floors": ["user", "homes", 0, "floors", 1]},
         ),
         ("{ owner { name } }", None, None, {"Query.owner": ["owner"]}),
+        (  # the same key may be null in one place, and not in another
+            '{ user(name: "a") { x: email address { x: city } } }',
+            '{"x":null,"address":{"x":null}}',
+            {"user": {"x": None, "address": None}},
+            {"Address.city": ["user", "address", "x"]},
+        ),
+        (
+            "{ maybe { email address { raw } homes { raw } } }",
+            '[{"email":null,"address":{"raw":{"email":null}},"homes":[null]}]',
+            {"maybe": None},
+            {"User.homes": ["maybe", 0, "homes", 0]},
+        ),
     ],
 )
 def test_nulls_rise(query: str, row: str | None, data: object, errors: dict[str, list[str | int]]) -> None:
@@ -100,6 +112,7 @@ def test_the_other_fields_stay() -> None:
     [
         '[{"name":"null","email":null}]',
         '[{"name":"a","email":"null"}]',
+        r'[{"name":"\"email\":null","email":null},{"name":"a","email":null}]',
         "[]",
     ],
 )

@@ -639,6 +639,74 @@ def _pages(**sizes: Any) -> fraiseql.Schema:
     return fraiseql.Schema(queries=[rows], **sizes)
 
 
+@fraiseql.type(sql_source="keyless")
+class Keyless:
+    name: str
+
+
+@fraiseql.type(name="RowEdge", sql_source="edges")
+class Edges:
+    id: ID
+
+
+CONNECTIONS: dict[str, tuple[Callable[[], Any], str, str, str]] = {
+    "of an embedded type": (
+        lambda: _paged_query(fraiseql.Connection[Inner]),
+        "it",
+        "a InnerConnection",
+        "a type with sql_source in the brackets",
+    ),
+    "of a scalar": (
+        lambda: _paged_query(fraiseql.Connection[str]),
+        "it",
+        "a StringConnection",
+        "a type with sql_source",
+    ),
+    "of a list": (lambda: _paged_query(fraiseql.Connection[list[Row]]), "it -> ...", "Connection[list[", "sql_source"),
+    "of rows or null": (
+        lambda: _paged_query(fraiseql.Connection[Row | None]),
+        "it -> ...",
+        "Connection[",
+        "sql_source",
+    ),
+    "of nothing": (lambda: _paged_query(fraiseql.Connection), "it -> ...", "Connection", "a declared type"),
+    "list of it": (
+        lambda: _paged_query(list[fraiseql.Connection[Row]]),
+        "Query.it",
+        "the type [RowConnection!]!",
+        "it without list[...]",
+    ),
+    "without id": (
+        lambda: _paged_query(fraiseql.Connection[Keyless]),
+        "Query.it",
+        "a connection of Keyless",
+        "Keyless.id, never null",
+    ),
+    "without relation": (
+        lambda: with_field(fraiseql.Connection[Row]),
+        "Thing.it",
+        "RowConnection without relation(...)",
+        "relation(on=...)",
+    ),
+    "name in use": (
+        lambda: fraiseql.Schema(types=[Edges], queries=[_paged(fraiseql.Connection[Row])]),
+        "RowEdge",
+        "a type of that name",
+        "another: it needs it",
+    ),
+    "yielded": (
+        lambda: fraiseql.Schema(queries=[rows], subscriptions=[fraiseql.subscription(_resolved_pages)]),
+        "Subscription._resolvedPages",
+        "a resolver of RowConnection",
+        "no body",
+    ),
+}
+
+
+def _resolved_pages() -> Iterator[fraiseql.Connection[Row]]:
+    yield fraiseql.Connection()
+
+
 def _paged(returned: Any, **sizes: Any) -> Any:
     def it() -> Any: ...
 
@@ -683,6 +751,49 @@ def _recursive() -> Any:
     return fraiseql.input(made)
 
 
+def _computed(template: Any, **more: Any) -> tuple[Callable[[], Any]]:
+    return (lambda: with_field(str, field_(sql=template, **more)),)
+
+
+COMPUTED: dict[str, Case] = {
+    "with a column": (_computed("1", column="a")[0], "Thing.it", "sql=... with column='a'", "one of them"),
+    "with a key": (_computed("1", key="a")[0], "Thing.it", "sql=... with key='a'", "one of them"),
+    "without source": (
+        lambda: with_field(str, field_(sql="1"), sql_source=None),
+        "Thing.it",
+        "in a type without sql_source",
+        "a type with sql_source",
+    ),
+    "inside jsonb": (
+        lambda: with_field(_holding_computed()),
+        "Thing.it",
+        "Computing inside jsonb, with sql=... for Computing.loud",
+        "keys",
+    ),
+    "of an input": (
+        lambda: with_input({"it": str}, it=field_(sql="1")),
+        "In.it",
+        "sql=... of an input value",
+        "only output fields",
+    ),
+    "empty": (_computed(" ")[0], "Thing.it", "sql=' '", "an SQL expression"),
+    "no text": (_computed(3)[0], "Thing.it", "3", "an SQL expression"),
+    "a lone brace": (_computed("{name")[0], "Thing.it", "a lone {", "{column}"),
+    "a column without a name": (_computed("{}")[0], "Thing.it (sql)", "''", "identifier"),
+    "a parameter": (_computed("{name} || $1")[0], "Thing.it", "$1 in", "one expression"),
+    "a comment": (_computed("{name} -- loud")[0], "Thing.it", "-- in", "without comments"),
+    "two statements": (_computed("1; drop table t")[0], "Thing.it", "; in", "one expression"),
+    "an open text": (_computed("{name} || 'it")[0], "Thing.it", "' in", "one expression"),
+    "an open bracket": (_computed("upper({name}")[0], "Thing.it", "an open (", "one expression"),
+    "a bracket too much": (_computed("{name}) or (true")[0], "Thing.it", ") in", "one expression"),
+}
+
+
+def _holding_computed() -> Any:
+    made = type("Computing", (), {"__annotations__": {"loud": str}, "loud": field_(sql="upper({name})")})
+    return fraiseql.type(sql_source="computing")(made)
+
+
 _ALL = {
     f"{group}: {name}": case
     for group, cases in {
@@ -696,6 +807,8 @@ _ALL = {
         "query": QUERIES,
         "scalar": SCALARS,
         "page sizes": PAGE_SIZES,
+        "computed": COMPUTED,
+        "connection": CONNECTIONS,
     }.items()
     for name, case in cases.items()
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fraiseql.catalog.checking import check_schema, sources_of
+from fraiseql.catalog.expressions import ExpressionTypes, computed_fields, expression_statement, read_type
 from fraiseql.catalog.facts import Catalog
 from fraiseql.catalog.findings import Finding, Severity
 from fraiseql.catalog.generation import generate_module
@@ -10,11 +11,15 @@ from fraiseql.catalog.statements import read_catalog, schemas_statement, sources
 
 __all__ = [
     "Catalog",
+    "ExpressionTypes",
     "Finding",
     "Severity",
     "check_schema",
+    "computed_fields",
+    "expression_statement",
     "generate_module",
     "read_catalog",
+    "read_type",
     "schemas_statement",
     "sources_of",
     "sources_statement",

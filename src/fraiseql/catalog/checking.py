@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from types import MappingProxyType
 
 from fraiseql.catalog.constraints import allowed_values
+from fraiseql.catalog.expressions import Computed, ExpressionTypes, check_expression
 from fraiseql.catalog.facts import Catalog, Column, DataType, Table
 from fraiseql.catalog.findings import Finding, Severity, nearest
 from fraiseql.catalog.indexes import missing_index
@@ -39,14 +41,20 @@ def sources_of(model: SchemaModel) -> list[Source]:
     return list(found.values())
 
 
-def check_schema(model: SchemaModel, catalog: Catalog, missing_outbox: str | None = None) -> list[Finding]:
+def check_schema(
+    model: SchemaModel,
+    catalog: Catalog,
+    missing_outbox: str | None = None,
+    expressions: ExpressionTypes = MappingProxyType({}),
+) -> list[Finding]:
     """Every difference between a schema and a database, type by type.
 
     Args:
         catalog: the answer for `sources_of(model)`.
         missing_outbox: the name of the outbox that subscriptions need and the database has not.
+        expressions: what PostgreSQL says of computed fields.
     """
-    return list(_Check(model, catalog).findings(missing_outbox))
+    return list(_Check(model, catalog, expressions).findings(missing_outbox))
 
 
 def _served(model: SchemaModel) -> Iterator[ObjectType]:
@@ -63,8 +71,9 @@ def _between(target: ObjectType) -> Iterator[tuple[Field, Through]]:
 
 
 class _Check:
-    def __init__(self, model: SchemaModel, catalog: Catalog) -> None:
+    def __init__(self, model: SchemaModel, catalog: Catalog, expressions: ExpressionTypes) -> None:
         self._model = model
+        self._expressions = expressions
         self._catalog = catalog
         asked = [(source.schema, source.name) for source in sources_of(model)]
         self._tables = dict(zip(asked, catalog.found, strict=True))
@@ -102,6 +111,10 @@ class _Check:
             if field.relation is not None:
                 used.update(dict.fromkeys(field.relation.begins_at))
                 yield from self._relation(field, where, table)
+            elif field.expression is not None:
+                used.update(dict.fromkeys(field.expression.columns))
+                computed = Computed(target, field, field.expression)
+                yield from check_expression(self._model, computed, where, table, self._expressions)
             elif field.column is not None:
                 used[field.column] = None
                 yield from self._column(field, where, table)

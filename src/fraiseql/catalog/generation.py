@@ -92,8 +92,9 @@ def _member(member: Member) -> list[str]:
     function = "field"
     if member.on:
         function = "relation"
-        pairs = [f"{quoted(theirs)}: {quoted(ours)}" for theirs, ours in member.on]
-        arguments.append(Bracket("on={", pairs, "}", literal=True))
+        if member.through:
+            arguments += [f"through={quoted(member.through)}", _pairs("own", member.own)]
+        arguments.append(_pairs("on", member.on))
     elif member.column is not None and member.column.name != member.name:
         arguments.append(f"column={quoted(member.column.name)}")
     if member.column is not None and member.column.comment:
@@ -102,3 +103,7 @@ def _member(member: Member) -> list[str]:
     if not arguments:
         return [f"{_INDENT}{declared}"]
     return assigned_call(declared, Bracket(f"fraiseql.{function}(", arguments, ")"), _INDENT)
+
+
+def _pairs(name: str, columns: tuple[tuple[str, str], ...]) -> Bracket:
+    return Bracket(f"{name}={{", [f"{quoted(left)}: {quoted(right)}" for left, right in columns], "}", literal=True)

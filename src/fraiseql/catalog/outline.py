@@ -44,13 +44,19 @@ class EnumClass:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A line of a class: a column, a relation, or what is left out, in words."""
+    """A line of a class: a column, a relation, or what is left out, in words.
+
+    Attributes:
+        through: the source of the table between, whose columns `own` pairs with ours, and `on` with theirs.
+    """
 
     name: str = ""
     annotation: str = ""
     column: Column | None = None
     spelling: Spelling | None = None
     on: tuple[tuple[str, str], ...] = ()
+    through: str = ""
+    own: tuple[tuple[str, str], ...] = ()
     left_out: str | None = None
 
 
@@ -218,6 +224,28 @@ class _Outliner:
             on = tuple(zip(key.columns, key.target_columns, strict=True))
             annotation = f"{ours.name} | None" if only else f"list[{ours.name}]"
             theirs.members.append(Member(theirs.names.give(*candidates), annotation, on=on))
+        for between in sorted(classes.values(), key=lambda each: each.source):
+            self._relate_through(between, classes)
+
+    def _relate_through(self, between: TableClass, classes: Mapping[int, TableClass]) -> None:
+        """Both directions of many-to-many, where a table is there to pair the rows of two, each pair once."""
+        keys = _paired(between.table)
+        if keys is None or any(key.target not in classes for key in keys):
+            return
+        for own, other in (keys, reversed(keys)):
+            ours, theirs = classes[own.target], classes[other.target]
+            word = plural(snake_case(theirs.name, "table"))
+            by_table = f"{word}_by_{snake_case(between.name, 'table')}"
+            by_key = f"{by_table}_{_stem(other) or _words(other)}"
+            name = ours.names.give(*([by_key] if ours is theirs else [word, by_table, by_key]))
+            member = Member(
+                name,
+                f"list[{theirs.name}]",
+                on=tuple(zip(other.target_columns, other.columns, strict=True)),
+                through=between.source,
+                own=tuple(zip(own.columns, own.target_columns, strict=True)),
+            )
+            ours.members.append(member)
 
     def _name_queries(self, classes: list[TableClass]) -> None:
         taken = {each.name for each in classes} | {each.name for each in self._enums.values()}
@@ -271,6 +299,18 @@ def _identifying(tables: list[Table]) -> set[tuple[int, str]]:
 
 def _words(key: ForeignKey) -> str:
     return "_and_".join(snake_case(column, "column") for column in key.columns)
+
+
+def _paired(table: Table) -> tuple[ForeignKey, ForeignKey] | None:
+    """The two foreign keys of a table of which no two rows have both alike."""
+    if len(table.foreign_keys) != 2:
+        return None
+    first, second = sorted(table.foreign_keys, key=lambda key: key.columns)
+    columns = {*first.columns, *second.columns}
+    is_pair = len(columns) == len(first.columns) + len(second.columns)
+    if not is_pair or not any(index.unique and set(index.columns) == columns for index in table.indexes):
+        return None
+    return first, second
 
 
 def _stem(key: ForeignKey) -> str:

@@ -1,11 +1,13 @@
 """Finds nulls where the schema allows none, and lets them rise (GraphQL §6.4.4).
 
-PostgreSQL's JSON passes through unread unless the word null is in it: only then can a field be null that must not be.
+PostgreSQL's JSON passes through unread unless a null is in it that may be one of these: one behind a key that always
+may be null is not.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import orjson
@@ -14,21 +16,57 @@ from fraiseql.errors import RequestError
 from fraiseql.pipeline.plan import RootField, Selection
 from fraiseql.schema.model import TypeReference
 
-__all__ = ["complete"]
+__all__ = ["Completion"]
 
 
-def complete(root: RootField, text: bytes, errors: list[RequestError]) -> bytes | None:
-    """Check one root field's value.
+class Completion:
+    """Checks the values of one root field."""
 
-    Args:
-        text: its JSON.
-        errors: is given an entry for each null that rose.
+    __slots__ = ("_root", "_suspicious")
 
-    Returns:
-        the JSON to answer with: `text` itself where all is well; None where the null rises to `data`.
+    def __init__(self, root: RootField) -> None:
+        self._root = root
+        self._suspicious: re.Pattern[bytes] | None = None  # compiled for the first answer that has a null
+
+    def __call__(self, text: bytes, errors: list[RequestError]) -> bytes | None:
+        """Check one value.
+
+        Args:
+            text: its JSON.
+            errors: is given an entry for each null that rose.
+
+        Returns:
+            the JSON to answer with: `text` itself where all is well; None where the null rises to `data`.
+        """
+        if b"null" not in text:
+            return text
+        if self._suspicious is None:
+            self._suspicious = _suspicious_null(self._root.selection)
+        return text if self._suspicious.search(text) is None else _complete(self._root, text, errors)
+
+
+def _suspicious_null(selection: Selection | None) -> re.Pattern[bytes]:
+    """Finds a null, or a text that looks like one, that may stand where none is allowed.
+
+    No text in JSON looks like a key with its quotes and a null behind it, and inside of JSON scalars all is allowed.
     """
-    if b"null" not in text:
-        return text
+    nullable: set[str] = set()
+    others: set[str] = set()
+    if selection is not None:
+        _sort_keys(selection, nullable, others)
+    allowed = [f'(?<!"{key}":null)' for key in sorted(nullable - others)]
+    return re.compile("".join(["null", *allowed]).encode())
+
+
+def _sort_keys(selection: Selection, nullable: set[str], others: set[str]) -> None:
+    for selected in selection.fields:
+        may_be_null = selected.field is not None and selected.field.type.nullable
+        (nullable if may_be_null else others).add(selected.key)
+        if selected.selection is not None:
+            _sort_keys(selected.selection, nullable, others)
+
+
+def _complete(root: RootField, text: bytes, errors: list[RequestError]) -> bytes | None:
     assert root.field is not None
     before = len(errors)
     try:

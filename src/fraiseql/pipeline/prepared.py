@@ -19,7 +19,7 @@ from fraiseql.limits import QueryLimits
 from fraiseql.pipeline.cache import Cache
 from fraiseql.pipeline.document import Operation
 from fraiseql.pipeline.introspection import introspect
-from fraiseql.pipeline.nulls import complete
+from fraiseql.pipeline.nulls import Completion
 from fraiseql.pipeline.plan import RootField, Selection, plan_selection
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, respond_with_errors
 from fraiseql.pipeline.sql import BoundStatement, render, render_given
@@ -94,6 +94,7 @@ class Plan:
 
     Attributes:
         roots: the fields of `data`, in order.
+        completions: of those that are served from the database, in order.
         uses_sql: whether any of them is served from the database.
         is_given: whether the statement shows rows that it is given, those of events or of a resolver.
     """
@@ -105,6 +106,7 @@ class Plan:
         "_segments",
         "_shapes",
         "_sql_roots",
+        "completions",
         "is_given",
         "roots",
         "uses_sql",
@@ -115,6 +117,7 @@ class Plan:
         self._operation = operation
         self.roots = roots
         self._sql_roots = [root for root in roots if root.field is not None and root.selection is not None]
+        self.completions = [Completion(root) for root in self._sql_roots]
         field = roots[0].field if len(roots) == 1 else None
         self.is_given = isinstance(field, SubscriptionField) and field.kind is not SubscriptionKind.LIVE
         self.uses_sql = bool(self._sql_roots)
@@ -176,8 +179,8 @@ class Plan:
         segments = self._segments or self._cut(given)
         errors: list[RequestError] = []
         parts: list[bytes | None] = [segments[0]]
-        for root, value, segment in zip(self._sql_roots, row, segments[1:], strict=True):
-            parts += (complete(root, value or b"null", errors), segment)
+        for complete, value, segment in zip(self.completions, row, segments[1:], strict=True):
+            parts += (complete(value or b"null", errors), segment)
         if not errors:
             return GraphQLResponse(Outcome.DATA, b"".join(parts))  # type: ignore[arg-type]
         data = None if None in parts else orjson.Fragment(b"".join(parts)[len(_DATA) : -1])  # type: ignore[arg-type]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from fraiseql.pipeline.plan import SelectedField, Selection
 from fraiseql.pipeline.project import MISSING, enum_name, held
 from fraiseql.schema.model import EnumType, Field, ObjectType, SchemaModel, TypeReference
 from fraiseql.schema.scalar import Scalar
 
-__all__ = ["lacks_relations", "record_of", "without_relations"]
+__all__ = ["COMPUTED", "lacks_relations", "record_of", "without_relations"]
+
+COMPUTED: Final = "computed$"
+"""The key of a record under which a value's own computed fields are: no table has a column of that name."""
 
 
 def lacks_relations(selection: Selection, value: Any) -> bool:
@@ -43,17 +46,22 @@ def record_of(model: SchemaModel, selection: Selection, value: Any) -> bytes:
     assert source is not None
     record: dict[str, Any] = {}
     document: dict[str, Any] = {}
+    computed: dict[str, Any] = {}
     for selected in selection.fields:
         field = selected.field
         if field is None or field.relation is not None:
             continue
         stored = _stored(model, field.type, held(value, field.attribute))
-        if field.column is not None:
+        if field.expression is not None:
+            computed[field.key] = stored
+        elif field.column is not None:
             record[field.column] = stored
         else:
             document[field.key] = stored
     if source.jsonb_column is not None:
         record[source.jsonb_column] = document
+    if computed:
+        record[COMPUTED] = computed
     for column in _begins_at(selection.fields):
         record[column] = _column(model, selection.type, column, value)
     return json.dumps(record, allow_nan=False, default=str).encode()

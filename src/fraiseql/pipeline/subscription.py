@@ -13,7 +13,6 @@ from fraiseql.effects import Emission, Event, Statement
 from fraiseql.errors import RequestError
 from fraiseql.pipeline.arguments import Tree, given_arguments, value_of
 from fraiseql.pipeline.failures import masked, shown
-from fraiseql.pipeline.nulls import complete
 from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
 from fraiseql.pipeline.project import project
 from fraiseql.pipeline.records import without_relations
@@ -110,7 +109,8 @@ class PreparedSubscription:
     def result(self, text: bytes, cursor: str | None = None) -> GraphQLResponse:
         """The result for the field's JSON, as the database gave it."""
         errors: list[RequestError] = []
-        data = self._data(complete(self.root, text, errors))
+        (complete,) = self.plan.completions
+        data = self._data(complete(text, errors))
         return respond(data, errors, _extensions(cursor), Refusal(Outcome.DATA_AND_ERRORS, errors) if errors else None)
 
     def failure(self, error: Exception, hint: Mapping[str, Any], cursor: str | None = None) -> GraphQLResponse:

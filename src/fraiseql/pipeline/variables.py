@@ -193,13 +193,17 @@ def _list(inner: Coercer) -> Coercer:
 
 
 class _LazyObject:
-    """An input object's coercer, whose fields are compiled at first use since types may contain themselves."""
+    """An input object's coercer, whose fields are compiled at first use since types may contain themselves.
 
-    __slots__ = ("_declared", "_fields")
+    Filters have many fields, of which few are given: those that are absent are only looked at where that matters.
+    """
+
+    __slots__ = ("_declared", "_fields", "_places")
 
     def __init__(self, declared: GraphQLInputObjectType) -> None:
         self._declared = declared
         self._fields: dict[str, tuple[Coercer, bool, Any]] | None = None
+        self._places: dict[str, int] | None = None  # of the fields, where all may be absent and none has a default
 
     def __call__(self, value: Any) -> Any:
         if value is None:
@@ -208,12 +212,13 @@ class _LazyObject:
             raise _Invalid(f'Expected type "{self._declared.name}" to be an object.')
         fields = self._fields
         if fields is None:
-            fields = self._fields = self._compile()
+            fields = self._compile()
         for key in value:
             if key not in fields:
                 raise _Invalid(f'Field {key[:60]!r} is not defined by type "{self._declared.name}".')
         coerced: dict[str, Any] = {}
-        for key, (coerce, required, default) in fields.items():
+        for key in fields if self._places is None else sorted(value, key=self._places.__getitem__):
+            coerce, required, default = fields[key]
             if key in value:
                 try:
                     coerced[key] = coerce(value[key])
@@ -232,10 +237,13 @@ class _LazyObject:
         return coerced
 
     def _compile(self) -> dict[str, tuple[Coercer, bool, Any]]:
-        return {
+        self._fields = fields = {
             name: (coercer_of(field.type), isinstance(field.type, GraphQLNonNull), field.default_value)
             for name, field in self._declared.fields.items()
         }
+        if not any(required or default is not Undefined for _, required, default in fields.values()):
+            self._places = {name: place for place, name in enumerate(fields)}
+        return fields
 
 
 def shape_of(declared: GraphQLInputType) -> Callable[[Any], Hashable] | None:

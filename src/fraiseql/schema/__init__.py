@@ -21,7 +21,7 @@ from fraiseql.schema.scalars import (
     TstzRange,
     TSVector,
 )
-from fraiseql.schema.shapes import Aggregate, Group
+from fraiseql.schema.shapes import Aggregate, Connection, Group
 
 __all__ = [
     "CIDR",
@@ -32,6 +32,7 @@ __all__ = [
     "Aggregate",
     "BigInt",
     "Bytes",
+    "Connection",
     "DateRange",
     "Group",
     "Int4Range",

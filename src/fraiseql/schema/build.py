@@ -44,7 +44,7 @@ from fraiseql.schema.model import (
     TypeReference,
 )
 from fraiseql.schema.names import camel_case, database_text, graphql_name, identifier
-from fraiseql.schema.parts import default_of, enum_of, page_sizes, relation_of, source_of
+from fraiseql.schema.parts import computed_by, default_of, enum_of, page_sizes, relation_of, source_of
 from fraiseql.schema.scalars import SCALARS
 from fraiseql.schema.shapes import ShapedType, derived_types
 from fraiseql.schema.validate import check_model
@@ -219,6 +219,9 @@ class _Builder:
             return Field(
                 name, reference, description, column=None, key=attribute, relation=relation, attribute=attribute
             )
+        if options is not None and options.sql is not None:
+            expression = computed_by(options, reference, self._types, source, where)
+            return Field(name, reference, description, None, attribute, attribute=attribute, expression=expression)
         column = None if options is None else options.column
         key = (
             attribute if options is None or options.key is None else database_text(options.key, where, "a key of jsonb")
@@ -250,6 +253,8 @@ class _Builder:
         if isinstance(options, RelationOptions):
             raise SchemaError(where, found="relation(...)", expected="an input value")
         options = options or FieldOptions()
+        if options.sql is not None:
+            raise SchemaError(where, found="sql=... of an input value", expected="none: only output fields have it")
         reference = self._note(annotation, where)
         if default is None and not reference.nullable:
             raise SchemaError(where, found=f"the default None of the type {reference}", expected="`| None`")

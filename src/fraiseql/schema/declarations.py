@@ -42,6 +42,7 @@ class FieldOptions:
     key: str | None = None
     name: str | None = None
     description: str | None = None
+    sql: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,17 +329,24 @@ def subscription(
 
 
 def field(
-    *, column: str | None = None, key: str | None = None, name: str | None = None, description: str | None = None
+    *,
+    column: str | None = None,
+    key: str | None = None,
+    sql: str | None = None,
+    name: str | None = None,
+    description: str | None = None,
 ) -> Any:
     """Say more of a field than its annotation does: as its default, or inside `Annotated`.
 
     Args:
         column: the real column that holds it, also where the type's other fields are keys of a jsonb column.
         key: its key in jsonb; the attribute's name by default.
+        sql: an SQL expression that computes it, in which `{name}` is a column of the type's source, `{{` and `}}` are
+            braces. Its value is cast to the annotation's type.
         name: in GraphQL; the attribute's name in camelCase by default.
         description: in GraphQL.
     """
-    return FieldOptions(column, key, name, description)
+    return FieldOptions(column, key, name, description, sql)
 
 
 def relation(

@@ -11,6 +11,7 @@ from enum import Enum, auto
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from fraiseql.schema.expressions import Expression
 from fraiseql.schema.scalar import Scalar
 
 __all__ = [
@@ -153,6 +154,7 @@ class Field:
         relation: where it leads, for a field served from another source.
         attribute: its name in Python.
         arguments: of its own; a relation has those of its shape.
+        expression: the SQL that computes it, in place of a column or a key.
     """
 
     name: str
@@ -163,6 +165,7 @@ class Field:
     relation: Relation | None = None
     attribute: str = ""
     arguments: Mapping[str, InputField] = field(default_factory=lambda: MappingProxyType({}))
+    expression: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,23 @@ from types import MappingProxyType
 from typing import Any
 
 from fraiseql.errors import SchemaError
-from fraiseql.schema.declarations import EnumDeclaration, RelationOptions, TypeDeclaration
-from fraiseql.schema.model import EnumType, NamedType, PageSizes, Relation, Shape, Source, Through, TypeReference
+from fraiseql.schema.declarations import EnumDeclaration, FieldOptions, RelationOptions, TypeDeclaration
+from fraiseql.schema.expressions import Expression, expression_of
+from fraiseql.schema.model import (
+    EnumType,
+    NamedType,
+    ObjectType,
+    PageSizes,
+    Relation,
+    Shape,
+    Source,
+    Through,
+    TypeReference,
+)
 from fraiseql.schema.names import database_text, graphql_name, identifier
 from fraiseql.schema.scalar import Scalar
 
-__all__ = ["default_of", "enum_of", "page_sizes", "relation_of", "source_of"]
+__all__ = ["computed_by", "default_of", "enum_of", "page_sizes", "relation_of", "source_of"]
 
 
 def source_of(declaration: TypeDeclaration) -> Source | None:
@@ -38,6 +49,26 @@ def relation_of(options: RelationOptions, target: str, shape: Shape, where: str)
     on = _column_pairs("on", options.on, where, "their_column", "column_between")
     own = _column_pairs("own", options.own, where, "column_between", "our_column")
     return Relation(on, target, shape, sizes, Through(Source(name, schema, None), own))
+
+
+def computed_by(
+    options: FieldOptions,
+    reference: TypeReference,
+    types: Mapping[str, NamedType],
+    source: Source | None,
+    where: str,
+) -> Expression:
+    """The expression of a field, as `field` was told, cast to the field's type."""
+    for option, given in (("column", options.column), ("key", options.key)):
+        if given is not None:
+            raise SchemaError(where, found=f"sql=... with {option}={given!r}", expected="one of them")
+    if source is None:
+        raise SchemaError(where, found="sql=... in a type without sql_source", expected="a type with sql_source")
+    named = types[reference.named]
+    if isinstance(named, ObjectType):
+        return expression_of(options.sql, "jsonb", where)
+    sql_type = named.sql_type if isinstance(named, Scalar) else "text"
+    return expression_of(options.sql, sql_type if reference.item is None else f"{sql_type}[]", where)
 
 
 def _split(given: Any, where: str) -> tuple[str | None, str]:

@@ -138,7 +138,8 @@ def _check_field(model: SchemaModel, owner: ObjectType, field: Field) -> None:
         raise SchemaError(where, found=f"{target.name} without relation(...)", expected="relation(on=...)")
     if owner.source is None and field.column is not None:
         raise SchemaError(where, found=f"column={field.column!r} in a type without sql_source", expected="key=...")
-    if isinstance(target, Scalar) and target.shown_as is not None and field.column is not None:
+    in_column = field.column is not None or field.expression is not None
+    if isinstance(target, Scalar) and target.shown_as is not None and in_column:
         item = field.type.item
         if item is not None and item.item is not None:
             raise SchemaError(where, found=f"the type {field.type}", expected=f"a list of {target.name}, or JSON")
@@ -204,6 +205,12 @@ def _check_embedded(model: SchemaModel, target: ObjectType, where: str, seen: tu
                 where,
                 found=f"{target.name} inside jsonb, with the relation {target.name}.{inner.name}",
                 expected="relation(...) here, or a type without relations",
+            )
+        if inner.expression is not None:
+            raise SchemaError(
+                where,
+                found=f"{target.name} inside jsonb, with sql=... for {target.name}.{inner.name}",
+                expected="relation(...) here, or a type whose fields are keys",
             )
         below = model.types[inner.type.named]
         if isinstance(below, ObjectType):

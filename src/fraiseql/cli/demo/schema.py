@@ -102,6 +102,9 @@ class Post:
     metadata: fraiseql.JSON | None
     author: User = fraiseql.relation(on={"id": "author_id"})
     comments: list[Comment] = fraiseql.relation(on={"post_id": "id"})
+    discussion: fraiseql.Connection[Comment] = fraiseql.relation(
+        on={"post_id": "id"}, description="The comments, page by page."
+    )
     commenters: list[User] = fraiseql.relation(
         through="comments", own={"post_id": "id"}, on={"id": "author_id"}, description="Each who commented, once."
     )
@@ -159,6 +162,11 @@ def posts_by_status(status: PostStatus) -> list[Post]:
 
 
 @fraiseql.query
+def feed() -> fraiseql.Connection[Post]:
+    """All posts, page by page."""
+
+
+@fraiseql.query
 def post_summary(status: PostStatus | None) -> fraiseql.Aggregate[Post]:
     """Figures about all posts, or about those of one status."""
 
@@ -202,7 +210,7 @@ schema = fraiseql.Schema(
     types=[User, Post, Comment],
     queries=[
         *(users, user, user_by_key, users_by_role, user_summary, user_groups),
-        *(posts, post, posts_by_status, post_summary, post_groups),
+        *(posts, post, posts_by_status, feed, post_summary, post_groups),
         comments,
     ],
     subscriptions=[comment_added, live_post, live_posts],

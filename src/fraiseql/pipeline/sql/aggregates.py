@@ -87,9 +87,10 @@ class _Figures:
 
     def _documents(self, rows: str) -> str:
         """A SELECT of the rows that makes each document once; `offset 0` keeps it from being merged with ours."""
-        alias, fields = self._site.base.alias, self._site.target.fields.values()
-        columns = dict.fromkeys(f"{alias}.{identifier(each.column)}" for each in fields if each.column is not None)
-        return f"select {', '.join({self._site.base.jsonb: None, **columns})} from {rows} offset 0"
+        base = self._site.base
+        used = {column: None for each in self._site.target.fields.values() for column in _columns(each)}
+        columns = {base.jsonb: None, **{f"{base.alias}.{identifier(column)}": None for column in used}}
+        return f"select {', '.join(columns)} from {rows} offset 0"
 
     def _source(self, name: str) -> Field:
         """The field of a row that is read."""
@@ -139,6 +140,13 @@ class _Figures:
         if value not in self._columns["k$"]:
             self.keys.append(field.name)
         return self._shown(field, value, "k$")
+
+
+def _columns(field: Field) -> tuple[str, ...]:
+    """Those that a field is read from."""
+    if field.expression is not None:
+        return field.expression.columns
+    return () if field.column is None else (field.column,)
 
 
 def _order(rendering: Rendering, site: Site, figures: _Figures) -> list[str]:

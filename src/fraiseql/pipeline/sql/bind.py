@@ -84,6 +84,13 @@ class Bindings:
         get = tree.get if prepare is None else _prepared(tree.get, prepare, path, argument)
         return self._add(Binding(get, path, argument, blames))
 
+    def several(
+        self, tree: Leaf, path: tuple[str, ...], argument: str, read: Callable[[Any], list[Any]], count: int
+    ) -> list[str]:
+        """So many values that `read` takes out of one, whose ValueError is the client's mistake."""
+        get = _prepared(tree.get, read, path, argument)
+        return [self._add(Binding(_item(get, place), path, argument)) for place in range(count)]
+
     def __len__(self) -> int:
         return len(self._bindings)
 
@@ -140,6 +147,10 @@ def _prepared(
             raise RequestError(message, code="BAD_USER_INPUT", path=path) from None
 
     return get
+
+
+def _item(get: Callable[[Variables], list[Any]], place: int) -> Callable[[Variables], Any]:
+    return lambda variables: get(variables)[place]
 
 
 def misfits(bindings: Sequence[Binding], error: DatabaseError) -> list[RequestError]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from fraiseql.pipeline.arguments import Fields, Items, Leaf, Tree
 from fraiseql.pipeline.graphql_schema.order_inputs import DIRECTIONS
@@ -13,6 +14,16 @@ from fraiseql.schema.aggregates import COUNT
 from fraiseql.schema.model import Field, ObjectType, SchemaModel
 
 __all__ = ["Orders", "Term", "entry", "ordered"]
+
+
+_OPPOSITES: Final = {
+    "asc": "desc",
+    "asc_nulls_first": "desc_nulls_last",
+    "asc_nulls_last": "desc_nulls_first",
+    "desc": "asc",
+    "desc_nulls_first": "asc_nulls_last",
+    "desc_nulls_last": "asc_nulls_first",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,11 @@ class Term:
 
     def __str__(self) -> str:
         return f"{self.expression}{DIRECTIONS[self.direction]}"
+
+    @property
+    def reversed(self) -> Term:
+        """The same from the other end."""
+        return replace(self, direction=_OPPOSITES[self.direction])
 
     @property
     def descending(self) -> bool:

@@ -8,12 +8,13 @@ from __future__ import annotations
 from fraiseql.limits import QueryLimits
 from fraiseql.pipeline.arguments import Leaf
 from fraiseql.pipeline.sql.cost import Cost
-from fraiseql.pipeline.sql.objects import columns_of
+from fraiseql.pipeline.sql.objects import Columns, columns_of
 from fraiseql.pipeline.sql.orders import ordered
 from fraiseql.pipeline.sql.rendering import Rendering, Site
+from fraiseql.pipeline.sql.values import Base
 from fraiseql.schema.model import PageSizes
 
-__all__ = ["list_of_rows", "one_row", "page_bounds", "page_of", "page_size"]
+__all__ = ["list_of_rows", "one_row", "page_bounds", "page_of", "page_size", "read_once"]
 
 
 def one_row(rendering: Rendering, site: Site) -> str:
@@ -30,12 +31,23 @@ def _each(rendering: Rendering, site: Site, *, many: bool) -> str:
     conditions = rendering.conditions(site)
     with rendering.inside() as cost:
         columns = columns_of(rendering, site.selection, site.base)
-    text = f"select {columns.list} from {site.rows}"
+    rows = f"from {site.rows}"
     if conditions:
-        text += f" where {' and '.join(conditions)}"
-    text += ordered(rendering.orders.terms(site.target, site.base, site.given.get("orderBy"), site.path))
-    page = page_of(rendering, site, cost) if many else " limit 1"
-    return f"select {columns.element} from ({text}{page}) {columns.alias}"
+        rows += f" where {' and '.join(conditions)}"
+    rows += ordered(rendering.orders.terms(site.target, site.base, site.given.get("orderBy"), site.path))
+    rows += page_of(rendering, site, cost) if many else " limit 1"
+    rows = read_once(rows, site.base, columns)
+    return f"select {columns.element} from (select {columns.list} {rows}) {columns.alias}"
+
+
+def read_once(rows: str, base: Base, columns: Columns) -> str:
+    """FROM and all behind it, with a LIMIT, such that the document of a row is made once for all columns.
+
+    A view may build it by functions, and PostgreSQL would run them for each field, unless a LIMIT stands between.
+    """
+    if not base.jsonb or columns.list.count(base.jsonb) < 2:
+        return rows
+    return f"from (select {base.alias}.* {rows}) {base.alias}"
 
 
 def page_of(rendering: Rendering, site: Site, cost: Cost) -> str:

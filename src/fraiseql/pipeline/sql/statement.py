@@ -19,12 +19,14 @@ from graphql import GraphQLSchema
 from fraiseql.effects import Statement
 from fraiseql.limits import QueryLimits
 from fraiseql.pipeline.plan import RootField
+from fraiseql.pipeline.records import COMPUTED
 from fraiseql.pipeline.sql.aggregates import aggregate_of_rows, page_of_groups
 from fraiseql.pipeline.sql.bind import Binding
+from fraiseql.pipeline.sql.connections import connection
 from fraiseql.pipeline.sql.cost import Cost
 from fraiseql.pipeline.sql.rendering import Rendering, ShapeRenderer, Site
 from fraiseql.pipeline.sql.rows import list_of_rows, one_row
-from fraiseql.pipeline.sql.values import identifier, source_name
+from fraiseql.pipeline.sql.values import identifier, literal, source_name
 from fraiseql.pipeline.variables import Variables
 from fraiseql.schema.model import SchemaModel, Shape, SubscriptionField, SubscriptionKind
 
@@ -35,6 +37,7 @@ _SHAPES: Final[Mapping[Shape, ShapeRenderer]] = MappingProxyType(
     {
         Shape.ROW: one_row,
         Shape.LIST: list_of_rows,
+        Shape.CONNECTION: connection,
         Shape.AGGREGATE: aggregate_of_rows,
         Shape.GROUPS: page_of_groups,
     }
@@ -99,7 +102,7 @@ def render_given(
     text, lateral = _given(rendering, root)
     bindings = rendering.bindings.taken()
     rows = f"jsonb_array_elements(${len(bindings) + 1}::jsonb) with ordinality {_GIVEN}(value, place){lateral}"
-    sql = f"select array_to_json(array(select {text} from {rows} order by {_GIVEN}.place))::text"
+    sql = f"select array_to_json(array(select {text} from {rows} order by {_GIVEN}.place))"
     return BoundStatement(Statement(sql.encode(), 1), bindings, cost=rendering.limited_cost)
 
 
@@ -116,7 +119,8 @@ def _root(rendering: Rendering, root: RootField) -> str:
     conditions = rendering.filters.equal(target, base, field.arguments, given, path)
     sizes = (field.page_sizes, rendering.model.page_sizes)
     rows = rendering.shaped(field.shape, Site(target, base, conditions, given, path, root.selection, sizes))
-    return f"{'array_to_json' if field.shape.is_list else 'to_json'}({rows})::text"
+    # No cast to text: a json is sent as it is, and the cast would copy it twice.
+    return f"{'array_to_json' if field.shape.is_list else 'to_json'}({rows})"
 
 
 def _given(rendering: Rendering, root: RootField) -> tuple[str, str]:
@@ -128,6 +132,8 @@ def _given(rendering: Rendering, root: RootField) -> tuple[str, str]:
     declared = {} if field.kind is SubscriptionKind.RESOLVER else field.arguments
     assert target.source is not None
     base, named = rendering.base(target.source), source_name(target.source)
+    if field.kind is SubscriptionKind.RESOLVER:
+        base = replace(base, computed=f"({_GIVEN}.value->{literal(COMPUTED)})")
     record = f"jsonb_populate_record(null::{named}, {_GIVEN}.value)"
     conditions = rendering.filters.equal(target, base, declared, arguments, path)
     site = Site(target, base, conditions, {}, path, root.selection, origin=record)

@@ -65,10 +65,14 @@ def _equal(pairs: tuple[tuple[str, str], ...], left: str, right: str) -> list[st
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """Where an object's fields are: columns of `alias`, or keys of the jsonb expression `jsonb`."""
+    """Where an object's fields are: columns of `alias`, or keys of the jsonb expression `jsonb`.
+
+    What an expression computes is computed from columns of `alias`, unless the jsonb expression `computed` holds it.
+    """
 
     alias: str
     jsonb: str
+    computed: str = ""
 
     @classmethod
     def of_source(cls, alias: str, source: Source) -> Base:
@@ -76,7 +80,9 @@ class Base:
         return cls(alias, "" if source.jsonb_column is None else f"{alias}.{identifier(source.jsonb_column)}")
 
     def column(self, field: Field) -> str | None:
-        """The column that holds a field, or None where jsonb does."""
+        """The column that holds a field, or what computes it from others; None where jsonb holds it."""
+        if field.expression is not None:
+            return None if self.computed else field.expression.over(self.alias)
         if field.column is None or not self.alias:
             return None
         return f"{self.alias}.{identifier(field.column)}"
@@ -84,11 +90,14 @@ class Base:
     def element(self, field: Field) -> str:
         """A field as jsonb."""
         column = self.column(field)
-        return f"({self.jsonb}->{literal(field.key)})" if column is None else f"to_jsonb({column})"
+        return f"({self._document(field)}->{literal(field.key)})" if column is None else f"to_jsonb({column})"
 
     def text(self, field: Field) -> str:
         """A field of jsonb as text."""
-        return f"({self.jsonb}->>{literal(field.key)})"
+        return f"({self._document(field)}->>{literal(field.key)})"
+
+    def _document(self, field: Field) -> str:
+        return self.jsonb if field.expression is None else self.computed
 
 
 class Values:

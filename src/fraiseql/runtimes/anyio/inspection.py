@@ -9,8 +9,20 @@ import anyio
 
 from fraiseql.bus import PostgresqlBus
 from fraiseql.bus.statements import Outbox
-from fraiseql.catalog import Catalog, Finding, check_schema, read_catalog, schemas_statement, sources_of
+from fraiseql.catalog import (
+    Catalog,
+    ExpressionTypes,
+    Finding,
+    check_schema,
+    computed_fields,
+    expression_statement,
+    read_catalog,
+    read_type,
+    schemas_statement,
+    sources_of,
+)
 from fraiseql.catalog import sources_statement as ask_for_sources
+from fraiseql.catalog.facts import DataType
 from fraiseql.effects import Fetch
 from fraiseql.errors import ConfigurationError, DatabaseError, StartupError
 from fraiseql.limits import PoolLimits
@@ -20,7 +32,7 @@ from fraiseql.runtimes.anyio.connecting import Connector
 from fraiseql.runtimes.anyio.waits import drive
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.schema import Schema
-from fraiseql.schema.model import SubscriptionKind
+from fraiseql.schema.model import SchemaModel, SubscriptionKind
 
 __all__ = ["analyze", "check_database", "read_schemas"]
 
@@ -43,7 +55,29 @@ async def check_database(schema: Schema, config: FraiseQLConfig) -> list[Finding
             outbox = Outbox(PostgresqlBus())
             (found,) = await drive(run(connection, outbox.check()))
             missing = None if found == b"t" else outbox.name
-    return check_schema(model, catalog, missing)
+        expressions = await _expression_types(connection, model, catalog)
+    return check_schema(model, catalog, missing, expressions)
+
+
+async def _expression_types(connection: Connection, model: SchemaModel, catalog: Catalog) -> ExpressionTypes:
+    """What PostgreSQL says of the expressions of computed fields whose sources and columns are there."""
+    tables = {
+        (source.schema, source.name): table for source, table in zip(sources_of(model), catalog.found, strict=True)
+    }
+    found: dict[tuple[str, str], tuple[str, DataType] | DatabaseError] = {}
+    for computed in computed_fields(model):
+        source = computed.owner.source
+        table = None if source is None else tables[source.schema, source.name]
+        fetch = None if table is None else expression_statement(computed, table)
+        if fetch is not None:
+            place = (computed.owner.name, computed.field.name)
+            try:
+                found[place] = read_type(await drive(run(connection, fetch)))
+            except DatabaseError as error:
+                if error.unavailable:
+                    raise
+                found[place] = error
+    return found
 
 
 async def read_schemas(schemas: Iterable[str], tables: Iterable[str], config: FraiseQLConfig) -> Catalog:

@@ -1,0 +1,219 @@
+"""Conditions in SQL's three values: None is unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import eq, ge, gt, le, lt, ne
+from typing import Any, Final
+
+from fraiseql.schema.model import Field, ObjectType, SchemaModel, TypeReference
+from fraiseql.schema.scalar import FilterFamily, Scalar
+from golden.oracle.documents import document_condition
+from golden.oracle.figures import FIGURES, result_type
+from golden.oracle.networks import PRIVATE, is_within, read_interface
+from golden.oracle.texts import TEXT_CONDITIONS, has_words
+from golden.oracle.values import KINDS, Kind, Record, Values, in_utc
+
+__all__ = ["Conditions", "Truth", "all_of", "any_of", "opposite"]
+
+Truth = bool | None
+Related = Callable[[ObjectType, Field, Record], list[Record]]
+"""The rows that a relation leads to."""
+
+_COMPARISONS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    "eq": eq, "neq": ne, "gt": gt, "gte": ge, "lt": lt, "lte": le,
+}  # fmt: skip
+_RANGES: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    "contains": lambda value, given: value.contains(given),
+    "containedBy": lambda value, given: given.contains(value),
+    "overlaps": lambda value, given: value.overlaps(given),
+    "adjacent": lambda value, given: value.touches(given),
+    "strictlyLeft": lambda value, given: value.before(given),
+    "strictlyRight": lambda value, given: given.before(value),
+}
+_LISTS: Final[Mapping[str, Callable[[list[Any], list[Any]], bool]]] = {
+    "eq": eq,
+    "neq": ne,
+    "contains": lambda values, given: all(each in values for each in given),
+    "containedBy": lambda values, given: all(each in given for each in values),
+    "overlaps": lambda values, given: any(each in values for each in given),
+}
+
+
+def all_of(truths: Iterable[Truth]) -> Truth:
+    found = list(truths)
+    if any(truth is False for truth in found):
+        return False
+    return None if None in found else True
+
+
+def any_of(truths: Iterable[Truth]) -> Truth:
+    return opposite(all_of(opposite(truth) for truth in truths))
+
+
+def opposite(truth: Truth) -> Truth:
+    return None if truth is None else not truth
+
+
+class Conditions:
+    """Decides `where` for one record after the other."""
+
+    def __init__(self, model: SchemaModel, values: Values, related: Related) -> None:
+        self._model = model
+        self._values = values
+        self._related = related
+
+    def hold(self, target: ObjectType, where: Mapping[str, Any], record: Record) -> Truth:
+        return all_of(self._entry(target, key, below, record) for key, below in where.items() if below is not None)
+
+    def equal(self, field: Field, record: Record, given: Any) -> Truth:
+        """A query's own argument; null asks for nulls."""
+        return self._compared(field, record, self._values.native(field, record), "eq", given)
+
+    def figure(self, target: ObjectType, names: Sequence[str], records: Sequence[Record]) -> tuple[Field, Any]:
+        """An aggregate of records, the count or a function of a field, and what takes its place as a field."""
+        if list(names) == ["count"]:
+            return _figure_field("count", "Int"), len(records)
+        function, name = names
+        field = target.fields[name]
+        natives = [self._values.native(field, record) for record in records]
+        kind = self._values.ordered_kind(field)
+        value = FIGURES[function]([native for native in natives if native is not None], kind)
+        return _figure_field(name, result_type(function, field.type.name)), value
+
+    def figure_key(self, target: ObjectType, names: Sequence[str], records: Sequence[Record]) -> Any:
+        """What to order by an aggregate."""
+        field, value = self.figure(target, names, records)
+        return None if value is None else self._values.order_key(field, value)
+
+    def figures_hold(self, target: ObjectType, where: Mapping[str, Any], records: Sequence[Record]) -> Truth:
+        """Whether aggregates of records meet conditions."""
+        truths: list[Truth] = []
+        for key, below in where.items():
+            if below is None:
+                continue
+            if key in ("AND", "OR"):
+                every = (self.figures_hold(target, item, records) for item in below)
+                truths.append(all_of(every) if key == "AND" else any_of(every))
+            elif key == "NOT":
+                truths.append(opposite(self.figures_hold(target, below, records)))
+            else:
+                parts = {(key,): below} if key == "count" else {(key, name): each for name, each in below.items()}
+                for names, conditions in parts.items():
+                    field, value = self.figure(target, names, records)
+                    for operator, given in (conditions or {}).items():
+                        truths.append(self._compared(field, Record(None, {}), value, operator, given))
+        return all_of(truths)
+
+    def _entry(self, target: ObjectType, key: str, below: Any, record: Record) -> Truth:
+        if key == "AND":
+            return all_of(self.hold(target, item, record) for item in below)
+        if key == "OR":
+            return any_of(self.hold(target, item, record) for item in below)
+        if key == "NOT":
+            return opposite(self.hold(target, below, record))
+        field = target.fields[key]
+        if field.relation is not None:
+            return self._across(target, field, below, record)
+        value = self._values.native(field, record)
+        if field.type.item is not None:
+            return all_of(self._listed(field, record, value, name, given) for name, given in below.items())
+        return all_of(self._compared(field, record, value, name, given) for name, given in below.items())
+
+    def _across(self, target: ObjectType, field: Field, below: Mapping[str, Any], record: Record) -> Truth:
+        child, related = self._model.object_type(field.relation.target), self._related(target, field, record)
+        if not field.relation.shape.is_to_many:
+            return any(self.hold(child, below, each) is True for each in related)
+        truths: list[Truth] = []
+        for name, where in below.items():
+            if where is not None and name == "aggregate":
+                truths.append(self.figures_hold(child, where, related) is True)
+            elif where is not None:
+                found = [self.hold(child, where, each) is True for each in related]
+                truths.append({"some": any(found), "none": not any(found), "every": all(found)}[name])
+        return all_of(truths)
+
+    def _compared(self, field: Field, record: Record, value: Any, operator: str, given: Any) -> Truth:
+        """One condition on a single value."""
+        named = self._values.scalar(field.type.named)
+        family = named.family if isinstance(named, Scalar) else FilterFamily.EQUALITY
+        if operator == "search":
+            return given is None or has_words(value, given)
+        if family is FilterFamily.JSON:
+            return document_condition(value, operator, given)
+        if operator == "isnull":
+            return (value is None) is given
+        if operator in ("in", "nin"):
+            found = any_of(self._compared(field, record, value, "eq", item) for item in given)
+            return found if operator == "in" else opposite(found)
+        if given is None:
+            return (value is None) is (operator == "eq")
+        return None if value is None else self._known(field, record, value, operator, given, family)
+
+    def _known(
+        self, field: Field, record: Record, value: Any, operator: str, given: Any, family: FilterFamily
+    ) -> Truth:
+        kind = self._values.kind(field.type.named)
+        if operator in _COMPARISONS:
+            return _COMPARISONS[operator](kind.key(value), kind.key(self._values.given(field, record, given)))
+        if family is FilterFamily.TEXT:
+            return TEXT_CONDITIONS[operator](value, given)
+        if family is FilterFamily.NETWORK:
+            return _networked(value, operator, given)
+        assert family is FilterFamily.RANGE
+        if operator == "containsElement":
+            named = self._values.scalar(field.type.named)
+            assert isinstance(named, Scalar)
+            return bool(value.has(_element(named, given)))
+        return _RANGES[operator](value, kind.given(given))
+
+    def _listed(self, field: Field, record: Record, values: list[Any] | None, operator: str, given: Any) -> Truth:
+        if operator == "isnull":
+            return (values is None) is given
+        if operator == "length":
+            return all_of(_length(values, *condition) for condition in (given or {}).items())
+        if operator == "any":  # of no list, there is no item
+            return given is None or True in [
+                all_of(self._compared(field, record, value, *condition) for condition in given.items())
+                for value in values or ()
+            ]
+        if given is None:
+            return (values is None) is (operator == "eq")
+        kind = self._values.kind(field.type.named)
+        wanted = [kind.key(kind.given(item)) for item in given]
+        return None if values is None else _LISTS[operator](_keys(kind, values), wanted)
+
+
+def _figure_field(name: str, type_name: str) -> Field:
+    return Field(name, TypeReference(nullable=True, name=type_name), None, None, name)
+
+
+def _keys(kind: Kind, values: list[Any]) -> list[Any]:
+    return [None if value is None else kind.key(value) for value in values]
+
+
+def _length(values: list[Any] | None, operator: str, given: Any) -> Truth:
+    if operator == "isnull":
+        return (values is None) is given
+    if operator in ("in", "nin"):
+        found = any_of(_length(values, "eq", item) for item in given)
+        return found if operator == "in" else opposite(found)
+    if given is None:
+        return (values is None) is (operator == "eq")
+    return None if values is None else _COMPARISONS[operator](len(values), given)
+
+
+def _networked(value: Any, operator: str, given: Any) -> Truth:
+    if operator == "inSubnet":
+        return is_within(value, read_interface(given))
+    if operator == "contains":
+        return is_within(read_interface(given), value)
+    if operator == "isPrivate":
+        return any(is_within(value, network) for network in PRIVATE) is given
+    return (value.version == int(operator[-1])) is given
+
+
+def _element(named: Scalar, given: Any) -> Any:
+    assert named.element is not None
+    element = KINDS[named.element].given(given)
+    return in_utc(element).replace(tzinfo=None) if named.name == "TsRange" else element

@@ -1,0 +1,60 @@
+"""Addresses and networks, as PostgreSQL compares and shows them."""
+
+from __future__ import annotations
+
+from functools import cmp_to_key
+from ipaddress import IPv4Address, IPv4Interface, IPv6Interface, ip_interface
+from typing import Any
+
+__all__ = ["PRIVATE", "Interface", "is_within", "network_key", "network_text", "read_interface"]
+
+Interface = IPv4Interface | IPv6Interface
+
+
+def read_interface(text: str) -> Interface:
+    """Address and prefix length."""
+    return ip_interface(text)
+
+
+# RFC 1918 §3, RFC 4193 §3.1
+PRIVATE = tuple(map(ip_interface, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
+
+
+def network_text(value: Interface, *, always: bool = False) -> str:
+    """The length of the prefix is left out where it is the whole address, unless `always`."""
+    number = int(value.ip)
+    is_mapped = value.version == 6 and number >> 32 == 0xFFFF
+    host = f"::ffff:{IPv4Address(number & 0xFFFFFFFF)}" if is_mapped else value.ip.compressed
+    length = value.network.prefixlen
+    return f"{host}/{length}" if always or length < value.max_prefixlen else host
+
+
+def is_within(inner: Interface, outer: Interface) -> bool:
+    """Whether it is the network, or lies in it."""
+    return inner.version == outer.version and _shared(inner, outer) == outer.network.prefixlen
+
+
+def _shared(one: Interface, other: Interface) -> int:
+    """How many bits of the prefixes are the same."""
+    least = min(one.network.prefixlen, other.network.prefixlen)
+    difference = (int(one.ip) ^ int(other.ip)) >> (one.max_prefixlen - least)
+    return least - difference.bit_length()
+
+
+def _compare(one: Interface, other: Interface) -> int:
+    """By version, by what both prefixes have, by their lengths, by the addresses."""
+    if one.version != other.version:
+        return one.version - other.version
+    least = min(one.network.prefixlen, other.network.prefixlen)
+    unequal = one.max_prefixlen - least
+    for left, right in (
+        (int(one.ip) >> unequal, int(other.ip) >> unequal),
+        (one.network.prefixlen, other.network.prefixlen),
+        (int(one.ip), int(other.ip)),
+    ):
+        if left != right:
+            return 1 if left > right else -1
+    return 0
+
+
+network_key: Any = cmp_to_key(_compare)
