@@ -72,6 +72,10 @@ class Cell(_Scalars, _Embedded):
     documents: list[Document] = fraiseql.relation(on={"owner_id": "id"}, default_page_size=1, max_page_size=3)
     liked: list[Document] = fraiseql.relation(through="likes", own={"cell_id": "id"}, on={"id": "document_id"})
     friends: list[Cell] = fraiseql.relation(through="friends", own={"one_id": "id"}, on={"id": "other_id"})
+    figures: fraiseql.Aggregate[Document] = fraiseql.relation(on={"owner_id": "id"})
+    liked_groups: list[fraiseql.Group[Document]] = fraiseql.relation(
+        through="likes", own={"cell_id": "id"}, on={"id": "document_id"}, max_page_size=7
+    )
 
 
 @fraiseql.type(sql_source="documents")
@@ -124,8 +128,25 @@ def document(id: ID) -> Document | None: ...
 def documents_like(match: Match | None, span: fraiseql.Interval | None) -> list[Document] | None: ...  # type: ignore
 
 
+@fraiseql.query
+def cell_figures(match: Match | None) -> fraiseql.Aggregate[Cell]: ...  # type: ignore[valid-type]
+
+
+@fraiseql.query
+def cell_groups() -> list[fraiseql.Group[Cell]]: ...
+
+
+@fraiseql.query(default_page_size=5)
+def document_groups(level: Level | None) -> list[fraiseql.Group[Document]]: ...
+
+
 schema: Final = fraiseql.Schema(
-    queries=[cells, cell, cells_like, documents, document, documents_like], default_page_size=10, max_page_size=30
+    queries=[
+        *(cells, cell, cells_like, documents, document, documents_like),
+        *(cell_figures, cell_groups, document_groups),
+    ],
+    default_page_size=10,
+    max_page_size=30,
 )
 
 

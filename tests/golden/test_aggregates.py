@@ -91,6 +91,23 @@ class Thing(_Fields):
 class Document(_Fields): ...
 
 
+@fraiseql.type(sql_source="thing", jsonb_column=None)
+class Computed:
+    id: ID
+    double: int | None = fraiseql.field(sql="{small} * 2")
+    month: dt.date | None = fraiseql.field(sql="date_trunc('month', {day})")
+    peers: int = fraiseql.field(sql="(select count(*) from thing p where p.owner_id = {owner_id})")
+
+
+@fraiseql.type(sql_source="v_thing")
+class ComputedDocument:
+    id: ID
+    label: str | None
+    small: int | None
+    ratio: float | None
+    owner: int = fraiseql.field(sql="{owner_id} + 10")
+
+
 @fraiseql.type(sql_source="odd", jsonb_column=None)
 class Odd:
     id: ID
@@ -137,6 +154,14 @@ def document_groups() -> list[Group[Document]]: ...
 
 
 @fraiseql.query
+def computed() -> list[Group[Computed]]: ...
+
+
+@fraiseql.query
+def computed_documents() -> list[Group[ComputedDocument]]: ...
+
+
+@fraiseql.query
 def odd() -> Aggregate[Odd]: ...
 
 
@@ -159,7 +184,18 @@ async def owner() -> AsyncIterator[Owner]:
 
 _PIPELINE = Pipeline(
     fraiseql.Schema(
-        queries=[owners, all_things, things, documents, thing_groups, document_groups, odd, odd_groups],
+        queries=[
+            owners,
+            all_things,
+            things,
+            documents,
+            thing_groups,
+            document_groups,
+            computed,
+            computed_documents,
+            odd,
+            odd_groups,
+        ],
         subscriptions=[live_summary, owner_changed, owner],
     )
 )
@@ -358,6 +394,30 @@ def test_having_of_every_type(query: Query, having: str, found: bool) -> None:
     owners = query(f"{{ owners(where: {{things: {{aggregate: {having}}}}}) {{ name }} }}")["owners"]
     if found and "count" not in having:  # Ada's are all that have values
         assert owners == [{"name": "Ada"}]
+
+
+def test_computed_fields(query: Query) -> None:
+    found = query(
+        "{ computed(having: {count: {gt: 0}}, orderBy: {max: {peers: DESC}}) {"
+        " key { month(truncatedTo: YEAR) } count sum { double peers } countDistinct { month } } }"
+    )["computed"]
+    assert found == [
+        {
+            "key": {"month": "2024-01-01"},
+            "count": 2,
+            "sum": {"double": "131068", "peers": "4"},
+            "countDistinct": {"month": 2},
+        },
+        {"key": {"month": None}, "count": 1, "sum": {"double": None, "peers": "1"}, "countDistinct": {"month": 0}},
+    ]
+    found = query(
+        "{ computedDocuments(orderBy: {max: {owner: DESC}}) { key { owner label } sum { small ratio } max { owner } } }"
+    )["computedDocuments"]
+    assert [(each["key"]["owner"], each["key"]["label"], each["sum"]["ratio"], each["max"]) for each in found] == [
+        (12, None, None, {"owner": 12}),
+        (11, "a", 0.25, {"owner": 11}),
+        (11, "b", 0.5, {"owner": 11}),
+    ]
 
 
 def test_relations(query: Query) -> None:
