@@ -42,7 +42,7 @@ class Aggregates:
         """The object of an aggregate; figures of fields are functions, lest all are made."""
         figures = {
             name: {field: self._shown_figure(target, records, name, field) for field in target.fields}
-            for name in FIGURES
+            for name in ("countDistinct", *FIGURES)
         }
         return {"count": len(records), **figures}
 
@@ -58,17 +58,17 @@ class Aggregates:
         found: dict[tuple[Any, ...], tuple[list[Any], list[Record]]] = {} if keys else {(): ([], [])}
         for record in records:
             values = [truncated(self._values.native(target.fields[name], record), unit) for name, unit in keys]
-            place = tuple(self._key(target, name, value) for (name, _), value in zip(keys, values, strict=True))
+            place = tuple(self._same(target, name, value) for (name, _), value in zip(keys, values, strict=True))
             found.setdefault(place, (values, []))[1].append(record)
         groups = [
-            (place, *group)
-            for place, group in found.items()
-            if self._conditions.figures_hold(target, having or {}, group[1]) is True
+            group for group in found.values() if self._conditions.figures_hold(target, having or {}, group[1]) is True
         ]
         for entry in reversed([*(order_by or ()), *({"key": {place: "asc"}} for place in range(len(keys)))]):
             for names, direction in reversed(list(self._entries(keys, entry))):
-                groups = in_order(groups, lambda group, names=names: self._order_key(target, names, group), direction)
-        return [self._group(target, keys, values, members) for _, values, members in groups]
+                groups = in_order(
+                    groups, lambda group, names=names: self._order_key(target, keys, names, group), direction
+                )
+        return [self._group(target, keys, *group) for group in groups]
 
     def _group(
         self, target: ObjectType, keys: Sequence[Key], values: Sequence[Any], members: Sequence[Record]
@@ -89,12 +89,15 @@ class Aggregates:
         else:
             yield from ((["key", place], direction) for place, (name, _) in enumerate(keys) if name == names[1])
 
-    def _order_key(self, target: ObjectType, names: list[Any], group: Any) -> Any:
-        place, _, members = group
-        return place[names[1]] if names[0] == "key" else self._conditions.figure_key(target, names, members)
+    def _order_key(self, target: ObjectType, keys: Sequence[Key], names: list[Any], group: Any) -> Any:
+        values, members = group
+        if names[0] != "key":
+            return self._conditions.figure_key(target, names, members)
+        value, field = values[names[1]], target.fields[keys[names[1]][0]]
+        return None if value is None else self._values.order_key(field, value)
 
-    def _key(self, target: ObjectType, name: str, value: Any) -> Any:
-        return None if value is None else self._values.order_key(target.fields[name], value)
+    def _same(self, target: ObjectType, name: str, value: Any) -> Any:
+        return None if value is None else self._values.same_key(target.fields[name], value)
 
     def _shown_figure(
         self, target: ObjectType, records: Sequence[Record], function: str, name: str

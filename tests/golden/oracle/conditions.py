@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Final
 
@@ -77,9 +78,13 @@ class Conditions:
         function, name = names
         field = target.fields[name]
         natives = [self._values.native(field, record) for record in records]
-        kind = self._values.ordered_kind(field)
-        value = FIGURES[function]([native for native in natives if native is not None], kind)
-        return _figure_field(name, result_type(function, field.type.name)), value
+        present = [native for native in natives if native is not None]
+        if function == "countDistinct":
+            value = len({self._values.same_key(field, native) for native in present})
+        else:
+            value = FIGURES[function](present, lambda native: self._values.order_key(field, native))
+        result = result_type(function, field.type.name)
+        return _figure_field(name, result), Decimal(value) if result == "Decimal" and value is not None else value
 
     def figure_key(self, target: ObjectType, names: Sequence[str], records: Sequence[Record]) -> Any:
         """What to order by an aggregate."""

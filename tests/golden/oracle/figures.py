@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Mapping
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any, Final
 
-from golden.oracle.values import Interval, Kind
+from golden.oracle.values import KINDS, Interval
 
-__all__ = ["FIGURES", "result_type", "truncated"]
+__all__ = ["FIGURES", "Key", "equal_forms", "result_type", "truncated"]
 
+Key = Callable[[Any], Any]
 _EXACT: Final = Context(prec=2_000, rounding=ROUND_HALF_UP)
 _SUMS: Final = {"Int": "BigInt", "BigInt": "Decimal"}
 _AVERAGES: Final = {"Int": "Decimal", "BigInt": "Decimal"}
@@ -24,7 +26,7 @@ def result_type(function: str, name: str) -> str:
     return {"sum": _SUMS, "avg": _AVERAGES}.get(function, {}).get(name, name)
 
 
-def _sum(values: list[Any], _kind: Kind) -> Any:
+def _sum(values: list[Any], _key: Key) -> Any:
     if not values:
         return None
     if isinstance(values[0], Interval):
@@ -35,8 +37,8 @@ def _sum(values: list[Any], _kind: Kind) -> Any:
     return total
 
 
-def _average(values: list[Any], kind: Kind) -> Any:
-    total = _sum(values, kind)
+def _average(values: list[Any], key: Key) -> Any:
+    total = _sum(values, key)
     if total is None:
         return None
     if isinstance(total, Interval):
@@ -70,14 +72,26 @@ def _divided_interval(total: Interval, count: int) -> Interval:
     return Interval(months, days, round(total.microseconds / count + seconds * 1_000_000))
 
 
-FIGURES: Final[Mapping[str, Callable[[list[Any], Kind], Any]]] = {
-    "countDistinct": lambda values, kind: len(set(map(kind.key, values))),
+FIGURES: Final[Mapping[str, Callable[[list[Any], Key], Any]]] = {
     "sum": _sum,
     "avg": _average,
-    "min": lambda values, kind: min(values, key=kind.key, default=None),
-    "max": lambda values, kind: max(values, key=kind.key, default=None),
+    "min": lambda values, key: min(values, key=key, default=None),
+    "max": lambda values, key: max(values, key=key, default=None),
 }
-"""Of the values that are not null, and their kind."""
+"""Of the values that are not null, and what they are ordered by; but for `countDistinct`."""
+
+
+def equal_forms(value: Any) -> Any:
+    """An answer with one form for equal values: any of them may stand for a group, or be the smallest."""
+    if isinstance(value, Mapping):
+        return {key: equal_forms(below) for key, below in value.items()}
+    if isinstance(value, list):
+        return [equal_forms(item) for item in value]
+    if isinstance(value, str) and re.fullmatch(r"-?\d+\.\d+", value):
+        return value.rstrip("0").rstrip(".")
+    if isinstance(value, str) and re.fullmatch(r"P(-?\d+[YMD])*(T[-\d.HMS]+)?", value):
+        return KINDS["Interval"].key(KINDS["Interval"].held(value))
+    return value
 
 
 def truncated(value: Any, unit: str | None) -> Any:

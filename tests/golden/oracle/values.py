@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, NamedTuple
@@ -214,9 +214,10 @@ class Values:
         kind = self.kind(reference.name)
         return kind.key(native) if kind is _ENUM else kind.shown(native)
 
-    def ordered_kind(self, field: Field) -> Kind:
-        """The kind of a field's values, whose keys are as those of `order_key`."""
-        return replace(self.kind(field.type.name), key=lambda native: self.order_key(field, native))
+    def same_key(self, field: Field, native: Any) -> Hashable:
+        """The same for equal values, and only for these."""
+        key = self.order_key(field, native)
+        return key if isinstance(key, Hashable) else str(self.shown(field.type, native))
 
     def order_key(self, field: Field, native: Any) -> Any:
         """What a list is ordered by: an enum of PostgreSQL as its values were declared."""

@@ -139,6 +139,8 @@ class Values:
         value = self.compared(field, base)
         if function != "countDistinct" and column is not None and isinstance(named, Scalar):
             value = f"{column}::{named.sql_type}"  # whose functions there are
+        if function == "avg" and named.name == "Float":
+            return f"(sum({value}) / count({value}))"  # avg() sums squares too, which overflow from 1e154 on
         return _AGGREGATES[function].format(value)
 
     def shown(self, field: Field, base: Base) -> str:
