@@ -221,7 +221,7 @@ def _compare(backend: Backend, shape: Shape, source: str, runs: int) -> list[Fig
     fastest: list[float] = []
     way = ""
     for _ in range(runs):
-        turns = [{name: _time(backend, each, times) for name, each in prepared.items()} for _ in range(TURNS)]
+        turns = [_turn(backend, prepared, times, number) for number in range(TURNS)]
         medians = {name: median([turn[name] for turn in turns]) for name in prepared}
         ours.append(medians.pop(OURS))
         way = min(medians, key=lambda name: medians[name])
@@ -243,6 +243,13 @@ def _prepare(backend: Backend, shape: Shape, source: str) -> dict[str, Prepared]
         if answer != answers[OURS]:
             raise RuntimeError(f"{shape.name}, {source}: {name} gives other JSON than ours")
     return prepared
+
+
+def _turn(backend: Backend, prepared: Mapping[str, Prepared], times: int, number: int) -> dict[str, float]:
+    """One measurement of each, each turn beginning with another one."""
+    names = list(prepared)
+    start = number % len(names)
+    return {name: _time(backend, prepared[name], times) for name in names[start:] + names[:start]}
 
 
 def _time(backend: Backend, prepared: Prepared, times: int) -> float:

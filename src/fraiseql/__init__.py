@@ -48,11 +48,13 @@ from fraiseql.schema import (
     enum,
     field,
     input,
+    interface,
     query,
     relation,
     scalar,
     subscription,
     type,
+    union,
 )
 
 if TYPE_CHECKING:
@@ -102,6 +104,7 @@ __all__ = [
     "enum",
     "field",
     "input",
+    "interface",
     "invalidate",
     "query",
     "relation",
@@ -109,6 +112,7 @@ __all__ = [
     "serve",
     "subscription",
     "type",
+    "union",
 ]
 
 

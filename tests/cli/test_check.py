@@ -72,6 +72,34 @@ def ts() -> list[T]: ...
 """
 
 
+_INTERFACE = """
+@fraiseql.interface(sql_source="t", jsonb_column=None, discriminator="kind")
+class T:
+    id: ID
+    titel: str | None
+
+@fraiseql.type(when="a")
+class A(T):
+    pages: int
+
+@fraiseql.type(when="b")
+class B(T):
+    m: int
+    half: int = field(sql="{n} / 2")
+
+@fraiseql.type
+class V:
+    far: int
+
+@fraiseql.union(sql_source="t", jsonb_column=None, discriminator="sort", types={"a": V})
+class U: ...
+
+@fraiseql.query
+def ts() -> list[T]: ...
+
+@fraiseql.query
+def us() -> list[U]: ...
+"""
 TABLE = "create table t (id int primary key, name text not null, author_id int)"
 
 
@@ -108,6 +136,44 @@ TABLE = "create table t (id int primary key, name text not null, author_id int)"
                 "cast it in `sql=` where that is meant",
             ],
             id="computed fields",
+        ),
+        pytest.param(
+            "create table t (id int primary key, kind text check (kind in ('a', 'c')), title text, "
+            "page int, n numeric)",
+            _INTERFACE,
+            [
+                "warning: T (discriminator): t.kind may be null: such rows are errors; set the column not null",
+                "error: T (discriminator): T has 'b', the check on t.kind has not; add it there, or change `when=`",
+                "warning: T (discriminator): the check on t.kind has 'c', no type of T has: such rows are errors; "
+                "declare a type for it",
+                "error: T.titel: t has no column titel; did you mean title?",
+                "error: A.pages: t has no column pages; did you mean page?",
+                "error: B.m: t has no column m; name another in `column=`, or add the column",
+                "warning: B.half: the expression is numeric, and is cast to the field's type, Int!; "
+                "cast it in `sql=` where that is meant",
+                "error: U (discriminator): t has no column sort; name another in `discriminator=`, or add the column",
+                "error: V.far: t has no column far; name another in `column=`, or add the column",
+            ],
+            id="interfaces and unions",
+        ),
+        pytest.param(
+            "create type kind as enum ('a', 'b'); create view t as select 1 as id, 'a'::kind as kind, "
+            "'x' as title, 2 as pages, 1.5 as n, 3 as m, 'x' as titel, 'a' as sort, 4 as far",
+            _INTERFACE,
+            [
+                "warning: B.half: the expression is numeric, and is cast to the field's type, Int!; "
+                "cast it in `sql=` where that is meant",
+            ],
+            id="interfaces and unions that are well",
+        ),
+        pytest.param(
+            "select 1",
+            _INTERFACE,
+            [
+                "error: T: there is no table or view t on the search path; make it, or change sql_source",
+                "error: U: there is no table or view t on the search path; make it, or change sql_source",
+            ],
+            id="interfaces and unions without source",
         ),
         pytest.param(
             TABLE,

@@ -71,8 +71,8 @@ _PLACES: Final = {
 """Places for values of a kind of their own, and what we name it: the generator knows places by their types only."""
 
 _VALUES: Final[Mapping[str, tuple[Any, ...]]] = {
-    "Limit": (0, 1, 2, 3, 5, 5, 7, 10, 10, 30, 31, 1_001, -1),
-    "Offset": (0, 0, 0, 1, 1, 2, 5, 50, -1),
+    "Limit": (*(0, 1, 2, 3, 5, 5, 7, 10, 10, 30) * 4, 31, 1_001, -1),
+    "Offset": (*(0, 0, 0, 1, 1, 2, 5, 50) * 4, -1),
     "RegularExpression": ("", "w1", "^w", "B$", "[ab]+.", "^$", "é", "w1 w[0-9]", "(", "[a"),
     "Words": ("w1", "w2 w1", "w3 w9", "", "w1 or w3", "w1 -w3", '"w1 w2"', '-"w1 w2"'),
     "Path": (*PATHS, *PATHS, "$.(", "$x"),
@@ -83,7 +83,7 @@ _VALUES: Final[Mapping[str, tuple[Any, ...]]] = {
 
 _FORMS: Final = {"JSON": ({"words": 5}, {"sources": [1.5]}, []), "Boolean": (True, False)}
 _SHARE: Final = 30  # one value in so many is not of its type
-_REFUSES_NULL: Final = re.compile(r"(?!eq$|neq$|search$|any$|length$|config$)")
+_REFUSES_NULL: Final = re.compile(r"(?!eq$|neq$|distinctFrom$|search$|any$|length$|lower$|upper$|count$|config$)")
 
 
 def requests(schema: Schema, oracle: Oracle) -> st.SearchStrategy[Request]:

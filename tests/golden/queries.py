@@ -41,7 +41,8 @@ def _is_json(field: Field) -> bool:
     return isinstance(named, Scalar) and named.is_json
 
 
-VALUES: Final = {name: _single_values(schema.model.object_type(name)) for name in ("User", "Post", "Comment")}
+_TYPES: Final = ("User", "Post", "Comment", "Address", "Country", "Link")
+VALUES: Final = {name: _single_values(schema.model.object_type(name)) for name in _TYPES}
 
 _RELATIONS: Final = {
     "User": {"posts": ("Post", True), "comments": ("Comment", True)},
@@ -49,15 +50,10 @@ _RELATIONS: Final = {
     "Comment": {"author": ("User", False), "post": ("Post", False)},
 }
 _EMBEDDED: Final = {
-    "User": {"address": "Address", "links": "Link"},
-    "Address": {"country": "Country"},
+    "User": {"address": ("Address", False), "links": ("Link", True)},
+    "Address": {"country": ("Country", False)},
 }
-_LEAVES: Final = {
-    **{name: tuple(values) for name, values in VALUES.items()},
-    "Address": ("street", "city", "postcode"),
-    "Country": ("code", "name"),
-    "Link": ("label", "url"),
-}
+_LEAVES: Final = {name: tuple(values) for name, values in VALUES.items()}
 _MORE_LEAVES: Final = {"User": ("tags",), "Post": ("metadata",)}
 _ROOTS: Final = {"users": "User", "posts": "Post", "comments": "Comment"}
 _SINGLE: Final = {"user": ("User", "id"), "userByKey": ("User", "key"), "post": ("Post", "id")}
@@ -180,8 +176,9 @@ class _Writer:
             head = self._with_arguments(name, self._page(child, 4)) if many else name
             return self._object(head, name, child, used, depth + 1)
         if kind == 7 and target in _EMBEDDED:
-            name, child = self._choice(list(_EMBEDDED[target].items()))
-            return self._object(name, name, child, used, depth + 1)
+            name, (child, many) = self._choice(list(_EMBEDDED[target].items()))
+            head = self._with_arguments(name, self._page(child, 3)) if many else name
+            return self._object(head, name, child, used, depth + 1)
         if kind == 6:
             return self._fragment(target, used, depth)
         if kind == 5:
@@ -237,8 +234,9 @@ class _Writer:
 
     def _order(self, target: str, depth: int) -> dict[str, Any]:
         direction = _Enum(self._choice(_DIRECTIONS))
-        if depth and self._one_in(3):
-            name, (child, many) = self._choice(list(_RELATIONS[target].items()))
+        across = _across(target)
+        if depth and across and self._one_in(3):
+            name, (child, many) = self._choice(across)
             return {name: {"count": direction} if many else self._order(child, depth - 1)}
         nullable = _NULLABLE.get(target)
         names = nullable if nullable and self._one_in(3) else list(VALUES[target])
@@ -255,11 +253,13 @@ class _Writer:
         made: dict[str, Any] = {}
         for _ in range(self._choice((1, 2, 1, 0, 1, 3))):
             kind = self._below(11) if depth else 0
-            if kind >= 9:
-                name, (child, many) = self._choice(list(_RELATIONS[target].items()))
+            if kind >= 9 and _across(target):
+                name, (child, many) = self._choice(_across(target))
                 below = self._where(child, depth - 1)
                 made[name] = {self._choice(("some", "none", "every")): below} if many else below
-            elif kind == 8 and target != "Comment":
+                if child == "Link" and self._one_in(3):
+                    made[name] = {"count": {self._choice(("eq", "gt", "in")): self._below(3)}}
+            elif kind == 8 and target in _MORE_LEAVES:
                 made.update(self._list_operators() if target == "User" else self._json_operators())
             elif kind >= 6:
                 count = self._choice((2, 1, 0, 3))
@@ -366,7 +366,7 @@ class _Writer:
                 parts.append(f"{key}: [{' '.join(self._written(type_name, item) for item in below)}]")
             elif key == "NOT":
                 parts.append(f"NOT: {self._written(type_name, below)}")
-            elif key in _RELATIONS[target] or key not in VALUES[target]:
+            elif key not in VALUES[target]:
                 parts.append(f"{key}: {_literal(below)}")
             else:
                 parts.append(f"{key}: {self._written_operators(VALUES[target][key][0], below)}")
@@ -382,6 +382,11 @@ class _Writer:
                 text = self._value(types.get(name, type_name), value, may_be_null=name in ("eq", "neq"))
                 parts.append(f"{name}: {text}")
         return f"{{{', '.join(parts)}}}"
+
+
+def _across(target: str) -> list[tuple[str, tuple[str, bool]]]:
+    """The fields that conditions and orders lead across."""
+    return [*_RELATIONS.get(target, {}).items(), *_EMBEDDED.get(target, {}).items()]
 
 
 def _all_fields() -> set[str]:
@@ -409,8 +414,14 @@ def _sent(value: Any) -> Any:
 
 def _records(blog: Blog) -> dict[str, list[Record]]:
     rows = blog_rows(blog)
-    sources = {name: schema.model.object_type(name).source for name in VALUES}
-    return {name: [_record(row, source) for row in rows[str(source)]] for name, source in sources.items()}
+    sources = {name: schema.model.object_type(name).source for name in _RELATIONS}
+    found = {name: [_record(row, source) for row in rows[str(source)]] for name, source in sources.items()}
+    for owner, fields in _EMBEDDED.items():
+        for name, (target, many) in fields.items():
+            field = schema.model.object_type(owner).fields[name]
+            held = [below for each in found[owner] if (below := _READER.embedded(field, each)) is not None]
+            found[target] = [each for elements in held for each in elements] if many else held
+    return found
 
 
 def _record(row: Mapping[str, Any], source: Source | None) -> Record:

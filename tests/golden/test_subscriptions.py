@@ -572,11 +572,18 @@ select array_to_json(array(
           select t$0."id"::text as "id", (
               select r$2
               from (
-                select (t$1."data"->>'name') as "name"
-                from "v_author" t$1
-                where t$1."id" = t$0."author_id"
-                order by t$1."id"
-                limit 1
+                select case when jsonb_typeof(t$1."data") in ('object', 'null') then (case when
+                  ascii((t$1."data"->>'name')) in (91, 123)
+                  and jsonb_typeof((t$1."data"->'name')) in ('object', 'array') then ('no scalar: ' ||
+                  (t$1."data"->>'name'))::int4::text else (t$1."data"->>'name') end) when ('no object: ' ||
+                  jsonb_typeof(t$1."data"))::int4 = 0 then null end as "name"
+                from (
+                  select t$1.*
+                  from "v_author" t$1
+                  where t$1."id" = t$0."author_id"
+                  order by t$1."id"
+                  limit 1
+                ) t$1
               ) r$2
             ) as "author"
           from jsonb_populate_record(null::"shop"."book", given$.value) t$0
@@ -600,11 +607,18 @@ select array_to_json(array(
       ) then to_json((
         select r$2
         from (
-          select (t$0."data"->>'name') as "name"
-          from "v_author" t$0
-          where t$0."id" = t$1."id" and t$0."id" = $1
-          order by t$0."id"
-          limit 1
+          select case when jsonb_typeof(t$0."data") in ('object', 'null') then (case when
+            ascii((t$0."data"->>'name')) in (91, 123)
+            and jsonb_typeof((t$0."data"->'name')) in ('object', 'array') then ('no scalar: ' ||
+            (t$0."data"->>'name'))::int4::text else (t$0."data"->>'name') end) when ('no object: ' ||
+            jsonb_typeof(t$0."data"))::int4 = 0 then null end as "name"
+          from (
+            select t$0.*
+            from "v_author" t$0
+            where t$0."id" = t$1."id" and t$0."id" = $1
+            order by t$0."id"
+            limit 1
+          ) t$0
         ) r$2
       ))::text when t$1."id" = $2 then 'null' end
     from jsonb_array_elements($3::jsonb) with ordinality given$(value, place),

@@ -13,16 +13,13 @@ from typing import Annotated, Any
 
 import psycopg
 import pytest
-from psycopg.waiting import wait_conn
 
 import fraiseql
 from fraiseql import ID, JSON
-from fraiseql.errors import DatabaseError
 from fraiseql.pipeline import GraphQLRequest, Outcome, Pipeline
 from fraiseql.pipeline.response import Refusal
-from fraiseql.postgres import connect, run
-from fraiseql.postgres.conninfo import ConnectionString
 from fraiseql.schema.scalars import SCALARS
+from golden.driving import drive, opened
 
 _DDL = Path(__file__).with_name("types.sql").read_bytes()
 
@@ -103,28 +100,17 @@ _SCHEMA = fraiseql.Schema(queries=[everything, documents, by_bytes, by_email])
 def query(module_database_url: str) -> Iterator[Callable[..., Any]]:
     with psycopg.connect(module_database_url) as connection:
         connection.execute(_DDL)
-    string = ConnectionString(module_database_url)
-    opened = wait_conn(connect(string.attempts(string.hosts())[0], max_prepared=50), interval=1.0, timeout=10.0)
+    reading = opened(module_database_url)
     pipeline = Pipeline(_SCHEMA)
 
     def query(text: str, variables: dict[str, Any] | None = None) -> Any:
-        program = pipeline.execute(GraphQLRequest(text, None, variables or {}), "r")
-        try:
-            effect = next(program)
-            try:
-                row = wait_conn(run(opened, effect), interval=1.0, timeout=10.0)
-            except DatabaseError as error:
-                program.throw(error)
-            else:
-                program.send(row)
-        except StopIteration as stop:
-            return stop.value
-        raise AssertionError("the program asked twice")
+        response, _ = drive(reading, pipeline.execute(GraphQLRequest(text, None, variables or {}), "r"))
+        return response
 
     with psycopg.connect(module_database_url, autocommit=True) as writing:
         query.write = writing.execute  # type: ignore[attr-defined]
         yield query
-    opened.close()
+    reading.close()
 
 
 def _data(response: Any) -> Any:
@@ -206,6 +192,12 @@ _CONDITIONS = [
     ('{text: {like: "100\\\\% of%"}}', "2"),
     ('{text: {startsWith: "_"}}', ""),
     ('{text: {iendsWith: "FOXES"}}', "1"),
+    ('{text: {ieq: "the QUICK brown Foxes"}}', "1"),
+    ('{text: {ieq: "%"}}', ""),
+    ('{text: {ieq: "éclair\'S \\"X\\""}}', "4"),
+    ('{text: {distinctFrom: "100% of_it \\\\ back"}}', "1 3 4"),
+    ("{text: {distinctFrom: null}}", "1 2 4"),
+    ('{NOT: {text: {distinctFrom: "The quick brown foxes"}}}', "1"),
     ('{text: {matches: "b[rt]own"}}', "1"),
     ('{text: {imatches: "QUICK"}}', "1"),
     ('{text: {search: {plain: "fox", config: ENGLISH}}}', "1"),
@@ -228,6 +220,12 @@ _CONDITIONS = [
     ('{network: {contains: "2001:db8::5"}}', "2"),
     ("{ip: {isPrivate: true}}", "1 2 4"),
     ("{ip: {isPrivate: false}}", "3"),
+    ("{ip: {isLoopback: true}}", ""),
+    ("{ip: {isLoopback: false}}", "1 2 3 4"),
+    ("{ip: {isLinkLocal: false, isMulticast: false, isCarrierGrade: false, isDocumentation: false}}", "1 2 3 4"),
+    ("{network: {isDocumentation: true}}", "2"),
+    ('{network: {overlaps: "10.1.0.0/16"}}', "1"),
+    ('{network: {overlaps: "0.0.0.0/0"}}', "1 4"),
     ("{ip: {isIPv4: true}}", "1 2"),
     ("{ip: {isIPv6: true}}", "3 4"),
     ("{network: {isIPv4: false}}", "2"),
@@ -244,6 +242,26 @@ _CONDITIONS = [
     ('{days: {adjacent: "[2024-02-20,2024-02-27]"}}', "1"),
     ('{days: {strictlyLeft: "[2024-03-02,)"}}', "1 4"),
     ('{days: {strictlyRight: "(,2024-02-29]"}}', "2 4"),
+    ('{days: {notExtendsLeft: "[2024-03-01,2024-03-01]"}}', "2 4"),
+    ('{days: {notExtendsRight: "[2024-03-01,2024-03-01]"}}', "1 4"),
+    ("{numbers: {isEmpty: true}}", "2"),
+    ("{numbers: {isEmpty: false}}", "1 4"),
+    ("{numbers: {lower: {gt: 1}}}", "4"),
+    ("{numbers: {upper: {in: [6, 9]}}}", "1 4"),
+    ("{longNumbers: {lower: {isnull: true}}}", "2 3"),
+    ('{longNumbers: {upper: {lte: "5"}}}', "1"),
+    ('{amounts: {upper: {eq: "1.75"}}}', "1"),
+    ('{days: {lower: {gte: "2024-03-01"}, upper: {isnull: false}}}', "4"),
+    ("{days: {lower: null, upper: {}}}", "1 2 3 4"),
+    ('{hours: {upper: {eq: "2024-01-01T18:00:00.25+01:00"}}}', "1"),
+    ('{moments: {lower: {lt: "2024-01-01T08:00:01+02:00"}}}', "1"),
+    ('{periods: {any: {lower: {eq: "2024-01-01T00:00:00"}}}}', "1"),
+    ('{numbers: {distinctFrom: "[1,5]"}}', "2 3 4"),
+    ("{colours: {distinctFrom: [RED]}}", "1 2 3"),
+    ("{document: {distinctFrom: [1]}}", "1 2 3 4"),
+    ('{document: {distinctFrom: [1, "a", null]}}', "1 3 4"),
+    ("{document: {distinctFrom: null}}", "1 2"),
+    ('{email: {ieq: "A@B"}}', "1"),
     ('{hours: {containsElement: "2024-01-01T10:00:00+02:00"}}', "1"),
     ('{hours: {containsElement: "2024-01-01T17:00:00"}}', "1"),
     ('{hours: {adjacent: "[2024-01-02T00:00:00,)"}}', "4"),

@@ -15,7 +15,7 @@ from fraiseql.pipeline import Outcome, Pipeline
 from pipeline.stepping import Run, open_stream, schema, stream
 
 _AWAY = DatabaseError("secret", sqlstate="08006", retryable=True)
-_BROKEN = DatabaseError("secret", sqlstate="22P02")
+_BROKEN = DatabaseError("secret", sqlstate="P0001")
 _QUERY = "subscription { postCreated(authorId: 7) { title } }"
 _PLAIN = "subscription ($after: String) { p: postChanged(after: $after) { title } }"
 

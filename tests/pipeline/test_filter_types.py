@@ -28,6 +28,11 @@ class Inner:
     text: str
 
 
+@fraiseql.type
+class InnerJson:
+    data: JSON
+
+
 @fraiseql.type(sql_source="thing", jsonb_column=None)
 class Thing:
     id: ID
@@ -58,6 +63,8 @@ class Thing:
     matrix: list[list[int]]
     inner: Inner | None
     inners: list[Inner] | None
+    inner_matrix: list[list[Inner]]
+    document_only: InnerJson | None
     things: list[Thing] = fraiseql.relation(on={"id": "id"})
     thing: Thing | None = fraiseql.relation(on={"id": "id"})
 
@@ -76,13 +83,17 @@ def documents() -> list[OnlyJson]: ...
 
 
 _SCHEMA = fraiseql.Schema(queries=[things, documents])
-_EQUALITY = "eq neq in nin isnull"
-_ORDERED = "eq neq gt gte lt lte in nin isnull"
+_EQUALITY = "eq neq distinctFrom in nin isnull"
+_ORDERED = "eq neq distinctFrom gt gte lt lte in nin isnull"
 _RANGE = f"{_EQUALITY} contains containsElement containedBy overlaps adjacent strictlyLeft strictlyRight"
-_LIST = "eq neq contains containedBy overlaps isnull length any"
-_NETWORK = f"{_ORDERED} inSubnet contains isPrivate isIPv4 isIPv6"
-_TEXT = f"{_ORDERED} like ilike contains icontains startsWith istartsWith endsWith iendsWith matches imatches search"
-_JSON = "eq neq isnull contains containedBy hasKey hasAnyKeys hasAllKeys pathExists pathMatch"
+_RANGE += " notExtendsLeft notExtendsRight isEmpty lower upper"
+_LIST = "eq neq distinctFrom contains containedBy overlaps isnull length any"
+_NETWORK = f"{_ORDERED} inSubnet contains overlaps isPrivate isLoopback isLinkLocal isMulticast isCarrierGrade"
+_NETWORK += " isDocumentation isIPv4 isIPv6"
+_TEXT = (
+    f"{_ORDERED} ieq like ilike contains icontains startsWith istartsWith endsWith iendsWith matches imatches search"
+)
+_JSON = "eq neq distinctFrom isnull contains containedBy hasKey hasAnyKeys hasAllKeys pathExists pathMatch"
 
 
 def _inputs() -> dict[str, GraphQLInputObjectType]:
@@ -100,11 +111,13 @@ def _inputs() -> dict[str, GraphQLInputObjectType]:
         *((f"{name}Filter", _RANGE) for name in ("Int8Range", "TsRange")),
         *((f"{name}ListFilter", _LIST) for name in ("String", "Mood")),
         ("StringFilter", _TEXT),
-        ("LTreeFilter", f"{_ORDERED} ancestorOf descendantOf matches"),
+        ("LTreeFilter", f"{_ORDERED} ancestorOf descendantOf matches matchesAny matchesText depth"),
         ("TSVectorFilter", "isnull search"),
         ("JSONFilter", _JSON),
         ("TextSearchInput", "plain phrase websearch config"),
         ("ThingRelationFilter", "some none every aggregate"),
+        ("InnerWhereInput", "text AND OR NOT"),
+        ("InnerListFilter", "some none every count isnull"),
         ("OnlyJsonWhereInput", "data AND OR NOT"),
     ],
 )
@@ -127,11 +140,27 @@ def test_the_conditions_of_each_type(name: str, keys: str) -> None:
         ("Int8RangeFilter.containsElement", "BigInt"),
         ("Int8RangeFilter.contains", "Int8Range"),
         ("TsRangeFilter.containsElement", "DateTime"),
+        ("Int8RangeFilter.lower", "BigIntFilter"),
+        ("TsRangeFilter.upper", "DateTimeFilter"),
+        ("Int8RangeFilter.isEmpty", "Boolean"),
+        ("CIDRFilter.overlaps", "CIDR"),
+        ("StringFilter.ieq", "String"),
+        ("LTreeFilter.matchesAny", "[String!]"),
+        ("LTreeFilter.depth", "IntFilter"),
         ("JSONFilter.hasAllKeys", "[String!]"),
         ("LTreeFilter.matches", "String"),
         ("LTreeFilter.ancestorOf", "LTree"),
         ("ThingWhereInput.things", "ThingRelationFilter"),
         ("ThingWhereInput.thing", "ThingWhereInput"),
+        ("ThingWhereInput.inner", "InnerWhereInput"),
+        ("ThingWhereInput.inners", "InnerListFilter"),
+        ("ThingWhereInput.documentOnly", "InnerJsonWhereInput"),
+        ("InnerListFilter.some", "InnerWhereInput"),
+        ("InnerListFilter.count", "IntFilter"),
+        ("InnerListFilter.isnull", "Boolean"),
+        ("ThingOrderByInput.inner", "InnerOrderByInput"),
+        ("ThingOrderByInput.inners", "EmbeddedListOrderByInput"),
+        ("EmbeddedListOrderByInput.count", "OrderDirection"),
         ("TextSearchInput.config", "TextSearchConfig"),
     ],
 )
@@ -143,15 +172,26 @@ def test_what_a_condition_takes(place: str, type_name: str) -> None:
 def test_fields_without_conditions_and_without_order() -> None:
     inputs = _inputs()
     conditional, ordered = inputs["ThingWhereInput"].fields, inputs["ThingOrderByInput"].fields
-    assert not {"documents", "matrix", "inner", "inners"} & conditional.keys()
-    assert not {"document", "words", "tags", "inner", "inners"} & ordered.keys()
+    assert not {"documents", "matrix", "innerMatrix"} & conditional.keys()
+    assert not {"document", "words", "tags", "documentOnly", "innerMatrix"} & ordered.keys()
     assert {"path", "numbers", "ip", "span", "bytes", "mood"} <= ordered.keys()
     assert "OnlyJsonOrderByInput" not in inputs
+
+
+def test_the_arguments_of_embedded_lists() -> None:
+    thing = build_schema(print_sdl(_SCHEMA)).type_map["Thing"].fields  # type: ignore[attr-defined]
+    assert list(thing["inners"].args) == ["where", "orderBy", "limit", "offset"]
+    assert not thing["inner"].args
+    assert not thing["innerMatrix"].args
+    assert not thing["tags"].args
 
 
 @pytest.mark.parametrize(
     ("where", "path"),
     [
+        ("{inners: {text: {eq: null}}}", "things"),
+        ("{inner: {some: {}}}", "things"),
+        ("{inners: {length: {eq: 1}}}", "things"),
         ("{flag: {contains: true}}", "things"),
         ("{count: {like: 1}}", "things"),
         ("{tags: {in: []}}", "things"),
@@ -180,6 +220,10 @@ def test_what_a_type_does_not_have_is_an_error(where: str, path: str) -> None:
         "{tags: {any: {gt: null}}}",
         "{things: {some: {text: {matches: null}}}}",
         "{text: {in: null}}",
+        "{text: {ieq: null}}",
+        "{numbers: {isEmpty: null}}",
+        "{numbers: {lower: {gt: null}}}",
+        "{path: {depth: {lt: null}}}",
     ],
 )
 def test_a_null_that_is_no_condition_is_an_error(where: str) -> None:
@@ -190,3 +234,20 @@ def test_a_null_that_is_no_condition_is_an_error(where: str) -> None:
         Pipeline(_SCHEMA), "query ($v: String) { a: things(where: {text: {search: {phrase: $v}}}) { id } }", {"v": None}
     )
     assert sent.brief == ("BAD_USER_INPUT", ["a"])
+
+
+@pytest.mark.parametrize(
+    ("where", "sql", "parameters"),
+    [
+        ('{path: {ancestorOf: "a.b"}}', 't$0."path" @> $1::ltree', ["a.b"]),
+        ('{path: {matches: "*.a"}}', 't$0."path" ~ $1::lquery', ["*.a"]),
+        ('{path: {matchesAny: ["*.a", "b"]}}', 't$0."path" ? $1::lquery[]', ['{"*.a","b"}']),
+        ('{path: {matchesText: "a & !b"}}', 't$0."path" @ $1::ltxtquery', ["a & !b"]),
+        ("{path: {depth: {gte: 2, lt: 5}}}", 'nlevel(t$0."path") >= $1 and nlevel(t$0."path") < $2', ["2", "5"]),
+    ],
+)
+def test_the_conditions_of_an_extension(where: str, sql: str, parameters: list[str]) -> None:
+    """The PostgreSQL of the other tests does not have it."""
+    explained = Pipeline(_SCHEMA).explain(f"{{ things(where: {where}) {{ id }} }}")
+    assert f" where {sql} order by " in explained.sql
+    assert list(explained.parameters) == parameters

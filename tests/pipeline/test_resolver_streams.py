@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from enum import Enum
@@ -12,10 +13,12 @@ from uuid import UUID
 import pytest
 
 import fraiseql
+from fraiseql import ID
 from fraiseql.context import Caller
 from fraiseql.effects import Absent, Emit, Fetch, Next, Open, ResolverSource, Sleep
 from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.pipeline import Outcome, Pipeline
+from fraiseql.pipeline.response import Refusal
 from fraiseql.schema import subscription
 from pipeline.stepping import Run, data, open_stream, pipeline, request, stream, users
 
@@ -186,7 +189,7 @@ def test_relations_are_asked_for_again_while_the_database_is_away() -> None:
     assert run.emitted == {"data": {"s": {"fullName": "Ada", "posts": []}}}
     run.send()
     run.send({"full_name": "Ada", "id": 1})
-    run.throw(DatabaseError("secret", sqlstate="22P02"))
+    run.throw(DatabaseError("secret", sqlstate="P0001"))
     assert run.emitted["data"] == {"s": None}
     assert run.emitted["errors"][0]["path"] == ["s"]
     run.send()
@@ -201,6 +204,76 @@ def test_a_relation_through_a_table_begins_at_our_columns() -> None:
     assert run.effect.parameters == (b"1", b'[{"id": "1"}]')
     run.fetched({"friends": [{"id": "2"}]})
     assert run.emitted == {"data": {"s": {"friends": [{"id": "2"}]}}}
+
+
+@fraiseql.type
+class Link:
+    label: str
+    kinds: list[Kind] | None
+
+
+@fraiseql.type
+class Kind:
+    name: str
+
+
+@fraiseql.type(sql_source="person", jsonb_column=None)
+class Person:
+    id: ID
+    links: list[Link]
+
+
+@fraiseql.type
+class Note:
+    """Of Python's values only."""
+
+    kinds: list[Remark]
+
+
+@fraiseql.type
+class Remark:
+    text: str
+
+
+@subscription
+def person() -> Iterator[Person | None]:
+    yield None
+
+
+@subscription
+def note() -> Iterator[Note | None]:
+    yield None
+
+
+_EMBEDDED = Pipeline(fraiseql.Schema(types=[Remark], queries=[users], subscriptions=[person, note]))
+
+
+def test_the_arguments_of_embedded_lists_are_applied_by_sql() -> None:
+    value = {"id": 1, "links": [{"label": "a", "kinds": None}, {"label": "b", "kinds": [{"name": "k"}]}]}
+    whole = open_stream("subscription { person { links { label } } }", of=_EMBEDDED)
+    whole.send(value)
+    assert whole.emitted == {"data": {"person": {"links": [{"label": "a"}, {"label": "b"}]}}}
+    for selection, parameters in (
+        ('links(where: {label: {gt: "a"}}) { label }', (b"a",)),
+        ("links { kinds(limit: 1) { name } }", (b"1",)),
+    ):
+        run = open_stream(f"subscription {{ person {{ {selection} }} }}", of=_EMBEDDED)
+        run.send(value)
+        assert isinstance(run.effect, Fetch)
+        assert run.effect.parameters[:-1] == parameters
+        assert json.loads(run.effect.parameters[-1] or b"") == [{"links": value["links"]}]
+
+
+def test_a_manager_without_a_database_refuses_arguments_that_it_cannot_apply() -> None:
+    prepared = _EMBEDDED.prepare_subscription(request("subscription { person { links(limit: 1) { label } } }"))
+    answer = data(prepared.project({"id": 1, "links": []}))
+    assert answer["data"] == {"person": None}
+    assert answer["errors"][0]["path"] == ["person", "links"]
+
+
+def test_types_that_no_row_holds_have_no_such_arguments() -> None:
+    with pytest.raises(Refusal, match="Unknown argument"):
+        _EMBEDDED.prepare_subscription(request("subscription { note { kinds(limit: 1) { text } } }"))
 
 
 def test_relations_and_a_database_that_stays_away() -> None:

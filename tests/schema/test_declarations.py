@@ -108,7 +108,8 @@ def test_sdl() -> None:
         '"""Of light."""\nenum Colour {\n  RED\n  DARK_BLUE\n}',
         '  """Who wrote it."""\n  writtenBy: Author\n  colours: [Colour!]!\n  size: Size\n}',
         "type Size {\n  widthMm: Int!\n}",
-        "input BookOrderByInput @oneOf {\n  id: OrderDirection\n  writtenBy: AuthorOrderByInput\n}",
+        "input BookOrderByInput @oneOf {\n  id: OrderDirection\n  writtenBy: AuthorOrderByInput\n"
+        "  size: SizeOrderByInput\n}",
         '  """All books."""\n  books(\n    where: BookWhereInput\n    orderBy: [BookOrderByInput!]\n',
     ):
         assert part in sdl

@@ -254,6 +254,24 @@ NAMES: dict[str, Case] = {
     "standard scalar": (lambda: with_field(str, name="String"), "String", "a type of that name", "another"),
     "our scalar": (lambda: with_field(str, name="UUID"), "UUID", "a type of that name", "another"),
     "AND": (lambda: with_fields({"AND": str}, {}), "Thing.AND", "a field named AND", "name=..."),
+    "OR inside": (
+        lambda: with_field(list[fraiseql.type(type("Within", (), {"__annotations__": {"OR": str}}))]),  # type: ignore[misc]
+        "Within.OR",
+        "a field named OR",
+        "name=...",
+    ),
+    "bounds of ranges": (
+        lambda: with_field(fraiseql.DateRange, name="DateFilter"),
+        "DateFilter",
+        "a type of that name",
+        "the bounds of DateRange",
+    ),
+    "orders of lists": (
+        lambda: with_field(str, name="EmbeddedListOrderByInput"),
+        "EmbeddedListOrderByInput",
+        "a type of that name",
+        "the orders by embedded lists",
+    ),
     "NOT": (lambda: with_field(Mood, fraiseql.field(name="NOT")), "Thing.NOT", "a field named NOT", "name=..."),
 }
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from types import MappingProxyType
 
-from fraiseql.catalog.constraints import allowed_values
+from fraiseql.catalog.constraints import listed_values
 from fraiseql.catalog.expressions import Computed, ExpressionTypes, check_expression
 from fraiseql.catalog.facts import Catalog, Column, DataType, Table
 from fraiseql.catalog.findings import Finding, Severity, nearest
 from fraiseql.catalog.indexes import missing_index
+from fraiseql.catalog.shared import check_discriminator, served_types
 from fraiseql.catalog.types import TEXTS, fit_of
 from fraiseql.schema.model import (
+    AbstractType,
     EnumType,
     Field,
     ObjectType,
@@ -33,7 +35,7 @@ _ERROR, _WARNING = Severity.ERROR, Severity.WARNING
 def sources_of(model: SchemaModel) -> list[Source]:
     """The sources that a schema names, each once, in the order that `check_schema` wants them asked for."""
     found: dict[tuple[str | None, str], Source] = {}
-    for target in _served(model):
+    for target, _ in served_types(model):
         between = [through.source for _, through in _between(target)]
         for source in (target.source, *between):
             assert source is not None
@@ -57,12 +59,6 @@ def check_schema(
     return list(_Check(model, catalog, expressions).findings(missing_outbox))
 
 
-def _served(model: SchemaModel) -> Iterator[ObjectType]:
-    for named in model.types.values():
-        if isinstance(named, ObjectType) and named.source is not None:
-            yield named
-
-
 def _between(target: ObjectType) -> Iterator[tuple[Field, Through]]:
     """The relations of a type that have a table between."""
     for field in target.fields.values():
@@ -79,8 +75,8 @@ class _Check:
         self._tables = dict(zip(asked, catalog.found, strict=True))
 
     def findings(self, missing_outbox: str | None) -> Iterator[Finding]:
-        for target in _served(self._model):
-            yield from self._type(target)
+        for target, is_shared in served_types(self._model):
+            yield from self._type(target, is_shared=is_shared)
         for subscription in self._model.subscriptions.values():
             yield from self._subscription(subscription)
         # Functions of mutations are held here too, once there are any.
@@ -95,32 +91,41 @@ class _Check:
     def _table_of(self, source: Source) -> Table | None:
         return self._tables[source.schema, source.name]
 
-    def _type(self, target: ObjectType) -> Iterator[Finding]:
+    def _type(self, target: ObjectType, *, is_shared: bool) -> Iterator[Finding]:
+        """What is wrong with one type; of a source that it shares with others only what is its own."""
         assert target.source is not None
         table = self._table(target)
         if table is None:
-            yield self._no_table(target.name, target.source, "sql_source")
+            if not is_shared:
+                yield self._no_table(target.name, target.source, "sql_source")
             return
         used: dict[str, None] = {}
         document = target.source.jsonb_column
-        if document is not None:
+        if document is not None and not is_shared:
             used[document] = None
             yield from self._document(target, table, document)
+        if isinstance(target, AbstractType) and target.discriminator is not None:
+            used[target.discriminator.key] = None
+            yield from check_discriminator(target, table)
+        yield from self._fields(target, table, used, is_shared=is_shared)
+        for other in self._referring(target):
+            used.update(dict.fromkeys(other))
+        yield from self._privileges(target.name, table, list(used))
+
+    def _fields(self, target: ObjectType, table: Table, used: dict[str, None], *, is_shared: bool) -> Iterator[Finding]:
+        """What is wrong with the fields of a type; `used` is given the columns that they read."""
         for field in target.fields.values():
             where = _where(target, field)
             if field.relation is not None:
                 used.update(dict.fromkeys(field.relation.begins_at))
-                yield from self._relation(field, where, table)
+                yield from self._relation(field, where, table, is_shared=is_shared)
             elif field.expression is not None:
                 used.update(dict.fromkeys(field.expression.columns))
                 computed = Computed(target, field, field.expression)
                 yield from check_expression(self._model, computed, where, table, self._expressions)
             elif field.column is not None:
                 used[field.column] = None
-                yield from self._column(field, where, table)
-        for other in self._referring(target):
-            used.update(dict.fromkeys(other))
-        yield from self._privileges(target.name, table, list(used))
+                yield from self._column(field, where, table, is_shared=is_shared)
 
     def _no_table(self, where: str, source: Source, option: str) -> Finding:
         hint = nearest(str(source), self._catalog.names) or f"make it, or change {option}"
@@ -129,7 +134,7 @@ class _Check:
 
     def _referring(self, target: ObjectType) -> Iterator[tuple[str, ...]]:
         """The columns by which relations find rows of a type."""
-        for owner in _served(self._model):
+        for owner, _ in served_types(self._model):
             for field in owner.fields.values():
                 if field.relation is not None and field.relation.target == target.name:
                     yield tuple(theirs for theirs, _ in field.relation.on)
@@ -143,7 +148,7 @@ class _Check:
             found = f"{_shown(table, column)}, and holds the fields"
             yield Finding(_ERROR, target.name, found, "make it jsonb, or give jsonb_column=None")
 
-    def _column(self, field: Field, where: str, table: Table) -> Iterator[Finding]:
+    def _column(self, field: Field, where: str, table: Table, *, is_shared: bool) -> Iterator[Finding]:
         assert field.column is not None
         column = table.columns.get(field.column)
         if column is None:
@@ -151,7 +156,8 @@ class _Check:
             return
         yield from self._fit(field.type, column.type, where, _shown(table, column))
         yield from self._values(field.type, column, where, table)
-        if not field.type.nullable and not column.required and not table.is_view:
+        # What only some of the rows have, the others have null for.
+        if not field.type.nullable and not column.required and not table.is_view and not is_shared:
             found = f"{table.quoted}.{column.quoted} may be null, the field may not"
             advice = f"alter table {table.quoted} alter column {column.quoted} set not null, or annotate with `| None`"
             yield Finding(_WARNING, where, found, advice)
@@ -192,24 +198,20 @@ class _Check:
         named = self._model.types[reference.named]
         if not isinstance(named, EnumType):
             return
-        element = column.type.bare.element or column.type
-        labels = element.bare.labels
-        checks = [*_domain_checks(element), *(table.checks.get(column.name, ()) if reference.item is None else ())]
-        allowed = frozenset(labels) if labels else allowed_values(checks)
-        if allowed is None:
+        listed = listed_values(column, table, is_list=reference.item is not None)
+        if listed is None:
             return
-        origin = f"the enum {element.bare.name}" if labels else f"the check on {table.quoted}.{column.quoted}"
         declared = list(named.values.values())
-        unknown = [value for value in declared if value not in allowed]
+        unknown = [value for value in declared if value not in listed.values]
         if unknown:
-            found = f"{named.name} has {_list(unknown)}, {origin} has not"
+            found = f"{named.name} has {_list(unknown)}, {listed.origin} has not"
             yield Finding(_ERROR, where, found, "add it there, or take it out of the class")
-        undeclared = [value for value in (labels or sorted(allowed)) if value not in declared]
+        undeclared = [value for value in listed.values if value not in declared]
         if undeclared:
-            found = f"{origin} has {_list(undeclared)}, {named.name} has not: such rows are errors"
+            found = f"{listed.origin} has {_list(undeclared)}, {named.name} has not: such rows are errors"
             yield Finding(_WARNING, where, found, "add it to the class")
 
-    def _relation(self, field: Field, where: str, table: Table) -> Iterator[Finding]:
+    def _relation(self, field: Field, where: str, table: Table, *, is_shared: bool) -> Iterator[Finding]:
         assert field.relation is not None
         target, through = self._model.object_type(field.relation.target), field.relation.through
         theirs = self._table(target)
@@ -218,11 +220,11 @@ class _Check:
             return
         yield from _pairs(where, theirs, table, field.relation.on, "on")
         columns = [table.columns.get(name) for name in field.relation.begins_at]
-        nullable = [column.quoted for column in columns if column is not None and not column.required]
+        nullable = [column.quoted for column in columns if column is not None and not column.required and not is_shared]
         if nullable and not table.is_view and field.relation.shape is Shape.ROW and not field.type.nullable:
             found = f"{table.quoted}.{nullable[0]} may be null, the field may not"
             yield Finding(_WARNING, where, found, "annotate with `| None`, or set the column not null")
-        ordered = target.fields.get("id")  # lists are in the order of their ids
+        ordered = target.identity  # lists are in the order of their ids
         further = [ordered.column] if ordered is not None and field.relation.shape.is_to_many else []
         yield from self._lookup(where, theirs, field.relation.on, further)
 
@@ -322,10 +324,6 @@ def _no_column(where: str, table: Table, name: str, option: str = "column") -> F
     known = [column.name for column in table.columns.values() if column.number > 0]
     hint = nearest(name, known) or f"name another in `{option}=`, or add the column"
     return Finding(_ERROR, where, f"{table.quoted} has no column {name}", hint)
-
-
-def _domain_checks(type: DataType) -> tuple[str, ...]:
-    return type.checks + (() if type.base is None else _domain_checks(type.base))
 
 
 _NUMBERS = frozenset({"int2", "int4", "int8", "numeric", "float4", "float8", "oid"})

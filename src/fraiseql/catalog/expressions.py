@@ -9,6 +9,7 @@ import orjson
 
 from fraiseql.catalog.facts import DataType, Table
 from fraiseql.catalog.findings import Finding, Severity, nearest
+from fraiseql.catalog.shared import served_types
 from fraiseql.catalog.types import TEXTS, fit_of
 from fraiseql.effects import Fetch, Row, Statement
 from fraiseql.errors import DatabaseError
@@ -36,18 +37,22 @@ class Computed(NamedTuple):
     field: Field
     expression: Expression
 
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """The names of the source, the type and the field."""
+        return (str(self.owner.source), self.owner.name, self.field.name)
 
-ExpressionTypes: TypeAlias = Mapping[tuple[str, str], "tuple[str, DataType] | DatabaseError"]
-"""By the names of a type and its field: how SQL spells the type of its expression, and the type; or the refusal."""
+
+ExpressionTypes: TypeAlias = Mapping[tuple[str, str, str], "tuple[str, DataType] | DatabaseError"]
+"""By the place of a computed field: how SQL spells the type of its expression, and the type; or the refusal."""
 
 
 def computed_fields(model: SchemaModel) -> Iterator[Computed]:
     """Those of the types that have sources."""
-    for owner in model.types.values():
-        if isinstance(owner, ObjectType) and owner.source is not None:
-            for field in owner.fields.values():
-                if field.expression is not None:
-                    yield Computed(owner, field, field.expression)
+    for owner, _ in served_types(model):
+        for field in owner.fields.values():
+            if field.expression is not None:
+                yield Computed(owner, field, field.expression)
 
 
 def expression_statement(computed: Computed, table: Table) -> Fetch | None:
@@ -77,7 +82,7 @@ def check_expression(
             known = [column.name for column in table.columns.values() if column.number > 0]
             hint = nearest(name, known) or "name another in `sql=`, or add the column"
             yield Finding(Severity.ERROR, where, f"{table.quoted} has no column {name}", hint)
-    answer = types.get((computed.owner.name, computed.field.name))
+    answer = types.get(computed.place)
     if isinstance(answer, DatabaseError):
         yield Finding(Severity.ERROR, where, f"PostgreSQL refuses the expression: {answer}", "change `sql=`")
     elif answer is not None:

@@ -1,22 +1,29 @@
 """Finds nulls where the schema allows none, and lets them rise (GraphQL §6.4.4).
 
 PostgreSQL's JSON passes through unread unless a null is in it that may be one of these: one behind a key that always
-may be null is not.
+may be null is not. So is an object that is of no member of its abstract type, which has null for its type's name. Where
+objects tell of their type by a hidden key, the JSON is read, and that key taken out.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import orjson
 
 from fraiseql.errors import RequestError
+from fraiseql.pipeline.members import made_member
 from fraiseql.pipeline.plan import RootField, Selection
 from fraiseql.schema.model import TypeReference
 
-__all__ = ["Completion"]
+__all__ = ["Check", "Completion", "Rising"]
+
+Check: TypeAlias = "Callable[[Any, TypeReference, Selection | None, str, tuple[str | int, ...]], Any]"
+"""Given a value that is not null, its type, its selection, its field as `User.age` and its path, gives what it is shown
+as; raises Rising."""
 
 
 class Completion:
@@ -28,16 +35,19 @@ class Completion:
         self._root = root
         self._suspicious: re.Pattern[bytes] | None = None  # compiled for the first answer that has a null
 
-    def __call__(self, text: bytes, errors: list[RequestError]) -> bytes | None:
+    def __call__(self, text: bytes, errors: list[RequestError], check: Check | None = None) -> bytes | None:
         """Check one value.
 
         Args:
             text: its JSON.
             errors: is given an entry for each null that rose.
+            check: for values that may not fit their types.
 
         Returns:
             the JSON to answer with: `text` itself where all is well; None where the null rises to `data`.
         """
+        if check is not None or self._root.is_marked:
+            return _complete(self._root, text, errors, check)
         if b"null" not in text:
             return text
         if self._suspicious is None:
@@ -59,6 +69,8 @@ def _suspicious_null(selection: Selection | None) -> re.Pattern[bytes]:
 
 
 def _sort_keys(selection: Selection, nullable: set[str], others: set[str]) -> None:
+    for member in selection.members:
+        _sort_keys(member, nullable, others)
     for selected in selection.fields:
         may_be_null = selected.field is not None and selected.field.type.nullable
         (nullable if may_be_null else others).add(selected.key)
@@ -66,15 +78,17 @@ def _sort_keys(selection: Selection, nullable: set[str], others: set[str]) -> No
             _sort_keys(selected.selection, nullable, others)
 
 
-def _complete(root: RootField, text: bytes, errors: list[RequestError]) -> bytes | None:
+def _complete(root: RootField, text: bytes, errors: list[RequestError], check: Check | None = None) -> bytes | None:
     assert root.field is not None
     before = len(errors)
     try:
         # Numbers stay as they are written: they may have more digits than Python reads, or than a float keeps.
         value = json.loads(text, parse_int=orjson.Fragment, parse_float=orjson.Fragment)
-        value = _nullable(value, root.field.type, root.selection, f"{root.owner}.{root.name}", (root.key,), errors)
-        return text if len(errors) == before else orjson.dumps(value)
-    except _NullFound as null:
+        name = f"{root.owner}.{root.name}"
+        value = _nullable(value, root.field.type, root.selection, name, (root.key,), errors, check)
+        is_untouched = check is None and not root.is_marked and len(errors) == before
+        return text if is_untouched else orjson.dumps(value)
+    except Rising as null:
         errors.append(null.error)
         return None
     except (RecursionError, orjson.JSONEncodeError):  # a JSON scalar nests too deep, or holds half a surrogate pair
@@ -82,13 +96,12 @@ def _complete(root: RootField, text: bytes, errors: list[RequestError]) -> bytes
         return b"null" if root.field.type.nullable else None
 
 
-class _NullFound(Exception):
-    """A null where none may be, on its way up to the next field that may be null."""
+class Rising(Exception):
+    """A null where none may be, or a value that does not fit, on its way up to the next field that may be null."""
 
-    def __init__(self, field: str, path: tuple[str | int, ...]) -> None:
-        super().__init__(field)
-        message = f"Cannot return null for non-nullable field {field}."
-        self.error = RequestError(message, code="INTERNAL_SERVER_ERROR", path=path)
+    def __init__(self, error: RequestError) -> None:
+        super().__init__(error.message)
+        self.error = error
 
 
 def _nullable(
@@ -98,14 +111,16 @@ def _nullable(
     field: str,
     path: tuple[str | int, ...],
     errors: list[RequestError],
+    check: Check | None,
 ) -> Any:
     if value is None:
         if reference.nullable:
             return None
-        raise _NullFound(field, path)
+        message = f"Cannot return null for non-nullable field {field}."
+        raise Rising(RequestError(message, code="INTERNAL_SERVER_ERROR", path=path))
     try:
-        return _present(value, reference, selection, field, path, errors)
-    except _NullFound as null:
+        return _present(value, reference, selection, field, path, errors, check)
+    except Rising as null:
         if not reference.nullable:
             raise
         errors.append(null.error)
@@ -119,17 +134,27 @@ def _present(
     field: str,
     path: tuple[str | int, ...],
     errors: list[RequestError],
+    check: Check | None,
 ) -> Any:
+    if check is not None:
+        value = check(value, reference, selection, field, path)
     if reference.item is not None:
         item = reference.item
         return [
-            _nullable(element, item, selection, field, (*path, index), errors) for index, element in enumerate(value)
+            _nullable(element, item, selection, field, (*path, index), errors, check)
+            for index, element in enumerate(value)
         ]
     if selection is not None:
+        if selection.members:
+            member = made_member(selection, value)
+            if member is None:
+                message = f"The value of {field} is of no type of {selection.type.name}."
+                raise Rising(RequestError(message, code="INTERNAL_SERVER_ERROR", path=path))
+            selection = member
         owner = selection.type.name
         for selected in selection.fields:
             if selected.field is not None:
                 key, below = selected.key, selected.field
                 name = f"{owner}.{below.name}"
-                value[key] = _nullable(value[key], below.type, selected.selection, name, (*path, key), errors)
+                value[key] = _nullable(value[key], below.type, selected.selection, name, (*path, key), errors, check)
     return value

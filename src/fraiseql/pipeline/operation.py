@@ -1,4 +1,7 @@
-"""One request from its text to the answer's bytes: a program that asks for at most one statement."""
+"""One request from its text to the answer's bytes: a program that asks for at most one statement.
+
+Only where that fails for a value in the database it asks for a second one, which finds the value.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from fraiseql.effects import Program, fetch, join
 from fraiseql.errors import ConfigurationError, DatabaseError, RequestError
 from fraiseql.limits import QueryLimits, SubscriptionLimits
 from fraiseql.pipeline.cache import Cache
+from fraiseql.pipeline.checking import answer_checked
 from fraiseql.pipeline.document import prepare_document
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
 from fraiseql.pipeline.nesting import nests_too_deep
@@ -76,7 +80,8 @@ class Pipeline:
             request_id: shown to the client in place of an error's cause, which `GraphQLResponse.cause` has.
 
         Returns:
-            A program that yields at most one Fetch and returns the answer, whatever the request or the database does.
+            A program that yields at most one Fetch, a second one where a value in the database does not fit its type,
+            and returns the answer, whatever the request or the database does.
         """
         try:
             prepared = self._prepare(request)
@@ -136,7 +141,8 @@ class Pipeline:
             try:
                 row = yield from fetch(statement.statement, parameters)
             except DatabaseError as error:
-                return _failed(error, plan, statement, request, request_id)
+                checked = yield from answer_checked(error, prepared, plan, statement, parameters, request, request_id)
+                return checked or _failed(error, plan, statement, request, request_id)
             return plan.answer(row, request.variables)
         except Refusal as refusal:
             return refuse(refusal.outcome, refusal.errors)

@@ -2,15 +2,15 @@
 
 | family         | types                                            | conditions                                     |
 |----------------|--------------------------------------------------|------------------------------------------------|
-| EQUALITY       | ID, UUID, Boolean, Bytes, enums                  | eq neq in nin isnull                           |
+| EQUALITY       | ID, UUID, Boolean, Bytes, enums                  | eq neq distinctFrom in nin isnull              |
 | ORDERED        | numbers, dates, times, Interval, MAC             | these, and gt gte lt lte                       |
 | TEXT           | String                                           | the ordered ones, patterns, search             |
-| JSON           | JSON                                             | eq neq isnull, containment, keys, paths        |
+| JSON           | JSON                                             | eq neq distinctFrom isnull, keys, paths ...    |
 | TEXT_SEARCH    | TSVector                                         | isnull search                                  |
 | NETWORK        | IP, CIDR                                         | the ordered ones, what lies in what            |
 | RANGE          | Int4Range ... TstzRange                          | those of equality, how one lies to another     |
 | TREE           | LTree                                            | the ordered ones, what lies below what         |
-| LIST_OPERATORS | lists of any of them but JSON and TSVector       | eq neq isnull, containment, length, any        |
+| LIST_OPERATORS | lists of any of them but JSON and TSVector       | eq neq distinctFrom isnull, length, any ...    |
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ from typing import Any, Final
 
 from fraiseql.schema.model import EnumType
 from fraiseql.schema.scalar import FilterFamily, Scalar
+from fraiseql.schema.scalars import SCALARS
 
 __all__ = [
     "AGGREGATE",
+    "EMBEDDED_LIST_OPERATORS",
     "INVALID_SEARCH",
     "LIST_OPERATORS",
     "OPERATORS",
@@ -36,6 +38,7 @@ __all__ = [
     "SEARCH_CONFIGS",
     "Operand",
     "Operator",
+    "bound_operators",
     "has_list_conditions",
     "operators_of",
 ]
@@ -59,8 +62,12 @@ class Operand(Enum):
     """An object: which words, and in which language."""
     LENGTH = auto()
     """An object: the conditions of an Int."""
+    BOUND = auto()
+    """An object: the conditions of a range's bounds."""
     ANY = auto()
     """An object: the conditions of the list's items' type."""
+    CONDITIONS = auto()
+    """An object: the conditions on an embedded object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +98,13 @@ _INVALID_REGEX: Final = frozenset({"2201B"})
 _INVALID_PATH_STEP: Final = frozenset({"0A000", "2201B", "22007", "22023", "42704"})
 INVALID_SEARCH: Final = frozenset({"XX000", "54001"})
 """Too many signs in a row, or words: PostgreSQL's stack is what bounds them."""
-_PRIVATE: Final = "'{{10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7}}'::inet[]"  # RFC 1918 §3, RFC 4193 §3.1
+_PRIVATE: Final = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")  # RFC 1918 §3, RFC 4193 §3.1
+_LOOPBACK: Final = ("127.0.0.0/8", "::1")  # RFC 1122 §3.2.1.3, RFC 4291 §2.5.3
+_LINK_LOCAL: Final = ("169.254.0.0/16", "fe80::/10")  # RFC 3927 §2.1, RFC 4291 §2.5.6
+_MULTICAST: Final = ("224.0.0.0/4", "ff00::/8")  # RFC 1112 §4, RFC 4291 §2.7
+_CARRIER_GRADE: Final = ("100.64.0.0/10",)  # RFC 6598 §7
+# RFC 5737 §3, RFC 3849 §2
+_DOCUMENTATION: Final = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
 
 
 def _escaped(text: str) -> str:
@@ -125,12 +138,16 @@ def _path(text: str) -> str:
 
 _EQ: Final = Operator("{0} = {1}", null="{0} is null", description="Is this; null asks for nulls.")
 _NEQ: Final = Operator("{0} <> {1}", null="{0} is not null", description="Is another; null asks for all but nulls.")
+_DISTINCT: Final = Operator(
+    "{0} is distinct from {1}", null="{0} is not null", description="Is another, or null; null asks for all but nulls."
+)
 _ISNULL: Final = Operator("({0} is null) = {1}", Operand.BOOLEAN)
 _SEARCH: Final = Operator("", Operand.SEARCH, "Full text search.")
 
 _EQUALITY: Final = {
     "eq": _EQ,
     "neq": _NEQ,
+    "distinctFrom": _DISTINCT,
     "in": Operator("{0} = any({1})", Operand.VALUES, "Is one of these."),
     "nin": Operator("{0} <> all({1})", Operand.VALUES, "Is none of these."),
     "isnull": _ISNULL,
@@ -138,6 +155,7 @@ _EQUALITY: Final = {
 _ORDERED: Final = {
     "eq": _EQ,
     "neq": _NEQ,
+    "distinctFrom": _DISTINCT,
     "gt": Operator("{0} > {1}"),
     "gte": Operator("{0} >= {1}"),
     "lt": Operator("{0} < {1}"),
@@ -156,6 +174,7 @@ def _regex(operator: str, description: str) -> Operator:
 
 _TEXT: Final = {
     **_ORDERED,
+    "ieq": Operator("lower({0}) = lower({1}::text)", Operand.TEXT, "Is this, in capitals or not."),
     "like": _like("like", _pattern, "Matches the pattern: % is any text, _ any character, \\ escapes."),
     "ilike": _like("ilike", _pattern, "`like`, in capitals or not."),
     "contains": _like("like", _anywhere, "Has this in it."),
@@ -174,6 +193,9 @@ _JSON_NULL: Final = "coalesce({0} = 'null', true)"
 _JSON: Final = {
     "eq": replace(_EQ, sql="{0} = {1}::jsonb", null=_JSON_NULL, prepare=json.dumps),
     "neq": replace(_NEQ, sql="nullif({0}, 'null') <> {1}::jsonb", null=f"not {_JSON_NULL}", prepare=json.dumps),
+    "distinctFrom": replace(
+        _DISTINCT, sql="nullif({0}, 'null') is distinct from {1}::jsonb", null=f"not {_JSON_NULL}", prepare=json.dumps
+    ),
     "isnull": replace(_ISNULL, sql=f"({_JSON_NULL}) = {{1}}"),
     "contains": Operator("{0} @> {1}::jsonb", description="Has this in it, at its top.", prepare=json.dumps),
     "containedBy": Operator(
@@ -197,11 +219,23 @@ _JSON: Final = {
         blames=_INVALID_PATH_STEP,
     ),
 }
+
+
+def _one_of(networks: tuple[str, ...], description: str) -> Operator:
+    return Operator(f"({{0}} <<= any('{{{{{','.join(networks)}}}}}'::inet[])) = {{1}}", Operand.BOOLEAN, description)
+
+
 _NETWORK: Final = {
     **_ORDERED,
     "inSubnet": Operator("{0} <<= {1}::inet", Operand.NETWORK, "Is this network, or inside it."),
     "contains": Operator("{0} >>= {1}::inet", Operand.ADDRESS, "Is the network of this address, or the address."),
-    "isPrivate": Operator(f"({{0}} <<= any({_PRIVATE})) = {{1}}", Operand.BOOLEAN, "RFC 1918 and RFC 4193."),
+    "overlaps": Operator("{0} && {1}::inet", Operand.NETWORK, "Has an address in common with this network."),
+    "isPrivate": _one_of(_PRIVATE, "RFC 1918 and RFC 4193."),
+    "isLoopback": _one_of(_LOOPBACK, "RFC 1122 and RFC 4291."),
+    "isLinkLocal": _one_of(_LINK_LOCAL, "RFC 3927 and RFC 4291."),
+    "isMulticast": _one_of(_MULTICAST, "RFC 1112 and RFC 4291."),
+    "isCarrierGrade": _one_of(_CARRIER_GRADE, "Shared by the customers of a carrier: RFC 6598."),
+    "isDocumentation": _one_of(_DOCUMENTATION, "For examples: RFC 5737 and RFC 3849."),
     "isIPv4": Operator("(family({0}) = 4) = {1}", Operand.BOOLEAN),
     "isIPv6": Operator("(family({0}) = 6) = {1}", Operand.BOOLEAN),
 }
@@ -214,12 +248,20 @@ _RANGE: Final = {
     "adjacent": Operator("{0} -|- {1}::{2}", description="Touches this without a gap or a common part."),
     "strictlyLeft": Operator("{0} << {1}::{2}", description="Ends before this begins."),
     "strictlyRight": Operator("{0} >> {1}::{2}", description="Begins after this has ended."),
+    "notExtendsLeft": Operator("{0} &> {1}::{2}", description="Does not begin before this."),
+    "notExtendsRight": Operator("{0} &< {1}::{2}", description="Does not end after this."),
+    "isEmpty": Operator("isempty({0}) = {1}", Operand.BOOLEAN, "Has no value in it."),
+    "lower": Operator("lower({0})", Operand.BOUND, "Its lower bound; null for none, and of the empty range."),
+    "upper": Operator("upper({0})", Operand.BOUND, "Its upper bound; null for none, and of the empty range."),
 }
 _TREE: Final = {
     **_ORDERED,
     "ancestorOf": Operator("{0} @> {1}::ltree", description="Is this path or leads to it."),
     "descendantOf": Operator("{0} <@ {1}::ltree", description="Is this path or lies below it."),
     "matches": Operator("{0} ~ {1}::lquery", Operand.TEXT, "Matches the lquery."),
+    "matchesAny": Operator("{0} ? {1}::lquery[]", Operand.TEXTS, "Matches one of the lqueries."),
+    "matchesText": Operator("{0} @ {1}::ltxtquery", Operand.TEXT, "Has labels that match the ltxtquery."),
+    "depth": Operator("nlevel({0})", Operand.LENGTH, "Of how many labels."),
 }
 
 OPERATORS: Final[Mapping[FilterFamily, Mapping[str, Operator]]] = MappingProxyType(
@@ -241,6 +283,7 @@ LIST_OPERATORS: Final[Mapping[str, Operator]] = MappingProxyType(
     {
         "eq": _EQ,
         "neq": _NEQ,
+        "distinctFrom": _DISTINCT,
         "contains": Operator("{0} @> {1}{3}", description="Has all of these."),
         "containedBy": Operator("{0} <@ {1}{3}", description="Has none but these."),
         "overlaps": Operator("{0} && {1}{3}", description="Has one of these."),
@@ -263,6 +306,17 @@ RELATION_OPERATORS: Final[Mapping[str, tuple[str, bool, str]]] = MappingProxyTyp
 AGGREGATE: Final = "aggregate"
 """The condition of a relation to many rows on figures about all of them."""
 
+EMBEDDED_LIST_OPERATORS: Final[Mapping[str, Operator]] = MappingProxyType(
+    {
+        "some": Operator("", Operand.CONDITIONS, "One of the elements meets the conditions."),
+        "none": Operator("", Operand.CONDITIONS, "None of the elements meets the conditions."),
+        "every": Operator("", Operand.CONDITIONS, "All elements meet the conditions; so where there are none."),
+        "count": Operator("", Operand.LENGTH, "Of how many elements."),
+        "isnull": replace(_ISNULL, sql=f"({_JSON_NULL}) = {{1}}"),
+    }
+)
+"""The conditions of lists of embedded objects; the first three are those of RELATION_OPERATORS."""
+
 SEARCHES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "plain": ("plainto_tsquery", "All of these words."),
@@ -283,6 +337,13 @@ SEARCH_CONFIGS: Final = (
 def operators_of(named: Scalar | EnumType) -> Mapping[str, Operator]:
     """The conditions of a scalar or an enum."""
     return OPERATORS[named.family if isinstance(named, Scalar) else FilterFamily.EQUALITY]
+
+
+def bound_operators(named: Scalar | EnumType) -> Mapping[str, Operator]:
+    """The conditions of a range's bounds."""
+    assert isinstance(named, Scalar)
+    assert named.element is not None
+    return operators_of(SCALARS[named.element])
 
 
 def has_list_conditions(named: Scalar | EnumType) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from graphql import (
     BooleanValueNode,
@@ -12,6 +12,7 @@ from graphql import (
     FieldNode,
     FragmentSpreadNode,
     InlineFragmentNode,
+    NamedTypeNode,
     SelectionSetNode,
     ValueNode,
     VariableNode,
@@ -22,9 +23,12 @@ from fraiseql.limits import QueryLimits
 from fraiseql.pipeline.document import Operation
 from fraiseql.pipeline.response import Outcome, Refusal
 from fraiseql.pipeline.variables import Variables
-from fraiseql.schema.model import Field, ObjectType, QueryField, SchemaModel, SubscriptionField
+from fraiseql.schema.model import AbstractType, Field, ObjectType, QueryField, SchemaModel, SubscriptionField
 
-__all__ = ["RootField", "SelectedField", "Selection", "plan_selection"]
+__all__ = ["HIDDEN_TYPE_KEY", "RootField", "SelectedField", "Selection", "plan_selection"]
+
+HIDDEN_TYPE_KEY: Final = "type$"
+"""No response key: those hold no `$`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +51,19 @@ class SelectedField:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What is selected of one object type."""
+    """What is selected of one object type.
+
+    Attributes:
+        fields: none of an abstract type.
+        members: of an abstract type, what is selected of each of its members.
+        type_key: of an abstract type, the key of each object that holds its member's name; `HIDDEN_TYPE_KEY` where
+            none that was asked for does.
+    """
 
     type: ObjectType
     fields: tuple[SelectedField, ...]
+    members: tuple[Selection, ...] = ()
+    type_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +74,7 @@ class RootField:
         owner: the root type's name.
         field: None for `__typename`, `__schema` and `__type`.
         selection: None where the field's type has no fields.
+        is_marked: whether objects have keys that were not asked for, and that no answer may have.
     """
 
     key: str
@@ -70,6 +84,7 @@ class RootField:
     arguments: Mapping[str, ValueNode]
     selection: Selection | None
     nodes: tuple[FieldNode, ...]
+    is_marked: bool = False
 
 
 def plan_selection(
@@ -93,18 +108,19 @@ class _Planner:
         self._variables = variables
         self._limits = limits
         self._count = 0
-        self._aliases = 0
+        self._aliases: set[tuple[str, ...]] = set()  # by their paths, which members of an abstract type share
+        self._conditions: dict[str, frozenset[str]] = {}
         self._owner: tuple[str, Mapping[str, QueryField | SubscriptionField]] = (
             ("Subscription", model.subscriptions) if operation.is_subscription else ("Query", model.queries)
         )
 
     def roots(self) -> tuple[RootField, ...]:
-        collected = self._collect([self._operation.node.selection_set])
+        collected = self._collect([self._operation.node.selection_set], None, ())
         if len(collected) > self._limits.max_root_fields:
             raise self._too_complex(f"{len(collected)} root fields; the limit is {self._limits.max_root_fields}")
         roots = tuple(self._root(key, nodes) for key, nodes in collected.items())
-        if self._aliases > self._limits.max_aliases:
-            raise self._too_complex(f"{self._aliases} aliases; the limit is {self._limits.max_aliases}")
+        if len(self._aliases) > self._limits.max_aliases:
+            raise self._too_complex(f"{len(self._aliases)} aliases; the limit is {self._limits.max_aliases}")
         return roots
 
     def _root(self, key: str, nodes: list[FieldNode]) -> RootField:
@@ -113,52 +129,107 @@ class _Planner:
         field = fields.get(name)
         selection = None
         if field is None:
-            self._spend_below(nodes)
+            self._spend_below(nodes, (key,))
         else:
             target = self._model.types[field.type.named]
             selection = self._selection(target, nodes, (key,)) if isinstance(target, ObjectType) else None
-        return RootField(key, owner, name, field, _arguments(nodes[0]), selection, tuple(nodes))
+        is_marked = selection is not None and _is_marked(selection)
+        return RootField(key, owner, name, field, _arguments(nodes[0]), selection, tuple(nodes), is_marked)
 
-    def _selection(self, target: ObjectType, parents: list[FieldNode], path: tuple[str, ...]) -> Selection:
+    def _selection(
+        self,
+        target: ObjectType,
+        parents: list[FieldNode],
+        path: tuple[str, ...],
+        planned: dict[Hashable, SelectedField] | None = None,
+    ) -> Selection:
+        """What is selected of a type.
+
+        Args:
+            planned: for a member of an abstract type, what was planned for the others: what they have in common, and
+                all below it, is planned once.
+        """
         if len(path) >= self._limits.max_depth:
             raise self._too_complex(f"at least {len(path) + 1} levels of fields; the limit is {self._limits.max_depth}")
-        collected = self._collect([node.selection_set for node in parents if node.selection_set is not None])
-        fields = [self._field(target, key, nodes, (*path, key)) for key, nodes in collected.items()]
+        if isinstance(target, AbstractType):
+            common: dict[Hashable, SelectedField] = {}
+            members = tuple(self._selection(member, parents, path, common) for member in target.members.values())
+            return Selection(target, (), members, _type_key(members))
+        sets = [node.selection_set for node in parents if node.selection_set is not None]
+        collected = self._collect(sets, self._conditions_of(target), path)
+        shared = {} if planned is None else planned
+        fields = [self._field(target, key, nodes, (*path, key), shared) for key, nodes in collected.items()]
         return Selection(target, tuple(fields))
 
-    def _field(self, target: ObjectType, key: str, nodes: list[FieldNode], path: tuple[str, ...]) -> SelectedField:
+    def _conditions_of(self, target: ObjectType) -> frozenset[str]:
+        """The type conditions that hold for an object of a type (GraphQL §6.3.2, DoesFragmentTypeApply)."""
+        name = target.name
+        if name not in self._conditions:
+            unions = (
+                each.name
+                for each in self._model.types.values()
+                if isinstance(each, AbstractType) and each.is_union and name in each.members
+            )
+            self._conditions[name] = frozenset({name, *target.interfaces, *unions})
+        return self._conditions[name]
+
+    def _field(
+        self,
+        target: ObjectType,
+        key: str,
+        nodes: list[FieldNode],
+        path: tuple[str, ...],
+        planned: dict[Hashable, SelectedField],
+    ) -> SelectedField:
         name = nodes[0].name.value
         if name == "__typename":
             return SelectedField(key, None, {}, None, path)
         field = target.fields[name]
         below = self._model.types[field.type.named]
-        selection = self._selection(below, nodes, path) if isinstance(below, ObjectType) else None
-        return SelectedField(key, field, _arguments(nodes[0]), selection, path)
+        if not isinstance(below, ObjectType):
+            return SelectedField(key, field, _arguments(nodes[0]), None, path)
+        place = (key, field.name, field.place, *map(id, nodes))
+        if place not in planned:
+            selection = self._selection(below, nodes, path)
+            planned[place] = SelectedField(key, field, _arguments(nodes[0]), selection, path)
+        return planned[place]
 
-    def _collect(self, selection_sets: list[SelectionSetNode]) -> dict[str, list[FieldNode]]:
-        """GraphQL §6.3.2; all types are concrete, so that a validated fragment always applies."""
+    def _collect(
+        self, selection_sets: list[SelectionSetNode], conditions: frozenset[str] | None, path: tuple[str, ...]
+    ) -> dict[str, list[FieldNode]]:
+        """The fields by their keys (GraphQL §6.3.2).
+
+        Args:
+            conditions: the type conditions that hold; None where a validated fragment always applies.
+        """
         collected: dict[str, list[FieldNode]] = {}
         visited: set[str] = set()
         for selection_set in selection_sets:
-            for node in self._fields_of(selection_set, visited):
+            for node in self._fields_of(selection_set, conditions, visited):
                 key = (node.alias or node.name).value
                 if key not in collected:
                     self._spend()
-                    self._aliases += key != node.name.value
+                    if key != node.name.value:
+                        self._aliases.add((*path, key))
                 collected.setdefault(key, []).append(node)
         return collected
 
-    def _fields_of(self, selection_set: SelectionSetNode, visited: set[str]) -> Iterator[FieldNode]:
+    def _fields_of(
+        self, selection_set: SelectionSetNode, conditions: frozenset[str] | None, visited: set[str]
+    ) -> Iterator[FieldNode]:
         for node in selection_set.selections:
             if not self._included(node.directives or ()):
                 continue
             if isinstance(node, FieldNode):
                 yield node
             elif isinstance(node, InlineFragmentNode):
-                yield from self._fields_of(node.selection_set, visited)
+                if node.type_condition is None or _holds(node.type_condition, conditions):
+                    yield from self._fields_of(node.selection_set, conditions, visited)
             elif isinstance(node, FragmentSpreadNode) and node.name.value not in visited:
                 visited.add(node.name.value)
-                yield from self._fields_of(self._operation.fragments[node.name.value].selection_set, visited)
+                fragment = self._operation.fragments[node.name.value]
+                if _holds(fragment.type_condition, conditions):
+                    yield from self._fields_of(fragment.selection_set, conditions, visited)
 
     def _included(self, directives: Any) -> bool:
         return all(
@@ -179,10 +250,11 @@ class _Planner:
             raise Refusal(Outcome.VARIABLES_INVALID, [error])
         return bool(value)
 
-    def _spend_below(self, parents: list[FieldNode]) -> None:
+    def _spend_below(self, parents: list[FieldNode], path: tuple[str, ...]) -> None:
         """Introspection is bounded too: a short document can ask for every name a million times."""
-        for nodes in self._collect([node.selection_set for node in parents if node.selection_set is not None]).values():
-            self._spend_below(nodes)
+        sets = [node.selection_set for node in parents if node.selection_set is not None]
+        for key, nodes in self._collect(sets, None, path).items():
+            self._spend_below(nodes, (*path, key))
 
     def _spend(self) -> None:
         self._count += 1
@@ -194,6 +266,23 @@ class _Planner:
     def _too_complex(what: str) -> Refusal:
         error = RequestError(f"The query has {what}.", code="QUERY_TOO_COMPLEX")
         return Refusal(Outcome.NOT_VALID, [error])
+
+
+def _holds(condition: NamedTypeNode, conditions: frozenset[str] | None) -> bool:
+    return conditions is None or condition.name.value in conditions
+
+
+def _type_key(members: tuple[Selection, ...]) -> str:
+    """A key under which `__typename` is selected of every member, or the hidden one."""
+    first, *others = [[each.key for each in member.fields if each.field is None] for member in members]
+    return next((key for key in first if all(key in keys for keys in others)), HIDDEN_TYPE_KEY)
+
+
+def _is_marked(selection: Selection) -> bool:
+    """Whether the hidden key is anywhere."""
+    if selection.members:
+        return selection.type_key == HIDDEN_TYPE_KEY or any(map(_is_marked, selection.members))
+    return any(each.selection is not None and _is_marked(each.selection) for each in selection.fields)
 
 
 def _arguments(node: FieldNode) -> dict[str, ValueNode]:

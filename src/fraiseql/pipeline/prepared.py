@@ -19,8 +19,10 @@ from fraiseql.limits import QueryLimits
 from fraiseql.pipeline.cache import Cache
 from fraiseql.pipeline.document import Operation
 from fraiseql.pipeline.introspection import introspect
+from fraiseql.pipeline.misfits import Checks
 from fraiseql.pipeline.nulls import Completion
 from fraiseql.pipeline.plan import RootField, Selection, plan_selection
+from fraiseql.pipeline.records import chooses_elements
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, respond_with_errors
 from fraiseql.pipeline.sql import BoundStatement, render, render_given
 from fraiseql.pipeline.sql.bind import encode
@@ -122,7 +124,7 @@ class Plan:
         self.is_given = isinstance(field, SubscriptionField) and field.kind is not SubscriptionKind.LIVE
         self.uses_sql = bool(self._sql_roots)
         if isinstance(field, SubscriptionField) and field.kind is SubscriptionKind.RESOLVER:
-            self.uses_sql = any(has_relations(root.selection) for root in self._sql_roots)
+            self.uses_sql = any(needs_sql(root.selection) for root in self._sql_roots)
         shapes = [(name, shape_of(declared)) for name, declared in operation.types.items()]
         self._shapes = [(name, shape) for name, shape in shapes if shape is not None]
         self._introspection = [node for root in roots if root.name in ("__schema", "__type") for node in root.nodes]
@@ -142,18 +144,27 @@ class Plan:
         fields = sum(1 if root.selection is None else _count(root.selection) for root in self.roots)
         return fields * _FIELD_BYTES + sum(map(len, self._segments or ()))
 
-    def statement(self, variables: Variables) -> BoundStatement:
-        """The statement for the shape of the variables; raises Refusal."""
+    @property
+    def model(self) -> SchemaModel:
+        """What is asked for."""
+        return self._planning.model
+
+    def statement(self, variables: Variables, *, checking: bool = False) -> BoundStatement:
+        """The statement for the shape of the variables, or the one that finds what does not fit; raises Refusal."""
         planning = self._planning
-        key = (self, *[shape(variables[name]) if name in variables else ... for name, shape in self._shapes])
+        key = (self, checking, *[shape(variables[name]) if name in variables else ... for name, shape in self._shapes])
         statement = planning.statements.get(key)
         if statement is None:
             try:
                 if self.is_given:
                     (root,) = self.roots
-                    statement = render_given(planning.model, planning.schema, root, variables, planning.limits)
+                    statement = render_given(
+                        planning.model, planning.schema, root, variables, planning.limits, checking=checking
+                    )
                 else:
-                    statement = render(planning.model, planning.schema, self.roots, variables, planning.limits)
+                    statement = render(
+                        planning.model, planning.schema, self.roots, variables, planning.limits, checking=checking
+                    )
             except RequestError as error:
                 raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
             planning.statements.put(key, statement, len(statement.statement.sql))
@@ -170,21 +181,26 @@ class Plan:
         statement.cost.check(values, self._planning.limits)
         return tuple(map(encode, values))
 
-    def answer(self, row: Row, given: Mapping[str, Any]) -> GraphQLResponse:
+    def answer(self, row: Row, given: Mapping[str, Any], checks: Checks | None = None) -> GraphQLResponse:
         """Put the answer together from the row's JSON texts; `given` are the variables as the request sent them.
+
+        Args:
+            checks: for the row of the checking statement.
 
         Raises:
             Refusal: introspection beside them cannot be answered.
         """
         segments = self._segments or self._cut(given)
         errors: list[RequestError] = []
+        check = None if checks is None else checks.check
         parts: list[bytes | None] = [segments[0]]
         for complete, value, segment in zip(self.completions, row, segments[1:], strict=True):
-            parts += (complete(value or b"null", errors), segment)
+            parts += (complete(value or b"null", errors, check), segment)
         if not errors:
             return GraphQLResponse(Outcome.DATA, b"".join(parts))  # type: ignore[arg-type]
         data = None if None in parts else orjson.Fragment(b"".join(parts)[len(_DATA) : -1])  # type: ignore[arg-type]
-        return respond_with_errors(errors, data, Refusal(Outcome.DATA_AND_ERRORS, errors))
+        cause = None if checks is None else checks.cause
+        return respond_with_errors(errors, data, cause or Refusal(Outcome.DATA_AND_ERRORS, errors))
 
     def fail(self, error: DatabaseError, hint: Mapping[str, Any], given: Mapping[str, Any]) -> GraphQLResponse:
         """Answer that no field that needs SQL has a value; nulls rise to `data` where a field may not be null.
@@ -220,13 +236,20 @@ class Plan:
         return (*segments, fixed + b"}}")
 
 
-def has_relations(selection: Selection | None) -> bool:
-    """Whether rows of other sources are selected."""
-    return selection is not None and any(each.field and each.field.relation for each in selection.fields)
+def needs_sql(selection: Selection | None) -> bool:
+    """Whether a Python value does not do: rows of other sources, or some elements of lists, are selected."""
+    if selection is None or selection.type.source is None:
+        return False
+    return _has_relations(selection) or chooses_elements(selection)
+
+
+def _has_relations(selection: Selection) -> bool:
+    return any(map(_has_relations, selection.members)) or any(
+        each.field and each.field.relation for each in selection.fields
+    )
 
 
 def _count(selection: Selection) -> int:
     """The fields of a selection and of those below it."""
-    return len(selection.fields) + sum(
-        _count(field.selection) for field in selection.fields if field.selection is not None
-    )
+    below = [field.selection for field in selection.fields if field.selection is not None]
+    return len(selection.fields) + sum(map(_count, (*below, *selection.members)))

@@ -17,16 +17,14 @@ import orjson
 from fraiseql.errors import RequestError
 from fraiseql.payloads import encode_number
 from fraiseql.pipeline.failures import shown
+from fraiseql.pipeline.held import MISSING, NO_OBJECT, held
+from fraiseql.pipeline.members import member_of
 from fraiseql.pipeline.plan import RootField, SelectedField, Selection
 from fraiseql.schema.model import EnumType, Field, ObjectType, SchemaModel, TypeReference
 from fraiseql.schema.scalar import Scalar
 
-__all__ = ["MISSING", "enum_name", "held", "project"]
+__all__ = ["enum_name", "project"]
 
-MISSING: Final = object()
-"""What `held` gives where a value does not hold a field."""
-
-_NO_OBJECT: Final = (str, bytes, int, float, list, tuple, set, frozenset)
 _Path = tuple[str | int, ...]
 
 
@@ -58,13 +56,6 @@ def project(
     except _Misfit as misfit:
         projection.note(misfit)
     return None, projection.errors, projection.cause
-
-
-def held(value: Any, name: str) -> Any:
-    """What a mapping or an object holds under a name, or MISSING; raises what a user's property raises."""
-    if isinstance(value, Mapping):
-        return value.get(name, MISSING)
-    return MISSING if isinstance(value, _NO_OBJECT) else getattr(value, name, MISSING)
 
 
 def enum_name(named: EnumType, value: Any) -> str:
@@ -119,8 +110,12 @@ class _Projection:
             item = reference.item
             return [self.nullable(each, item, selection, field, (*path, index)) for index, each in enumerate(value)]
         if selection is not None:
-            if isinstance(value, _NO_OBJECT):
+            if isinstance(value, NO_OBJECT):
                 raise self.misfit(field, path, TypeError(f"{field}: {type(value).__name__} is no object"))
+            try:
+                selection = member_of(selection, value)
+            except Exception as error:  # a property is a user's code
+                raise self.misfit(field, path, error) from None
             return {each.key: self._field(value, each, selection.type, (*path, each.key)) for each in selection.fields}
         try:
             return self._leaf(value, self._model.types[reference.name])
@@ -149,7 +144,7 @@ class _Projection:
         if found is MISSING:
             missing = AttributeError(f"{name}: {type(value).__name__} holds no {field.attribute!r}")
             raise _Misfit(shown(missing, path, self._hint), missing)
-        if selected.arguments:  # only a relation has any
+        if selected.arguments:  # of a relation, or of an embedded list
             ignored = ValueError(f"{name}: its arguments cannot be applied to Python values")
             raise _Misfit(shown(ignored, path, self._hint), ignored)
         return found

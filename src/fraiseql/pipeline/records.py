@@ -4,32 +4,50 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
+from fraiseql.pipeline.held import MISSING, held
+from fraiseql.pipeline.members import member_of, member_type
 from fraiseql.pipeline.plan import SelectedField, Selection
-from fraiseql.pipeline.project import MISSING, enum_name, held
-from fraiseql.schema.model import EnumType, Field, ObjectType, SchemaModel, TypeReference
+from fraiseql.pipeline.project import enum_name
+from fraiseql.schema.model import AbstractType, EnumType, Field, ObjectType, SchemaModel, TypeReference
 from fraiseql.schema.scalar import Scalar
 
-__all__ = ["COMPUTED", "lacks_relations", "record_of", "without_relations"]
+__all__ = ["COMPUTED", "chooses_elements", "lacks_relations", "record_of", "without_relations"]
 
 COMPUTED: Final = "computed$"
 """The key of a record under which a value's own computed fields are: no table has a column of that name."""
 
 
+def chooses_elements(selection: Selection) -> bool:
+    """Whether arguments say which elements of an embedded list are meant."""
+    return any(map(chooses_elements, selection.members)) or any(
+        bool(each.arguments) or (each.selection is not None and chooses_elements(each.selection))
+        for each in selection.fields
+        if each.field is not None and each.field.relation is None
+    )
+
+
 def lacks_relations(selection: Selection, value: Any) -> bool:
-    """Whether a relation is selected that a value does not hold, or not as its arguments ask for."""
-    return any(
+    """Whether a relation is selected that a value does not hold, or anything not as arguments ask for it."""
+    return chooses_elements(selection) or any(
         selected.arguments or held(value, selected.field.attribute) is MISSING
-        for selected in selection.fields
+        for selected in member_of(selection, value).fields
         if selected.field is not None and selected.field.relation is not None
     )
 
 
 def without_relations(selection: Selection) -> Selection:
-    """What of a selection a row holds itself."""
-    kept = tuple(each for each in selection.fields if each.field is None or each.field.relation is None)
-    return Selection(selection.type, kept)
+    """What of a selection a row holds itself, whole embedded lists included."""
+    kept = (each for each in selection.fields if each.field is None or each.field.relation is None)
+    members = tuple(map(without_relations, selection.members))
+    return replace(selection, fields=tuple(map(_without_arguments, kept)), members=members)
+
+
+def _without_arguments(selected: SelectedField) -> SelectedField:
+    below = None if selected.selection is None else without_relations(selected.selection)
+    return replace(selected, arguments={}, selection=below)
 
 
 def record_of(model: SchemaModel, selection: Selection, value: Any) -> bytes:
@@ -42,9 +60,10 @@ def record_of(model: SchemaModel, selection: Selection, value: Any) -> bytes:
         LookupError: it does not hold a column that a relation begins at.
         ValueError, TypeError: what it holds there is no JSON.
     """
+    abstract, selection = selection.type, member_of(selection, value)
     source = selection.type.source
     assert source is not None
-    record: dict[str, Any] = {}
+    record: dict[str, Any] = dict(_told(abstract, selection.type))
     document: dict[str, Any] = {}
     computed: dict[str, Any] = {}
     for selected in selection.fields:
@@ -65,6 +84,22 @@ def record_of(model: SchemaModel, selection: Selection, value: Any) -> bytes:
     for column in _begins_at(selection.fields):
         record[column] = _column(model, selection.type, column, value)
     return json.dumps(record, allow_nan=False, default=str).encode()
+
+
+def _told(abstract: ObjectType, member: ObjectType) -> Iterator[tuple[str, str]]:
+    """What a row holds that tells of which type it is, where its source has several."""
+    if isinstance(abstract, AbstractType) and abstract.discriminator is not None:
+        column, value = abstract.discriminator.column, _value_of(abstract, member)
+    elif member.membership is not None:
+        column, value = member.membership.discriminator.column, member.membership.value
+    else:
+        return
+    if column is not None:
+        yield column, value
+
+
+def _value_of(abstract: AbstractType, member: ObjectType) -> str:
+    return next(value for value, name in abstract.values.items() if name == member.name)
 
 
 def _begins_at(fields: tuple[SelectedField, ...]) -> Iterator[str]:
@@ -99,7 +134,12 @@ def _stored(model: SchemaModel, reference: TypeReference, value: Any) -> Any:
         found = named.serialize(value)
         return found if named.written is None else named.parse(found)
     assert isinstance(named, ObjectType)
-    return {
+    record: dict[str, Any] = {}
+    if isinstance(named, AbstractType):
+        abstract, named = named, member_type(named, value)
+        assert abstract.discriminator is not None
+        record[abstract.discriminator.key] = _value_of(abstract, named)
+    return record | {
         each.key: _stored(model, each.type, found)
         for each in named.fields.values()
         if (found := held(value, each.attribute)) is not MISSING

@@ -13,6 +13,7 @@ from fraiseql.effects import Emission, Event, Statement
 from fraiseql.errors import RequestError
 from fraiseql.pipeline.arguments import Tree, given_arguments, value_of
 from fraiseql.pipeline.failures import masked, shown
+from fraiseql.pipeline.misfits import Checks
 from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
 from fraiseql.pipeline.project import project
 from fraiseql.pipeline.records import without_relations
@@ -71,6 +72,11 @@ class PreparedSubscription:
             self.argument_sources = bound.argument_sources
             self.parameters = plan.bind(bound, variables)
 
+    @property
+    def checking_statement(self) -> Statement:
+        """The one that finds what does not fit, for the same parameters."""
+        return self.plan.statement(self._variables, checking=True).statement
+
     def resume_behind(self, cursor: str | None) -> None:
         """Begin behind a cursor that the transport knows, for events whose `after` is not given."""
         if self.after is None and self.field.topic is not None:
@@ -106,12 +112,15 @@ class PreparedSubscription:
         text, errors, cause = project(self.model, self.root, value, hint or {})
         return respond(self._data(text), errors, _extensions(cursor), cause)
 
-    def result(self, text: bytes, cursor: str | None = None) -> GraphQLResponse:
-        """The result for the field's JSON, as the database gave it."""
+    def result(self, text: bytes, cursor: str | None = None, checks: Checks | None = None) -> GraphQLResponse:
+        """The result for the field's JSON, as the database gave it; with `checks` as the checking statement did."""
         errors: list[RequestError] = []
         (complete,) = self.plan.completions
-        data = self._data(complete(text, errors))
-        return respond(data, errors, _extensions(cursor), Refusal(Outcome.DATA_AND_ERRORS, errors) if errors else None)
+        data = self._data(complete(text, errors, None if checks is None else checks.check))
+        cause = None if checks is None else checks.cause
+        if errors and cause is None:
+            return respond(data, errors, _extensions(cursor), Refusal(Outcome.DATA_AND_ERRORS, errors))
+        return respond(data, errors, _extensions(cursor), cause)
 
     def failure(self, error: Exception, hint: Mapping[str, Any], cursor: str | None = None) -> GraphQLResponse:
         """The result where there is no value for the field."""

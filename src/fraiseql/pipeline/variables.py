@@ -278,6 +278,6 @@ def _shape(declared: GraphQLInputType) -> Callable[[Any], Hashable]:
             return None
         if not shapes:
             shapes.update((name, _shape(field.type)) for name, field in declared.fields.items())
-        return tuple((key, shapes[key](item)) for key, item in value.items())
+        return tuple([(key, shapes[key](item)) for key, item in value.items()])
 
     return shape

@@ -1,5 +1,6 @@
 """Declarations in Python, read into one frozen schema."""
 
+from fraiseql.schema.abstract_declarations import interface, union
 from fraiseql.schema.build import Schema
 from fraiseql.schema.custom_scalars import scalar
 from fraiseql.schema.declarations import enum, field, input, query, relation, subscription, type
@@ -47,9 +48,11 @@ __all__ = [
     "enum",
     "field",
     "input",
+    "interface",
     "query",
     "relation",
     "scalar",
     "subscription",
     "type",
+    "union",
 ]

@@ -14,10 +14,12 @@ from fraiseql.schema.declarations import (
     EnumDeclaration,
     FieldOptions,
     InputDeclaration,
+    InterfaceDeclaration,
     QueryDeclaration,
     RelationOptions,
     SubscriptionDeclaration,
     TypeDeclaration,
+    UnionDeclaration,
     declaration_of,
 )
 from fraiseql.schema.functions import (
@@ -29,7 +31,17 @@ from fraiseql.schema.functions import (
     takes_info,
     yielded,
 )
+from fraiseql.schema.members import (
+    discriminator_of,
+    interfaces_of,
+    membership_of,
+    named_members,
+    shared_source,
+    source_of_type,
+    with_members,
+)
 from fraiseql.schema.model import (
+    AbstractType,
     Field,
     InputField,
     InputType,
@@ -51,9 +63,9 @@ from fraiseql.schema.validate import check_model
 
 __all__ = ["Schema"]
 
-_TYPES: Final = (TypeDeclaration, InputDeclaration, EnumDeclaration)
+_TYPES: Final = (TypeDeclaration, InterfaceDeclaration, UnionDeclaration, InputDeclaration, EnumDeclaration)
 _WANTED: Final = {
-    "types": "classes under @fraiseql.type, .input or .enum",
+    "types": "classes under @fraiseql.type, .interface, .union, .input or .enum",
     "queries": "functions under @fraiseql.query",
     "subscriptions": "functions under @fraiseql.subscription",
 }
@@ -64,8 +76,9 @@ class Schema:
     """A whole GraphQL schema, built and checked.
 
     Args:
-        types: classes under `@fraiseql.type`, `.input` or `.enum`; those that others name need not be listed, but
-            for forward references to classes that are no globals of their module.
+        types: classes under `@fraiseql.type`, `.interface`, `.union`, `.input` or `.enum`; those that others name need
+            not be listed, but for forward references to classes that are no globals of their module; the types of an
+            interface, which only name it, must be.
         queries: functions under `@fraiseql.query`.
         subscriptions: functions under `@fraiseql.subscription`.
         default_page_size: rows of a list where `limit` is not given; the settings' by default, and never more than
@@ -126,6 +139,8 @@ class _Builder:
         self._names: Mapping[str, Any] = {left.cls.__name__: left.cls for left in self._given}  # type: ignore[union-attr]
         self._classes: dict[str, Callable[..., Any]] = {}
         self._shaped: dict[ShapedType, str] = {}  # and where it is asked for
+        self._objects: dict[str, TypeDeclaration] = {}
+        self._abstract: dict[str, InterfaceDeclaration | UnionDeclaration] = {}
         self._types: dict[str, NamedType] = {
             name: SCALARS[name] for name in ("String", "Int", "Float", "Boolean", "ID")
         }
@@ -135,6 +150,7 @@ class _Builder:
             self._add(declaration)
         queries = _by_name("Query", "queries", map(self._query, self._queries))
         subscriptions = _by_name("Subscription", "subscriptions", map(self._subscription, self._subscriptions))
+        self._join()
         self._derive()
         model = SchemaModel(queries, MappingProxyType(self._types), subscriptions, sizes)
         check_model(model)
@@ -158,9 +174,20 @@ class _Builder:
         # Reserves the name, since the fields may lead back here.
         self._types[name] = ObjectType(name, None, None, {})
         if isinstance(declaration, TypeDeclaration):
+            self._objects[name] = declaration
             self._types[name] = self._object(declaration)
+        elif isinstance(declaration, (InterfaceDeclaration, UnionDeclaration)):
+            self._abstract[name] = declaration
+            self._types[name] = self._shared(declaration)
         else:
             self._types[name] = self._input(declaration)
+
+    def _join(self) -> None:
+        """Give each abstract type its members, now that all types are known."""
+        for name, declaration in self._abstract.items():
+            abstract = self._types[name]
+            assert isinstance(abstract, AbstractType)
+            self._types[name] = with_members(abstract, declaration, self._objects, self._types, self._fields)
 
     def _derive(self) -> None:
         for shaped, where in self._shaped.items():
@@ -185,7 +212,53 @@ class _Builder:
         return annotation.type
 
     def _object(self, declaration: TypeDeclaration) -> ObjectType:
-        source = source_of(declaration)
+        shared = shared_source(declaration)
+        source, membership = source_of_type(declaration, shared), membership_of(declaration, shared)
+        fields, interfaces = self._fields(declaration, source), self._interfaces(declaration.cls)
+        cls = declaration.cls
+        return ObjectType(
+            declaration.name,
+            declaration.description,
+            source,
+            fields,
+            interfaces=interfaces,
+            membership=membership,
+            declared=cls,
+        )
+
+    def _shared(self, declaration: InterfaceDeclaration | UnionDeclaration) -> AbstractType:
+        """An abstract type, its members apart."""
+        name, is_union = declaration.name, isinstance(declaration, UnionDeclaration)
+        source, discriminator = source_of(declaration), discriminator_of(declaration)
+        fields: Mapping[str, Field] = MappingProxyType({})
+        if isinstance(declaration, UnionDeclaration):
+            for attribute, *_ in attribute_annotations(declaration.cls, self._names):
+                raise SchemaError(f"{name}.{attribute}", found="an attribute of a union", expected="none")
+            for member in named_members(declaration).values():
+                self._add(member)
+        else:
+            fields = self._fields(declaration, source)
+        return AbstractType(
+            name,
+            declaration.description,
+            source,
+            fields,
+            interfaces=self._interfaces(declaration.cls),
+            declared=declaration.cls,
+            discriminator=discriminator,
+            is_union=is_union,
+        )
+
+    def _interfaces(self, cls: Any) -> tuple[str, ...]:
+        found = list(interfaces_of(cls))
+        for declaration in found:
+            self._add(declaration)
+        return tuple(declaration.name for declaration in found)
+
+    def _fields(
+        self, declaration: TypeDeclaration | InterfaceDeclaration, source: Source | None
+    ) -> Mapping[str, Field]:
+        """The fields of a class as a source holds them."""
         fields: dict[str, Field] = {}
         for attribute, resolved, default in attribute_annotations(declaration.cls, self._names):
             where = f"{declaration.name}.{attribute}"
@@ -201,7 +274,7 @@ class _Builder:
             fields[field.name] = field
         if not fields:
             raise SchemaError(declaration.name, found="no annotated attribute", expected="at least one field")
-        return ObjectType(declaration.name, declaration.description, source, MappingProxyType(fields))
+        return MappingProxyType(fields)
 
     def _field(
         self,

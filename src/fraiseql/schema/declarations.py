@@ -15,16 +15,21 @@ __all__ = [
     "EnumDeclaration",
     "FieldOptions",
     "InputDeclaration",
+    "InterfaceDeclaration",
     "QueryDeclaration",
     "RelationOptions",
     "SubscriptionDeclaration",
     "TypeDeclaration",
+    "UnionDeclaration",
     "declaration_of",
+    "description_of",
     "enum",
     "field",
     "input",
     "query",
     "relation",
+    "remember",
+    "require_class",
     "subscription",
     "type",
 ]
@@ -59,14 +64,36 @@ class RelationOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class TypeDeclaration:
-    """A class under `@fraiseql.type`."""
+class _SourceDeclaration:
+    """A class whose objects may be rows of a source."""
 
     cls: Callable[..., Any]
     name: str
     sql_source: str | None
     jsonb_column: str | None
     description: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TypeDeclaration(_SourceDeclaration):
+    """A class under `@fraiseql.type`."""
+
+    when: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceDeclaration(_SourceDeclaration):
+    """A class under `@fraiseql.interface`."""
+
+    discriminator: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnionDeclaration(_SourceDeclaration):
+    """A class under `@fraiseql.union`."""
+
+    discriminator: str
+    types: Mapping[str, Callable[..., Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +138,15 @@ class SubscriptionDeclaration:
     max_page_size: int | None
 
 
-Declaration = TypeDeclaration | InputDeclaration | EnumDeclaration | QueryDeclaration | SubscriptionDeclaration
+Declaration = (
+    TypeDeclaration
+    | InterfaceDeclaration
+    | UnionDeclaration
+    | InputDeclaration
+    | EnumDeclaration
+    | QueryDeclaration
+    | SubscriptionDeclaration
+)
 
 
 def declaration_of(declared: object) -> Declaration | None:
@@ -120,7 +155,14 @@ def declaration_of(declared: object) -> Declaration | None:
     return found if isinstance(found, Declaration) else None
 
 
-def _description(declared: Any, given: str | None) -> str | None:
+def remember(declared: Any, declaration: Declaration) -> Any:
+    """Leave a declaration on its class or function, and give that."""
+    setattr(declared, _ATTRIBUTE, declaration)
+    return declared
+
+
+def description_of(declared: Any, given: str | None) -> str | None:
+    """The description that was given, or the docstring."""
     if given is not None:
         return given
     text = declared.__dict__.get("__doc__") if inspect.isclass(declared) else declared.__doc__
@@ -130,7 +172,8 @@ def _description(declared: Any, given: str | None) -> str | None:
     return inspect.cleandoc(text) or None
 
 
-def _require_class(declared: Any, decorator: str, base: Any = object) -> None:
+def require_class(declared: Any, decorator: str, base: Any = object) -> None:
+    """Raise SchemaError for what a decorator is put on that is no class."""
     if not inspect.isclass(declared) or not issubclass(declared, base):
         wanted = "a class" if base is object else f"a subclass of {base.__name__}"
         raise SchemaError(f"@fraiseql.{decorator}", found=repr(declared), expected=wanted)
@@ -143,6 +186,7 @@ def type(
     *,
     sql_source: str | None = None,
     jsonb_column: str | None = "data",
+    when: str | None = None,
     name: str | None = None,
     description: str | None = None,
 ) -> Callable[[_Class], _Class]: ...
@@ -152,6 +196,7 @@ def type(
     *,
     sql_source: str | None = None,
     jsonb_column: str | None = "data",
+    when: str | None = None,
     name: str | None = None,
     description: str | None = None,
 ) -> Any:
@@ -161,6 +206,8 @@ def type(
         sql_source: the table or view that holds it, `schema.name` or `name`, exactly as PostgreSQL spells it; None for
             an object that lives inside the jsonb of others.
         jsonb_column: the jsonb column whose keys are the fields; None where the fields are columns.
+        when: for a class that derives from an interface with a discriminator: the value of that for this type. Without
+            a `sql_source` its rows are those of the interface's source with that value.
         name: in GraphQL; the class's name by default.
         description: the docstring by default.
 
@@ -169,12 +216,10 @@ def type(
     """
 
     def declare(declared: Any) -> Any:
-        _require_class(declared, "type")
-        declaration = TypeDeclaration(
-            declared, name or declared.__name__, sql_source, jsonb_column, _description(declared, description)
-        )
-        setattr(declared, _ATTRIBUTE, declaration)
-        return declared
+        require_class(declared, "type")
+        text = description_of(declared, description)
+        left = TypeDeclaration(declared, name or declared.__name__, sql_source, jsonb_column, text, when)
+        return remember(declared, left)
 
     return declare if cls is None else declare(cls)
 
@@ -195,11 +240,11 @@ def input(cls: Any = None, /, *, name: str | None = None, description: str | Non
     """
 
     def declare(declared: Any) -> Any:
-        _require_class(declared, "input")
+        require_class(declared, "input")
         setattr(
             declared,
             _ATTRIBUTE,
-            InputDeclaration(declared, name or declared.__name__, _description(declared, description)),
+            InputDeclaration(declared, name or declared.__name__, description_of(declared, description)),
         )
         return declared
 
@@ -222,11 +267,11 @@ def enum(cls: Any = None, /, *, name: str | None = None, description: str | None
     """
 
     def declare(declared: Any) -> Any:
-        _require_class(declared, "enum", _enum.Enum)
+        require_class(declared, "enum", _enum.Enum)
         setattr(
             declared,
             _ATTRIBUTE,
-            EnumDeclaration(declared, name or declared.__name__, _description(declared, description)),
+            EnumDeclaration(declared, name or declared.__name__, description_of(declared, description)),
         )
         return declared
 
@@ -269,7 +314,7 @@ def query(
     def declare(declared: Any) -> Any:
         if not inspect.isfunction(declared):
             raise SchemaError("@fraiseql.query", found=repr(declared), expected="a function")
-        text = _description(declared, description)
+        text = description_of(declared, description)
         setattr(declared, _ATTRIBUTE, QueryDeclaration(declared, name, text, default_page_size, max_page_size))
         return declared
 
@@ -320,7 +365,7 @@ def subscription(
     def declare(declared: Any) -> Any:
         if not inspect.isfunction(declared):
             raise SchemaError("@fraiseql.subscription", found=repr(declared), expected="a function")
-        text = _description(declared, description)
+        text = description_of(declared, description)
         left = SubscriptionDeclaration(declared, name, text, topic, by, default_page_size, max_page_size)
         setattr(declared, _ATTRIBUTE, left)
         return declared

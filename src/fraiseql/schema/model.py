@@ -15,11 +15,13 @@ from fraiseql.schema.expressions import Expression
 from fraiseql.schema.scalar import Scalar
 
 __all__ = [
+    "AbstractType",
     "Argument",
     "EnumType",
     "Field",
     "InputField",
     "InputType",
+    "Membership",
     "NamedType",
     "ObjectType",
     "PageSizes",
@@ -167,6 +169,19 @@ class Field:
     arguments: Mapping[str, InputField] = field(default_factory=lambda: MappingProxyType({}))
     expression: Expression | None = None
 
+    @property
+    def place(self) -> tuple[object, ...]:
+        """Equal for fields that hold the same value of a row."""
+        return (self.type, self.column, self.key, self.relation, self.expression)
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """Which rows of a source that several types share are of one of them: those whose `discriminator` is `value`."""
+
+    discriminator: Field
+    value: str
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectType:
@@ -174,6 +189,9 @@ class ObjectType:
 
     Attributes:
         derived_from: the type with a source whose rows it tells about, for one that was made for a shape of them.
+        interfaces: the names of those that it implements.
+        membership: which rows of the source are of this type; None for all of them.
+        declared: the class in Python; None for one that was made.
     """
 
     name: str
@@ -181,6 +199,50 @@ class ObjectType:
     source: Source | None
     fields: Mapping[str, Field]
     derived_from: str | None = None
+    interfaces: tuple[str, ...] = ()
+    membership: Membership | None = None
+    declared: Callable[..., Any] | None = None
+
+    @property
+    def identity(self) -> Field | None:
+        """The field that tells rows apart, which lists are ordered by in the end."""
+        return self.row_fields.get("id")
+
+    @property
+    def row_fields(self) -> Mapping[str, Field]:
+        """The fields that a row is known to have."""
+        return self.fields
+
+
+@dataclass(frozen=True, slots=True)
+class AbstractType(ObjectType):
+    """An interface or a union: each of its objects is of one of its members.
+
+    Attributes:
+        fields: those that all members share; none for a union.
+        discriminator: what tells of which member an object is; None for an interface that nothing can be of.
+        members: by name, as they are read from this type's source.
+        values: of the discriminator, and the name of the member that each stands for.
+    """
+
+    discriminator: Field | None = None
+    members: Mapping[str, ObjectType] = field(default_factory=lambda: MappingProxyType({}))
+    values: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    is_union: bool = False
+
+    @property
+    def row_fields(self) -> Mapping[str, Field]:
+        """The fields, or what all members of a union hold in the same place; and the discriminator by its own name."""
+        found = dict(self.fields)
+        if self.is_union:
+            first, *others = self.members.values()
+            for name, field in first.fields.items():
+                alike = (each.fields.get(name) for each in others)
+                if all(each is not None and each.place == field.place for each in alike):
+                    found[name] = field
+        if self.discriminator is not None:
+            found.setdefault(self.discriminator.name, self.discriminator)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

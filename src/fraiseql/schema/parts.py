@@ -7,7 +7,14 @@ from types import MappingProxyType
 from typing import Any
 
 from fraiseql.errors import SchemaError
-from fraiseql.schema.declarations import EnumDeclaration, FieldOptions, RelationOptions, TypeDeclaration
+from fraiseql.schema.declarations import (
+    EnumDeclaration,
+    FieldOptions,
+    InterfaceDeclaration,
+    RelationOptions,
+    TypeDeclaration,
+    UnionDeclaration,
+)
 from fraiseql.schema.expressions import Expression, expression_of
 from fraiseql.schema.model import (
     EnumType,
@@ -26,7 +33,7 @@ from fraiseql.schema.scalar import Scalar
 __all__ = ["computed_by", "default_of", "enum_of", "page_sizes", "relation_of", "source_of"]
 
 
-def source_of(declaration: TypeDeclaration) -> Source | None:
+def source_of(declaration: TypeDeclaration | InterfaceDeclaration | UnionDeclaration) -> Source | None:
     """The table or view of a type; None where it has none."""
     if declaration.sql_source is None:
         return None

@@ -7,7 +7,9 @@ from types import MappingProxyType
 from typing import Final
 
 from fraiseql.errors import SchemaError
+from fraiseql.schema.abstract_checks import check_implementations, fields_inside, read_fields, refuse_untold
 from fraiseql.schema.aggregates import FUNCTIONS, part_name
+from fraiseql.schema.embedded import stored_types
 from fraiseql.schema.model import (
     EnumType,
     Field,
@@ -52,12 +54,13 @@ def check_model(model: SchemaModel) -> None:
             "Schema(queries=...)", found="no query", expected="at least one function under @fraiseql.query"
         )
     _check_generated_names(model)
+    _check_condition_names(model)
     _check_default_size(model.page_sizes, model.page_sizes.largest, "Schema")
+    check_implementations(model)
+    for owner, field in read_fields(model):
+        _check_field(model, owner, field)
     for named in model.types.values():
-        if isinstance(named, ObjectType):
-            for field in named.fields.values() if named.derived_from is None else ():
-                _check_field(model, named, field)
-        elif isinstance(named, InputType):
+        if isinstance(named, InputType):
             for entry in named.fields.values():
                 _check_input(model, entry, f"{named.name}.{entry.name}")
             _check_finite(model, named, named, ())
@@ -72,10 +75,14 @@ def _check_generated_names(model: SchemaModel) -> None:
         "Query": "the root type",
         "Subscription": "the root type",
         "OrderDirection": "the directions of orderBy",
+        "EmbeddedListOrderByInput": "the orders by embedded lists",
         "TextSearchInput": "full text search",
         "TextSearchConfig": "full text search",
     }
     shapes = _aggregated_shapes(model)
+    for named in model.types.values():
+        if isinstance(named, Scalar) and named.element is not None and named.element not in model.types:
+            taken[f"{named.element}Filter"] = f"the bounds of {named.name}"
     for name, named in model.types.items():
         for generated, use in _generated_names(name, named, shapes.get(name, set())):
             if generated in taken:
@@ -92,6 +99,14 @@ def _check_generated_names(model: SchemaModel) -> None:
             )
 
 
+def _check_condition_names(model: SchemaModel) -> None:
+    for name in sorted(stored_types(model)):
+        for key in ("AND", "OR", "NOT"):
+            if key in model.object_type(name).fields:
+                expected = "name=...: `where` has this one itself"
+                raise SchemaError(f"{name}.{key}", found=f"a field named {key}", expected=expected)
+
+
 def _generated_names(name: str, named: NamedType, aggregated: set[Shape]) -> Iterator[tuple[str, str]]:
     """The names of the input types that may be made for a type, and what for.
 
@@ -101,7 +116,8 @@ def _generated_names(name: str, named: NamedType, aggregated: set[Shape]) -> Ite
     if isinstance(named, ObjectType) and named.derived_from is None:
         for suffix in ("WhereInput", "OrderByInput", "AggregateOrderByInput", "AggregateWhereInput"):
             yield f"{name}{suffix}", f"the arguments of {name}"
-        yield f"{name}RelationFilter", f"the filters of {name}"
+        for suffix in ("RelationFilter", "ListFilter"):
+            yield f"{name}{suffix}", f"the filters of {name}"
         parts = FUNCTIONS if aggregated else ()
         for part in (*parts, "group", "groupKey") if Shape.GROUPS in aggregated else parts:
             for suffix in ("WhereInput", "OrderByInput"):
@@ -129,8 +145,7 @@ def _check_field(model: SchemaModel, owner: ObjectType, field: Field) -> None:
     target = model.types[field.type.named]
     if isinstance(target, InputType):
         raise SchemaError(where, found=f"the input type {target.name}", expected="an output type")
-    if owner.source is not None and field.name in ("AND", "OR", "NOT"):
-        raise SchemaError(where, found=f"a field named {field.name}", expected="name=...: `where` has this one itself")
+    refuse_untold(target, where)
     if field.relation is not None:
         _check_relation(model, owner, field, field.relation, where)
         return
@@ -168,7 +183,7 @@ def _check_relation(model: SchemaModel, owner: ObjectType, field: Field, relatio
 def _check_shape(target: ObjectType, shape: Shape, where: str) -> None:
     """The place of a row in a connection ends with its `id`, which tells apart rows that are otherwise equal."""
     if shape is Shape.CONNECTION:
-        field = target.fields.get("id")
+        field = target.identity
         if field is None or field.type.item is not None or field.type.nullable or field.relation is not None:
             raise SchemaError(where, found=f"a connection of {target.name}", expected=f"{target.name}.id, never null")
 
@@ -199,17 +214,17 @@ def _check_row_type(reference: TypeReference, shape: Shape, where: str) -> None:
 def _check_embedded(model: SchemaModel, target: ObjectType, where: str, seen: tuple[str, ...]) -> None:
     if target.name in seen:
         return
-    for inner in target.fields.values():
+    for owner, inner in fields_inside(target):
         if inner.relation is not None:
             raise SchemaError(
                 where,
-                found=f"{target.name} inside jsonb, with the relation {target.name}.{inner.name}",
+                found=f"{owner.name} inside jsonb, with the relation {owner.name}.{inner.name}",
                 expected="relation(...) here, or a type without relations",
             )
         if inner.expression is not None:
             raise SchemaError(
                 where,
-                found=f"{target.name} inside jsonb, with sql=... for {target.name}.{inner.name}",
+                found=f"{owner.name} inside jsonb, with sql=... for {owner.name}.{inner.name}",
                 expected="relation(...) here, or a type whose fields are keys",
             )
         below = model.types[inner.type.named]
@@ -231,6 +246,7 @@ def _check_subscription(model: SchemaModel, subscription: SubscriptionField) -> 
     target = model.types[subscription.type.named]
     if isinstance(target, InputType):
         raise SchemaError(where, found=f"the input type {target.name}", expected="an output type")
+    refuse_untold(target, where)
     if isinstance(target, ObjectType) and target.derived_from is not None:
         raise SchemaError(where, found=f"a resolver of {target.name}", expected="no body: SQL serves it, live")
     for argument in subscription.arguments.values():
@@ -240,6 +256,7 @@ def _check_subscription(model: SchemaModel, subscription: SubscriptionField) -> 
 def _check_rows(model: SchemaModel, query: QueryField | SubscriptionField, where: str) -> None:
     """A field that SQL serves: of a type with a source, with arguments that fields of it are compared with."""
     target = model.types[query.target]
+    refuse_untold(target, where)
     if not isinstance(target, ObjectType) or target.source is None:
         raise SchemaError(
             where, found=f"the return type {query.type}", expected="a type with sql_source, or a list of it"
@@ -304,7 +321,7 @@ def _check_filter(
 
 def filtered_field(target: ObjectType, argument: InputField) -> Field | None:
     """The output field that an argument's value must equal: by attribute name, or by column."""
-    for field in target.fields.values():
+    for field in target.row_fields.values():
         if field.relation is None and argument.target in (field.key, field.column, field.name):
             return field
     return None

@@ -11,7 +11,8 @@ from typing import Any, Final, TypeAlias
 from fraiseql.effects import Event
 from fraiseql.errors import ConfigurationError
 from fraiseql.pipeline import PreparedSubscription
-from fraiseql.pipeline.project import MISSING, enum_name, held
+from fraiseql.pipeline.held import MISSING, held
+from fraiseql.pipeline.project import enum_name
 from fraiseql.schema.model import EnumType, InputType, SubscriptionKind
 from fraiseql.schema.scalar import Scalar
 from fraiseql.schema.validate import filtered_field

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Final
 
+from fraiseql.schema.embedded import embedded_type
 from fraiseql.schema.model import Field, ObjectType, SchemaModel, TypeReference
 from fraiseql.schema.scalar import FilterFamily, Scalar
 from golden.oracle.documents import document_condition
+from golden.oracle.embedded import embedded_conditions
 from golden.oracle.figures import FIGURES, result_type
-from golden.oracle.networks import PRIVATE, is_within, read_interface
+from golden.oracle.networks import SPECIAL, is_within, read_interface
 from golden.oracle.texts import TEXT_CONDITIONS, has_words
 from golden.oracle.values import KINDS, Kind, Record, Values, in_utc
 
@@ -31,6 +34,8 @@ _RANGES: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "adjacent": lambda value, given: value.touches(given),
     "strictlyLeft": lambda value, given: value.before(given),
     "strictlyRight": lambda value, given: given.before(value),
+    "notExtendsLeft": lambda value, given: not (value.is_empty or given.is_empty) and value.start() >= given.start(),
+    "notExtendsRight": lambda value, given: not (value.is_empty or given.is_empty) and value.end() <= given.end(),
 }
 _LISTS: Final[Mapping[str, Callable[[list[Any], list[Any]], bool]]] = {
     "eq": eq,
@@ -120,10 +125,19 @@ class Conditions:
         field = target.fields[key]
         if field.relation is not None:
             return self._across(target, field, below, record)
+        embedded = embedded_type(self._model, field)
+        if embedded is not None:
+            return self._inside(embedded, field, self._values.embedded(field, record), below)
         value = self._values.native(field, record)
         if field.type.item is not None:
             return all_of(self._listed(field, record, value, name, given) for name, given in below.items())
         return all_of(self._compared(field, record, value, name, given) for name, given in below.items())
+
+    def _inside(self, target: ObjectType, field: Field, held: Any, below: Mapping[str, Any]) -> Truth:
+        """Conditions on an embedded object, or on a list of them."""
+        if field.type.item is None:
+            return held is not None and self.hold(target, below, held) is True
+        return all_of(embedded_conditions(held, below, partial(self.hold, target), _counted))
 
     def _across(self, target: ObjectType, field: Field, below: Mapping[str, Any], record: Record) -> Truth:
         child, related = self._model.object_type(field.relation.target), self._related(target, field, record)
@@ -146,6 +160,10 @@ class Conditions:
             return given is None or has_words(value, given)
         if family is FilterFamily.JSON:
             return document_condition(value, operator, given)
+        if operator == "distinctFrom":
+            return self._compared(field, record, value, "eq", given) is not True
+        if operator in ("lower", "upper"):
+            return self._bounded(field, value, operator, given)
         if operator == "isnull":
             return (value is None) is given
         if operator in ("in", "nin"):
@@ -154,6 +172,15 @@ class Conditions:
         if given is None:
             return (value is None) is (operator == "eq")
         return None if value is None else self._known(field, record, value, operator, given, family)
+
+    def _bounded(self, field: Field, value: Any, operator: str, given: Any) -> Truth:
+        """Conditions on a bound, which is null where there is none."""
+        named = self._values.scalar(field.type.named)
+        assert isinstance(named, Scalar)
+        assert named.element is not None
+        bound = None if value is None or value.is_empty else getattr(value, operator)
+        kind = KINDS[named.element]
+        return all_of(_compared_bound(named, kind, bound, *condition) for condition in (given or {}).items())
 
     def _known(
         self, field: Field, record: Record, value: Any, operator: str, given: Any, family: FilterFamily
@@ -166,6 +193,8 @@ class Conditions:
         if family is FilterFamily.NETWORK:
             return _networked(value, operator, given)
         assert family is FilterFamily.RANGE
+        if operator == "isEmpty":
+            return value.is_empty is given
         if operator == "containsElement":
             named = self._values.scalar(field.type.named)
             assert isinstance(named, Scalar)
@@ -176,12 +205,15 @@ class Conditions:
         if operator == "isnull":
             return (values is None) is given
         if operator == "length":
-            return all_of(_length(values, *condition) for condition in (given or {}).items())
+            length = None if values is None else len(values)
+            return all_of(_counted(length, *condition) for condition in (given or {}).items())
         if operator == "any":  # of no list, there is no item
             return given is None or True in [
                 all_of(self._compared(field, record, value, *condition) for condition in given.items())
                 for value in values or ()
             ]
+        if operator == "distinctFrom":
+            return self._listed(field, record, values, "eq", given) is not True
         if given is None:
             return (values is None) is (operator == "eq")
         kind = self._values.kind(field.type.named)
@@ -197,15 +229,30 @@ def _keys(kind: Kind, values: list[Any]) -> list[Any]:
     return [None if value is None else kind.key(value) for value in values]
 
 
-def _length(values: list[Any] | None, operator: str, given: Any) -> Truth:
+def _counted(count: int | None, operator: str, given: Any) -> Truth:
     if operator == "isnull":
-        return (values is None) is given
+        return (count is None) is given
     if operator in ("in", "nin"):
-        found = any_of(_length(values, "eq", item) for item in given)
+        found = any_of(_counted(count, "eq", item) for item in given)
         return found if operator == "in" else opposite(found)
+    if operator == "distinctFrom":
+        return _counted(count, "eq", given) is not True
     if given is None:
-        return (values is None) is (operator == "eq")
-    return None if values is None else _COMPARISONS[operator](len(values), given)
+        return (count is None) is (operator == "eq")
+    return None if count is None else _COMPARISONS[operator](count, given)
+
+
+def _compared_bound(named: Scalar, kind: Kind, bound: Any, operator: str, given: Any) -> Truth:
+    if operator == "isnull":
+        return (bound is None) is given
+    if operator in ("in", "nin"):
+        found = any_of(_compared_bound(named, kind, bound, "eq", item) for item in given)
+        return found if operator == "in" else opposite(found)
+    if operator == "distinctFrom":
+        return _compared_bound(named, kind, bound, "eq", given) is not True
+    if given is None:
+        return (bound is None) is (operator == "eq")
+    return None if bound is None else _COMPARISONS[operator](kind.key(bound), kind.key(_element(named, given)))
 
 
 def _networked(value: Any, operator: str, given: Any) -> Truth:
@@ -213,8 +260,11 @@ def _networked(value: Any, operator: str, given: Any) -> Truth:
         return is_within(value, read_interface(given))
     if operator == "contains":
         return is_within(read_interface(given), value)
-    if operator == "isPrivate":
-        return any(is_within(value, network) for network in PRIVATE) is given
+    if operator == "overlaps":
+        network = read_interface(given)
+        return is_within(value, network) or is_within(network, value)
+    if operator in SPECIAL:
+        return any(is_within(value, network) for network in SPECIAL[operator]) is given
     return (value.version == int(operator[-1])) is given
 
 

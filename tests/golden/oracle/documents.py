@@ -58,6 +58,8 @@ def document_condition(value: Any, operator: str, given: Any) -> bool | None:
     is_null = value is None or value is JSON_NULL
     if operator == "isnull":
         return is_null is given
+    if operator == "distinctFrom":
+        return not is_null if given is None else is_null or not _same(value, given)
     if operator in ("eq", "neq") and given is None:
         return is_null is (operator == "eq")
     if value is None or (is_null and operator in ("eq", "neq", "containedBy")):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cmp_to_key
 from ipaddress import IPv4Address, IPv4Interface, IPv6Interface, ip_interface
 from typing import Any
 
-__all__ = ["PRIVATE", "Interface", "is_within", "network_key", "network_text", "read_interface"]
+__all__ = ["SPECIAL", "Interface", "is_within", "network_key", "network_text", "read_interface"]
 
 Interface = IPv4Interface | IPv6Interface
 
@@ -16,8 +17,18 @@ def read_interface(text: str) -> Interface:
     return ip_interface(text)
 
 
-# RFC 1918 §3, RFC 4193 §3.1
-PRIVATE = tuple(map(ip_interface, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
+_SPECIAL: Mapping[str, tuple[str, ...]] = {
+    "isPrivate": ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"),
+    "isLoopback": ("127.0.0.0/8", "::1/128"),
+    "isLinkLocal": ("169.254.0.0/16", "fe80::/10"),
+    "isMulticast": ("224.0.0.0/4", "ff00::/8"),
+    "isCarrierGrade": ("100.64.0.0/10",),
+    "isDocumentation": ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"),
+}
+SPECIAL: Mapping[str, tuple[Interface, ...]] = {
+    name: tuple(map(ip_interface, networks)) for name, networks in _SPECIAL.items()
+}
+"""The networks with a meaning of their own, as IANA's registries list them."""
 
 
 def network_text(value: Interface, *, always: bool = False) -> str:

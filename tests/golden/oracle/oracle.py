@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from graphql import GraphQLField, GraphQLObjectType, GraphQLResolveInfo, GraphQLScalarType, graphql_sync
@@ -26,6 +27,7 @@ from fraiseql.schema.model import (
 from golden.oracle.aggregates import Aggregates, Key, selected_keys
 from golden.oracle.conditions import Conditions
 from golden.oracle.connections import CURSOR, connection, is_cursor
+from golden.oracle.embedded import embedded_page
 from golden.oracle.orders import Orders, order_names, page_bounds
 from golden.oracle.rows import Rows
 from golden.oracle.values import Kind, Record, Values
@@ -141,8 +143,17 @@ class Oracle:
         if field.relation is not None:
             return self._relation(owner, field, field.relation)
         if isinstance(named, ObjectType):
-            return lambda record, _info: self.values.embedded(field, record)
+            return self._embedded(named, field)
         return lambda record, _info: self.values.shown(field.type, self.values.native(field, record))
+
+    def _embedded(self, target: ObjectType, field: Field) -> Resolver:
+        hold, ordered = partial(self._conditions.hold, target), partial(self._orders.asked, target)
+
+        def resolve(record: Record, _info: GraphQLResolveInfo, **arguments: Any) -> Any:
+            held = self.values.embedded(field, record)
+            return embedded_page(held, hold, ordered, **arguments) if arguments else held
+
+        return resolve
 
     def _relation(self, owner: ObjectType, field: Field, relation: Relation) -> Resolver:
         target = self.model.object_type(relation.target)
@@ -237,7 +248,8 @@ class Oracle:
 
     def sample(self, target: ObjectType, field: Field) -> Record:
         """A record of a type with a value of a field, if there is one."""
-        assert target.source is not None
+        if target.source is None:
+            return Record(None, {})
         records = self.related.of_source(target.source)
         return next((each for each in records if self.values.native(field, each) is not None), records[0])
 

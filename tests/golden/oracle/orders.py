@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from operator import itemgetter
 from typing import Any, Final
 
+from fraiseql.schema.embedded import embedded_type
 from fraiseql.schema.model import Field, ObjectType, PageSizes, SchemaModel
+from golden.oracle.embedded import embedded_value
 from golden.oracle.values import Record, Values
 
 __all__ = ["DEFAULT_PAGE_SIZE", "MAX_PAGE_SIZE", "Orders", "in_order", "order_entry", "order_names", "page_bounds"]
@@ -42,15 +45,25 @@ class Orders:
     def sorted(
         self, target: ObjectType, records: Iterable[Record], order_by: Sequence[Mapping[str, Any]] | None = None
     ) -> list[Record]:
-        found = list(records)
         last = [{"id": "asc"}] if "id" in target.fields else []
-        for order in reversed([*(order_by or ()), *last]):
+        return self.asked(target, records, [*(order_by or ()), *last])
+
+    def asked(
+        self, target: ObjectType, records: Iterable[Record], order_by: Sequence[Mapping[str, Any]]
+    ) -> list[Record]:
+        """Equal ones stay as they are; so may records be None, which have no values."""
+        found = list(records)
+        for order in reversed(order_by):
             names, direction = order_entry(order)
-            found = in_order(found, lambda record, names=names: self._key(target, names, record), direction)
+            key = partial(self._key, target, names)
+            found = in_order(found, lambda record, key=key: record and key(record), direction)
         return found
 
     def _key(self, target: ObjectType, names: Sequence[str], record: Record) -> Any:
         field, below = target.fields[names[0]], names[1:]
+        embedded = embedded_type(self._model, field)
+        if embedded is not None:
+            return embedded_value(self._values.embedded(field, record), below, partial(self._key, embedded))
         if field.relation is None:
             value = self._values.native(field, record)
             return None if value is None else self._values.order_key(field, value)

@@ -28,6 +28,7 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues
 
+from fraiseql.schema.embedded import embedded_type
 from fraiseql.schema.model import Argument, Field, InputType, ObjectType, QueryField, Relation
 from golden.oracle.documents import PATHS
 from golden.oracle.oracle import Oracle
@@ -38,7 +39,7 @@ __all__ = ["BAD_USER_INPUT", "Refusals", "Verdict"]
 
 BAD_USER_INPUT: Final = "BAD_USER_INPUT"
 Path = tuple[str, ...]
-_ASKS_FOR_NULLS: Final = ("eq", "neq", "search", "any", "length", "config")
+_ASKS_FOR_NULLS: Final = ("eq", "neq", "distinctFrom", "search", "any", "length", "lower", "upper", "config")
 """The conditions that take a null; of an object of conditions, it is as if it were absent."""
 
 
@@ -149,10 +150,11 @@ class _Walk:
             sizes = (source.page_sizes, self._model.page_sizes)
             self._equal(self._model.object_type(source.target), source.arguments, given, path)
         else:
-            relation = self._model.object_type(owner).fields[name].relation
-            if relation is None:
+            found = self._model.object_type(owner).fields[name]
+            if found.relation is None:
+                self._embedded(found, given, path)
                 return
-            source = relation
+            source = found.relation
             sizes = (source.page_sizes, self._model.page_sizes)
         if self._is_no_page(given, page_bounds(*sizes)[1]):
             self.verdict.must.add(path)
@@ -200,7 +202,10 @@ class _Walk:
                     self._where(target, item, path)
                 continue
             field = target.fields[key]
-            if field.relation is None:
+            embedded = embedded_type(self._model, field)
+            if embedded is not None:
+                self._inside(embedded, field, below, path)
+            elif field.relation is None:
                 self._conditions(target, field, below, path)
             elif not field.relation.shape.is_to_many:
                 self._where(self._model.object_type(field.relation.target), below, path)
@@ -234,6 +239,34 @@ class _Walk:
             if not is_regular_expression(given):
                 self.verdict.may.add(path)
 
+    def _embedded(self, field: Field, given: Mapping[str, Any], path: Path) -> None:
+        target = embedded_type(self._model, field)
+        if target is not None:
+            if self._is_no_page(given, page_bounds(self._model.page_sizes)[1]):
+                self.verdict.must.add(path)
+            self._where(target, given.get("where") or {}, path)
+
+    def _inside(self, target: ObjectType, field: Field, below: Mapping[str, Any], path: Path) -> None:
+        """Conditions on an embedded object, or on a list of them."""
+        if field.type.item is None:
+            self._where(target, below, path)
+            return
+        for name, item in below.items():
+            if name in ("some", "none", "every"):
+                self._where(target, item or {}, path)
+            else:
+                self._count(name, item, path)
+
+    def _count(self, name: str, given: Any, path: Path) -> None:
+        """A null in what an embedded list has beside conditions on its elements."""
+        if name == "count":
+            nulls = [key for key, value in (given or {}).items() if value is None]
+            is_wrong = any(key not in _ASKS_FOR_NULLS for key in nulls)
+        else:
+            is_wrong = given is None
+        if is_wrong:
+            self.verdict.must.add(path)
+
     def _conditions(self, target: ObjectType, field: Field, conditions: Mapping[str, Any], path: Path) -> None:
         for operator, given in conditions.items():
             if given is None:
@@ -244,7 +277,7 @@ class _Walk:
                     self.verdict.must.add(path)
             elif operator == "any":
                 self._conditions(target, field, given, path)
-            elif operator == "length":
+            elif operator in ("length", "lower", "upper"):
                 if any(value is None for name, value in given.items() if name not in _ASKS_FOR_NULLS):
                     self.verdict.must.add(path)
             else:
@@ -258,7 +291,20 @@ class _Walk:
             self._patterns.add(path)
             if not is_regular_expression(given):
                 self.verdict.may.add(path)
-        elif operator in ("eq", "neq", "gt", "gte", "lt", "lte", "in", "nin", "contains", "containedBy", "overlaps"):
+        elif operator in (
+            "eq",
+            "neq",
+            "distinctFrom",
+            "gt",
+            "gte",
+            "lt",
+            "lte",
+            "in",
+            "nin",
+            "contains",
+            "containedBy",
+            "overlaps",
+        ):
             for value in given if isinstance(given, list) else [given]:
                 self._value(target, field, value, path)
 

@@ -57,6 +57,7 @@ def _in_small(condition: Callable[[str, str], bool | None]) -> Callable[[str, st
 
 TEXT_CONDITIONS: Final[Mapping[str, Callable[[str, str], bool | None]]] = {
     **_PLAIN,
+    "ieq": _in_small(lambda text, given: text == given),
     "ilike": _in_small(_like),
     **{f"i{name}": _in_small(condition) for name, condition in _PLAIN.items() if name != "like"},
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -14,12 +14,14 @@ from graphql import (
     GraphQLInputField,
     GraphQLInputObjectType,
     GraphQLInt,
+    GraphQLInterfaceType,
     GraphQLList,
     GraphQLNamedType,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
     GraphQLString,
+    GraphQLUnionType,
     Undefined,
     print_schema,
     specified_scalar_types,
@@ -29,7 +31,9 @@ from fraiseql.pipeline.graphql_schema.filter_inputs import FilterInputs, has_con
 from fraiseql.pipeline.graphql_schema.order_inputs import OrderInputs, has_order
 from fraiseql.pipeline.graphql_schema.scalar_types import scalar_type
 from fraiseql.schema import Schema
+from fraiseql.schema.embedded import embedded_type, stored_types
 from fraiseql.schema.model import (
+    AbstractType,
     EnumType,
     Field,
     InputField,
@@ -75,6 +79,7 @@ class _Builder:
     def __init__(self, model: SchemaModel) -> None:
         self._model = model
         self._made: dict[str, Any] = {}
+        self._stored = stored_types(model)
         self._filters = FilterInputs(model, self._made, self._named)
         self._orders = OrderInputs(model, self._made)
 
@@ -110,16 +115,30 @@ class _Builder:
             return GraphQLEnumType(name, values, description=declared.description)
         if isinstance(declared, InputType):
             return GraphQLInputObjectType(name, self._input_fields(declared), description=declared.description)
-        return GraphQLObjectType(name, self._output_fields(declared), description=declared.description)
+        return self._output(declared)
+
+    def _output(self, declared: ObjectType) -> GraphQLNamedType:
+        name, about, fields = declared.name, declared.description, self._output_fields(declared)
+        if isinstance(declared, AbstractType) and declared.is_union:
+            return GraphQLUnionType(name, self._all_named(declared.members), description=about)
+        interfaces = self._all_named(declared.interfaces)
+        kind = GraphQLInterfaceType if isinstance(declared, AbstractType) else GraphQLObjectType
+        return kind(name, fields, interfaces, description=about)
+
+    def _all_named(self, names: Iterable[str]) -> Callable[[], list[Any]]:
+        return lambda: [self._named(name) for name in names]
 
     def _output_fields(self, declared: ObjectType) -> Callable[[], dict[str, GraphQLField]]:
-        return lambda: {field.name: self._output_field(field) for field in declared.fields.values()}
+        return lambda: {field.name: self._output_field(declared, field) for field in declared.fields.values()}
 
-    def _output_field(self, field: Field) -> GraphQLField:
+    def _output_field(self, owner: ObjectType, field: Field) -> GraphQLField:
         relation = field.relation
         args = {name: self._argument(argument) for name, argument in field.arguments.items()}
         if relation is not None:
             args.update(self._shape_arguments(relation.shape, relation.target))
+        if field.type.item is not None and owner.name in self._stored:
+            embedded = embedded_type(self._model, field)
+            args = args if embedded is None else self._shape_arguments(Shape.LIST, embedded.name)
         return GraphQLField(self._reference(field.type), args=args, description=field.description)
 
     def _input_fields(self, declared: InputType) -> Callable[[], dict[str, GraphQLInputField]]:

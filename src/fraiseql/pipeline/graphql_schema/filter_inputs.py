@@ -18,6 +18,7 @@ from graphql import (
 
 from fraiseql.pipeline.operators import (
     AGGREGATE,
+    EMBEDDED_LIST_OPERATORS,
     LIST_OPERATORS,
     RELATION_OPERATORS,
     SEARCH_CONFIGS,
@@ -28,6 +29,7 @@ from fraiseql.pipeline.operators import (
     operators_of,
 )
 from fraiseql.schema.aggregates import COUNT, FUNCTIONS, aggregated, part_name
+from fraiseql.schema.embedded import embedded_type
 from fraiseql.schema.model import EnumType, Field, ObjectType, SchemaModel
 from fraiseql.schema.scalar import Scalar
 from fraiseql.schema.scalars import SCALARS
@@ -58,6 +60,8 @@ def _conditional(model: SchemaModel, target: ObjectType) -> dict[str, Field]:
         if field.relation is not None:
             if field.relation.shape.is_crossed:
                 found[field.name] = field
+        elif embedded_type(model, field) is not None:
+            found[field.name] = field
         elif isinstance(named, (Scalar, EnumType)):
             item = field.type.item
             has_any = operators_of(named) if item is None else item.item is None and has_list_conditions(named)
@@ -109,6 +113,9 @@ class FilterInputs:
         if field.relation is not None:
             below = self._model.object_type(field.relation.target)
             return self._related(below) if field.relation.shape.is_to_many else self.where(below)
+        embedded = embedded_type(self._model, field)
+        if embedded is not None:
+            return self.where(embedded) if field.type.item is None else self._embedded_list(embedded)
         named = self._model.types[field.type.named]
         assert isinstance(named, (Scalar, EnumType))
         return self._filter(named) if field.type.item is None else self._list_filter(named)
@@ -147,6 +154,22 @@ class FilterInputs:
         fields = {key: GraphQLInputField(self._filter(named)) for key, named in conditional.items()}
         return self._input(name, lambda: GraphQLInputObjectType(name, fields))
 
+    def _embedded_list(self, target: ObjectType) -> GraphQLInputObjectType:
+        name = f"{target.name}ListFilter"
+
+        def fields() -> dict[str, GraphQLInputField]:
+            operands: dict[Operand, Any] = {
+                Operand.CONDITIONS: self.where(target),
+                Operand.LENGTH: self._filter(SCALARS["Int"]),
+                Operand.BOOLEAN: self._named("Boolean"),
+            }
+            return {
+                key: GraphQLInputField(operands[operator.operand], description=operator.description)
+                for key, operator in EMBEDDED_LIST_OPERATORS.items()
+            }
+
+        return self._input(name, lambda: GraphQLInputObjectType(name, fields))
+
     def _filter(self, named: Scalar | EnumType) -> GraphQLInputObjectType:
         name = f"{named.name}Filter"
         return self._input(
@@ -176,10 +199,11 @@ class FilterInputs:
             return self._filter(named)
         if operand is Operand.LENGTH:
             return self._filter(SCALARS["Int"])
-        if operand is Operand.ELEMENT:
+        if operand in (Operand.ELEMENT, Operand.BOUND):
             assert isinstance(named, Scalar)
             assert named.element is not None
-            return self._named(named.element)
+            is_bound = operand is Operand.BOUND
+            return self._filter(SCALARS[named.element]) if is_bound else self._named(named.element)
         name = _OPERANDS.get(operand, named.name)
         made: Any = self._named(name)
         is_several = operand in (Operand.VALUES, Operand.TEXTS) or (is_list and operand is Operand.VALUE)

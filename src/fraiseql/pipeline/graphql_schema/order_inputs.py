@@ -9,12 +9,14 @@ from typing import Any, Final
 from graphql import GraphQLEnumType, GraphQLEnumValue, GraphQLInputField, GraphQLInputObjectType
 
 from fraiseql.schema.aggregates import COUNT, FUNCTIONS, KEY, aggregated, key_fields, part_name
+from fraiseql.schema.embedded import embedded_type
 from fraiseql.schema.model import EnumType, Field, ObjectType, SchemaModel, Shape
 from fraiseql.schema.scalar import Scalar
 
 __all__ = ["DIRECTIONS", "ORDER_DIRECTION", "OrderInputs", "has_order"]
 
 ORDER_DIRECTION: Final = "OrderDirection"
+EMBEDDED_LIST_ORDER: Final = "EmbeddedListOrderByInput"
 
 _DIRECTIONS: Final = {
     "ASC": ("asc", "", "Smallest first; nulls last."),
@@ -29,7 +31,7 @@ DIRECTIONS: Final[Mapping[str, str]] = MappingProxyType({value: sql for value, s
 
 
 def has_order(model: SchemaModel, target: ObjectType) -> bool:
-    """Whether lists of a type take `orderBy`: whether a value is found in it, across relations to one."""
+    """Whether lists of a type take `orderBy`: whether it leads to a value, across objects and relations to one."""
     return _leads_to_order(model, target, set())
 
 
@@ -39,8 +41,12 @@ def _leads_to_order(model: SchemaModel, target: ObjectType, seen: set[str]) -> b
         relation = field.relation
         if _is_ordered(model, field) or (relation is not None and relation.shape.is_to_many):
             return True
-        is_new = relation is not None and relation.shape is Shape.ROW and relation.target not in seen
-        if relation is not None and is_new and _leads_to_order(model, model.object_type(relation.target), seen):
+        below = embedded_type(model, field)
+        if below is not None and field.type.item is not None:
+            return True
+        if relation is not None and relation.shape is Shape.ROW:
+            below = model.object_type(relation.target)
+        if below is not None and below.name not in seen and _leads_to_order(model, below, seen):
             return True
     return False
 
@@ -78,12 +84,26 @@ class OrderInputs:
     def _entry(self, field: Field) -> GraphQLEnumType | GraphQLInputObjectType | None:
         if _is_ordered(self._model, field):
             return self._direction
+        embedded = embedded_type(self._model, field)
+        if embedded is not None and field.type.item is not None:
+            return self._elements()
+        if embedded is not None:
+            return self.order_by(embedded) if has_order(self._model, embedded) else None
         if field.relation is None or not field.relation.shape.is_crossed:
             return None
         below = self._model.object_type(field.relation.target)
         if field.relation.shape.is_to_many:
             return self._aggregates(below)
         return self.order_by(below) if has_order(self._model, below) else None
+
+    def _elements(self) -> GraphQLInputObjectType:
+        if EMBEDDED_LIST_ORDER not in self._made:
+            count = GraphQLInputField(self._direction, description="How many elements there are; null for no list.")
+            self._made[EMBEDDED_LIST_ORDER] = GraphQLInputObjectType(
+                EMBEDDED_LIST_ORDER, {COUNT: count}, is_one_of=True
+            )
+        made: GraphQLInputObjectType = self._made[EMBEDDED_LIST_ORDER]
+        return made
 
     def _aggregates(self, target: ObjectType) -> GraphQLInputObjectType:
         """By a figure about the rows that a relation to many leads to."""

@@ -88,13 +88,13 @@ class _Figures:
     def _documents(self, rows: str) -> str:
         """A SELECT of the rows that makes each document once; `offset 0` keeps it from being merged with ours."""
         base = self._site.base
-        used = {column: None for each in self._site.target.fields.values() for column in _columns(each)}
+        used = {column: None for each in self._site.target.row_fields.values() for column in _columns(each)}
         columns = {base.jsonb: None, **{f"{base.alias}.{identifier(column)}": None for column in used}}
         return f"select {', '.join(columns)} from {rows} offset 0"
 
     def _source(self, name: str) -> Field:
         """The field of a row that is read."""
-        field = self._site.target.fields[name]
+        field = self._site.target.row_fields[name]
         if self._site.base.column(field) is None:
             self._documented.add(name)
         return field
@@ -129,10 +129,10 @@ class _Figures:
         """A column of the scan, as JSON shall hold it."""
         columns = self._columns[name]
         place = columns.setdefault(value, len(columns))
-        return self._rendering.values.typed(field.type.name, f"{self.alias}.{name}{place}")
+        return self._rendering.values.from_column(field.type.name, f"{self.alias}.{name}{place}")
 
     def _key(self, field: Field, selected: SelectedField, owner: str) -> str:
-        value = self._rendering.values.compared(self._source(field.name), self._site.base)
+        value = self._rendering.values.grouped(self._source(field.name), self._site.base)
         given = self._rendering.arguments(owner, field.name, selected.arguments, selected.path)
         unit = given.get(TRUNCATED_TO)
         if isinstance(unit, Leaf) and unit.value is not None:

@@ -175,13 +175,13 @@ def misfits(bindings: Sequence[Binding], error: DatabaseError) -> list[RequestEr
 
 def encode(value: Any) -> bytes | None:
     """A coerced value in PostgreSQL's text format; None is NULL."""
-    if value is None:
-        return None
+    if type(value) is int:  # most are numbers or texts
+        return b"%d" % value
     if isinstance(value, str):
         return value.encode()
-    if isinstance(value, list):
-        return _array(value).encode()
-    return _scalar(value).encode()
+    if value is None:
+        return None
+    return (_array(value) if isinstance(value, list) else _scalar(value)).encode()
 
 
 def _scalar(value: Any) -> str:

@@ -16,7 +16,7 @@ from fraiseql.pipeline.sql.cursors import behind, cursor_of, cursor_reader, orde
 from fraiseql.pipeline.sql.objects import Columns, columns_of, object_of
 from fraiseql.pipeline.sql.orders import Term, ordered
 from fraiseql.pipeline.sql.rendering import Rendering, Site
-from fraiseql.pipeline.sql.rows import page_size
+from fraiseql.pipeline.sql.rows import page_size, read_once
 from fraiseql.pipeline.sql.values import literal
 
 __all__ = ["connection"]
@@ -54,9 +54,7 @@ class _Connection:
         with rendering.inside() as cost:
             self._size = page_size(rendering, self._site, cost, "last" if self._backward else "first")
             columns = object_of(rendering, [(each.key, self._field(each)) for each in selection.fields])
-        page = (
-            f"with {self._page} as (select {', '.join(self._page_columns())}{self._rows()}) " if self._is_shared else ""
-        )
+        page = f"with {self._page} as ({self._select(', '.join(self._page_columns()))}) " if self._is_shared else ""
         return f"({page}select {columns.element} from (select {columns.list}) {columns.alias})"
 
     def _uses(self, selection: Selection) -> Iterator[SelectedField]:
@@ -97,7 +95,7 @@ class _Connection:
     def _list(self, columns: Columns) -> str:
         """What is selected of each row, in order."""
         if not self._is_shared:
-            return f"array(select {columns.element} from (select {columns.list}{self._rows()}) {columns.alias})"
+            return f"array(select {columns.element} from ({self._select(columns.list)}) {columns.alias})"
         name = f"e${len(self._columns)}"
         self._columns.append(f"{_object(columns)} as {name}")
         return f"array(select {name} from {self._page} order by place${' desc' if self._backward else ''})"
@@ -157,9 +155,15 @@ class _Connection:
     def _direction(self) -> list[Term]:
         return [term.reversed for term in self._terms] if self._backward else self._terms
 
-    def _rows(self) -> str:
-        """The rows of the page, from FROM on."""
-        return f" from {self._site.rows}{self._where()}{ordered(self._direction())} limit {self._size}"
+    def _select(self, columns: str) -> str:
+        """The rows of the page."""
+        base, order = self._site.base, ordered(self._direction())
+        rows = f"from {self._site.rows}{self._where()}{order} limit {self._size}"
+        # A shared page has row_number() over the same order, which keeps its columns to the rows of the page too; with
+        # a subquery each document of the source would be built twice, for the order and for its row.
+        if not (self._is_shared and base.jsonb in order):
+            rows = read_once(rows, base, columns)
+        return f"select {columns} {rows}"
 
 
 def _object(columns: Columns) -> str:

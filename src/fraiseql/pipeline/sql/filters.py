@@ -17,11 +17,14 @@ from fraiseql.pipeline.operators import (
     SEARCHES,
     Operand,
     Operator,
+    bound_operators,
     operators_of,
 )
 from fraiseql.pipeline.sql.bind import Bindings
+from fraiseql.pipeline.sql.embedded import EmbeddedFilters
 from fraiseql.pipeline.sql.values import Base, Values, joined, literal, related, source_name
 from fraiseql.schema.aggregates import COUNT, COUNT_FIELD, aggregated
+from fraiseql.schema.embedded import embedded_type
 from fraiseql.schema.model import EnumType, Field, InputField, InputType, ObjectType, Relation, SchemaModel
 from fraiseql.schema.scalar import FilterFamily, Scalar
 from fraiseql.schema.scalars import SCALARS
@@ -51,6 +54,8 @@ class Filters:
         self._bindings = bindings
         self._numbers = numbers
         self._depth = 0  # of relations inside conditions
+        self._embedded = EmbeddedFilters(numbers, self._inside, self._operators)
+        self._denied = 0  # how many NOTs are under way
         self.sources: set[str] = set()
 
     def equal(
@@ -105,7 +110,7 @@ class Filters:
             for key, field in aggregated(name, target, self._model.types).items():
                 below = tree.fields.get(key)
                 if isinstance(below, Fields):
-                    value = self._values.aggregate(name, target.fields[key], base)
+                    value = self._values.aggregate(name, target.row_fields[key], base)
                     found += self._figure(field, value, below, path, f"{place}.{key}")
             return found
 
@@ -122,6 +127,10 @@ class Filters:
         assert isinstance(named, (Scalar, EnumType))
         return named
 
+    def on_element(self, target: ObjectType, jsonb: str, tree: Tree, path: tuple[str, ...]) -> str:
+        """That an element of an embedded list is an object, and meets the conditions of `where`."""
+        return self._embedded.met(target, jsonb, tree, path, "where")
+
     def _all(self, entry: _Conditions, tree: Tree, path: tuple[str, ...], place: str) -> list[str]:
         assert isinstance(tree, Fields)
         conditions: list[str] = []
@@ -132,7 +141,9 @@ class Filters:
                     conditions.append(self._several(name, entry, below, path, here))
             elif name == "NOT":
                 if below.value is not None:
+                    self._denied += 1
                     conditions.append(f"not {self._joined('and', self._all(entry, below, path, here), path)}")
+                    self._denied -= 1
             else:
                 conditions += entry(name, below, here)
         return conditions
@@ -158,8 +169,19 @@ class Filters:
             return []
         if field.relation is not None:
             return self._related(field.relation, base, tree, path, place)
+        embedded = embedded_type(self._model, field)
+        if embedded is not None:
+            return self._embedded.on(field, embedded, base, tree, path, place, denied=bool(self._denied))
         operators = operators_of(self._named(field)) if field.type.item is None else LIST_OPERATORS
         return self._operators(operators, self._values.condition(field, base), field, tree, path, place)
+
+    def _inside(self, target: ObjectType, base: Base, tree: Tree, path: tuple[str, ...], place: str) -> list[str]:
+        """The conditions on an embedded object, one level deeper."""
+        self._depth += 1
+        self._bindings.count_condition(path, self._depth)
+        conditions = self._all(self._row(target, base, path), tree, path, place)
+        self._depth -= 1
+        return conditions
 
     def _related(self, relation: Relation, ours: Base, tree: Fields, path: tuple[str, ...], place: str) -> list[str]:
         """Conditions on the rows that a relation leads to; for at most one row, that it is there and meets them."""
@@ -189,6 +211,7 @@ class Filters:
         target, theirs = self._enter(relation, path)
         # A table between is joined: how often it names a row is the same to EXISTS, and one inside another is slow.
         between, conditions = joined(relation, theirs.alias, ours.alias, self._numbers)
+        conditions += self._values.membership(target, theirs)
         wanted = self._all(self._row(target, theirs, path), tree, path, place)
         if failing:  # where it is unknown whether a row meets them, it does not
             conditions.append(f"{self._joined('and', wanted, path)} is not true")
@@ -203,6 +226,7 @@ class Filters:
         """Conditions on aggregates of the rows that a relation leads to, all of them in one scan."""
         target, theirs = self._enter(relation, path)
         conditions = related(relation, theirs.alias, ours.alias, self._numbers)
+        conditions += self._values.membership(target, theirs)
         wanted = self._joined("and", self.having(target, theirs, tree, path, place), path)
         self._depth -= 1
         assert target.source is not None
@@ -246,6 +270,8 @@ class Filters:
         if operator.operand is Operand.LENGTH:
             return self._operators(_INT, operator.sql.format(value), field, tree, path, place)
         named = self._named(field)
+        if operator.operand is Operand.BOUND:
+            return self._operators(bound_operators(named), operator.sql.format(value), field, tree, path, place)
         self._bindings.count_condition(path)
         alias = f"a${next(self._numbers)}"
         wanted = self._operators(operators_of(named), f"{alias}.value", field, tree, path, place)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from fraiseql.pipeline.plan import SelectedField, Selection
+from fraiseql.pipeline.sql.abstract import abstract_object
+from fraiseql.pipeline.sql.elements import chosen_elements
 from fraiseql.pipeline.sql.rendering import Rendering, Site
 from fraiseql.pipeline.sql.values import Base, identifier, literal, related
 from fraiseql.schema.model import ObjectType, Relation, TypeReference
@@ -25,10 +27,38 @@ class Columns(NamedTuple):
 
 def columns_of(rendering: Rendering, selection: Selection, base: Base) -> Columns:
     """The columns for a selection of an object."""
+    if selection.members:
+        alias = f"r${next(rendering.numbers)}"
+        text = abstract_object(rendering, selection, base, _field, _object)
+        return Columns(f"{text} as object", alias, f"{alias}.object")
     rendering.cost.fields += len(selection.fields)
-    return object_of(
-        rendering, [(each.key, _field(rendering, each, base, selection.type)) for each in selection.fields]
-    )
+    pairs = [(each.key, _field(rendering, each, base, selection.type)) for each in selection.fields]
+    return object_of(rendering, _inside_document(rendering, selection, base, pairs))
+
+
+def _inside_document(
+    rendering: Rendering, selection: Selection, base: Base, pairs: list[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """The same, where one that is read from a row's jsonb makes sure that there it is an object."""
+    if not base.alias or not base.jsonb:
+        return pairs
+    read = {
+        index: each.field.type
+        for index, each in enumerate(selection.fields)
+        if each.field is not None and each.field.relation is None and base.column(each.field) is None
+    }
+    # One that can be shown as wrong, if there is one: any JSON is right.
+    index = min(read, key=lambda index: rendering.values.is_json(read[index]), default=None)
+    if index is not None:
+        key, value = pairs[index]
+        pairs[index] = key, rendering.values.inside_document(base.jsonb, value, read[index])
+    return pairs
+
+
+def _object(rendering: Rendering, pairs: list[tuple[str, str]]) -> str:
+    """One object as an expression."""
+    columns = object_of(rendering, pairs)
+    return f"(select {columns.element} from (select {columns.list}) {columns.alias})"
 
 
 def object_of(rendering: Rendering, pairs: list[tuple[str, str]]) -> Columns:
@@ -48,7 +78,9 @@ def _field(rendering: Rendering, selected: SelectedField, base: Base, owner: Obj
     if field.relation is not None:
         return _related(rendering, selected, field.relation, base, owner)
     if selected.selection is not None:
-        return _embedded(rendering, base.element(field), field.type, selected.selection)
+        jsonb = base.element(field)
+        with chosen_elements(rendering, selected, owner, jsonb) as rows:
+            return _embedded(rendering, jsonb, field.type, selected.selection, rows)
     return rendering.values.shown(field, base)
 
 
@@ -65,12 +97,12 @@ def _related(rendering: Rendering, selected: SelectedField, relation: Relation, 
     return rendering.shaped(relation.shape, site)
 
 
-def _embedded(rendering: Rendering, jsonb: str, reference: TypeReference, selection: Selection) -> str:
+def _embedded(rendering: Rendering, jsonb: str, reference: TypeReference, selection: Selection, rows: str = "") -> str:
     """An object, or a list of objects, inside jsonb."""
     if reference.item is not None:
         return rendering.values.each(
-            jsonb, lambda element, item: _embedded(rendering, element, item, selection), reference.item
+            jsonb, lambda element, item: _embedded(rendering, element, item, selection), reference.item, rows
         )
     columns = columns_of(rendering, selection, Base("", jsonb))
     made = f"(select {columns.element} from (select {columns.list}) {columns.alias})"
-    return f"case when jsonb_typeof({jsonb}) = 'object' then {made} end"
+    return rendering.values.embedded(jsonb, made)

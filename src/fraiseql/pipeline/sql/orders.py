@@ -9,8 +9,10 @@ from typing import Final
 from fraiseql.pipeline.arguments import Fields, Items, Leaf, Tree
 from fraiseql.pipeline.graphql_schema.order_inputs import DIRECTIONS
 from fraiseql.pipeline.sql.bind import Bindings
+from fraiseql.pipeline.sql.embedded import count_of
 from fraiseql.pipeline.sql.values import Base, Values, related, source_name
 from fraiseql.schema.aggregates import COUNT
+from fraiseql.schema.embedded import embedded_type
 from fraiseql.schema.model import Field, ObjectType, SchemaModel
 
 __all__ = ["Orders", "Term", "entry", "ordered"]
@@ -85,16 +87,22 @@ class Orders:
 
     def terms(self, target: ObjectType, base: Base, tree: Tree | None, path: tuple[str, ...]) -> list[Term]:
         """The order of a list: as asked for, then by `id` where there is one, so that pages are stable."""
+        terms = self.asked(target, base, tree, path)
+        is_by_id = any(term.names == ("id",) for term in terms)
+        return terms if is_by_id else [*terms, *self._by_id(target, base)]
+
+    def asked(self, target: ObjectType, base: Base, tree: Tree | None, path: tuple[str, ...]) -> list[Term]:
+        """The order that is asked for; what comes again decides nothing any more."""
         terms: dict[tuple[str, ...], Term] = {}
         for item in tree.items if isinstance(tree, Items) else ():
             names, direction = entry(item)
             if names not in terms:
                 nullable = len(names) > 1 or target.fields[names[0]].type.nullable
                 terms[names] = Term(self._value(target, base, names, path), direction, names, nullable)
-        return [*terms.values(), *(self._by_id(target, base) if ("id",) not in terms else ())]
+        return list(terms.values())
 
     def _by_id(self, target: ObjectType, base: Base) -> list[Term]:
-        field = target.fields.get("id")
+        field = target.identity
         if field is None or field.type.item is not None or field.relation is not None:
             return []
         is_object = isinstance(self._model.types[field.type.name], ObjectType)
@@ -104,8 +112,14 @@ class Orders:
     def _value(
         self, target: ObjectType, base: Base, names: tuple[str, ...], path: tuple[str, ...], depth: int = 1
     ) -> str:
-        """What to order by: a field, or one of the row that a relation leads to, null where there is none."""
+        """What to order by: a field, or one of the object or row that it leads to, null where there is none."""
         field = target.fields[names[0]]
+        embedded = embedded_type(self._model, field)
+        if embedded is not None:
+            self._bindings.count_order(path, depth)
+            jsonb = base.element(field)
+            is_one = field.type.item is None
+            return self._value(embedded, Base("", jsonb), names[1:], path, depth + 1) if is_one else count_of(jsonb)
         if field.relation is None:
             return self._values.compared(field, base)
         self._bindings.count_order(path, depth)
@@ -123,7 +137,7 @@ class Orders:
         if names == (COUNT,):
             return "count(*)"
         function, name = names
-        return self._values.aggregate(function, target.fields[name], base)
+        return self._values.aggregate(function, target.row_fields[name], base)
 
     def _related(self, field: Field, below: ObjectType, ours: Base) -> tuple[Base, str]:
         """The base of the rows of a relation, with their FROM and WHERE."""
@@ -133,7 +147,8 @@ class Orders:
         if field.relation.through is not None:
             self.sources.add(str(field.relation.through.source))
         theirs = Base.of_source(f"t${next(self._numbers)}", below.source)
-        where = " and ".join(related(field.relation, theirs.alias, ours.alias, self._numbers))
+        conditions = related(field.relation, theirs.alias, ours.alias, self._numbers)
+        where = " and ".join(conditions + self._values.membership(below, theirs))
         return theirs, f"from {source_name(below.source)} {theirs.alias} where {where}"
 
 

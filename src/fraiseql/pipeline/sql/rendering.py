@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from typing import TypeAlias
@@ -14,6 +14,7 @@ from fraiseql.limits import QueryLimits
 from fraiseql.pipeline.arguments import Tree, given_arguments
 from fraiseql.pipeline.plan import Selection
 from fraiseql.pipeline.sql.bind import Bindings
+from fraiseql.pipeline.sql.checking import CheckedValues
 from fraiseql.pipeline.sql.cost import Cost
 from fraiseql.pipeline.sql.filters import Filters
 from fraiseql.pipeline.sql.orders import Orders
@@ -65,6 +66,7 @@ class Rendering:
     Args:
         variables: coerced; their shape decides the text, their values are left to the bindings.
         shapes: how the rows of each shape are rendered.
+        checking: whether values that do not fit their types are shown as such, and are no error.
     """
 
     def __init__(
@@ -74,10 +76,12 @@ class Rendering:
         variables: Variables,
         limits: QueryLimits,
         shapes: Mapping[Shape, ShapeRenderer],
+        *,
+        checking: bool = False,
     ) -> None:
         self.model = model
         self.limits = limits
-        self.values = Values(model)
+        self.values = CheckedValues(model) if checking else Values(model)
         self.bindings = Bindings(limits)
         self.numbers: Iterator[int] = count()  # of aliases, which no two in the statement share
         self.filters = Filters(model, self.values, self.bindings, self.numbers)
@@ -119,10 +123,28 @@ class Rendering:
 
     def conditions(self, site: Site) -> list[str]:
         """The conditions of a site with those of its `where`."""
+        conditions = [*site.conditions, *self.values.membership(site.target, site.base)]
         where = site.given.get("where")
         if where is None or where.value is None:
-            return site.conditions
-        return [*site.conditions, *self.filters.where(site.target, site.base, where, site.path)]
+            return conditions
+        return [*conditions, *self.filters.where(site.target, site.base, where, site.path)]
+
+    @contextmanager
+    def alternatives(self) -> Iterator[Callable[[], AbstractContextManager[None]]]:
+        """Count the costliest of several things, each of which is rendered in what this gives, called anew."""
+        outer, costs = self.cost, list[Cost]()
+
+        @contextmanager
+        def alternative() -> Iterator[None]:
+            self.cost = Cost()
+            costs.append(self.cost)
+            try:
+                yield
+            finally:
+                self.cost = outer
+
+        yield alternative
+        outer.choices.append(costs)
 
     @contextmanager
     def inside(self) -> Iterator[Cost]:

@@ -5,14 +5,13 @@ Lists are `array(select r from (select ...) r)`: arrays of rows, which PostgreSQ
 
 from __future__ import annotations
 
-from fraiseql.limits import QueryLimits
 from fraiseql.pipeline.arguments import Leaf
 from fraiseql.pipeline.sql.cost import Cost
-from fraiseql.pipeline.sql.objects import Columns, columns_of
+from fraiseql.pipeline.sql.objects import columns_of
 from fraiseql.pipeline.sql.orders import ordered
+from fraiseql.pipeline.sql.pages import page_bounds
 from fraiseql.pipeline.sql.rendering import Rendering, Site
 from fraiseql.pipeline.sql.values import Base
-from fraiseql.schema.model import PageSizes
 
 __all__ = ["list_of_rows", "one_row", "page_bounds", "page_of", "page_size", "read_once"]
 
@@ -36,16 +35,16 @@ def _each(rendering: Rendering, site: Site, *, many: bool) -> str:
         rows += f" where {' and '.join(conditions)}"
     rows += ordered(rendering.orders.terms(site.target, site.base, site.given.get("orderBy"), site.path))
     rows += page_of(rendering, site, cost) if many else " limit 1"
-    rows = read_once(rows, site.base, columns)
+    rows = read_once(rows, site.base, columns.list)
     return f"select {columns.element} from (select {columns.list} {rows}) {columns.alias}"
 
 
-def read_once(rows: str, base: Base, columns: Columns) -> str:
+def read_once(rows: str, base: Base, columns: str) -> str:
     """FROM and all behind it, with a LIMIT, such that the document of a row is made once for all columns.
 
     A view may build it by functions, and PostgreSQL would run them for each field, unless a LIMIT stands between.
     """
-    if not base.jsonb or columns.list.count(base.jsonb) < 2:
+    if not base.jsonb or columns.count(base.jsonb) < 2:
         return rows
     return f"from (select {base.alias}.* {rows}) {base.alias}"
 
@@ -72,11 +71,3 @@ def page_size(rendering: Rendering, site: Site, cost: Cost, argument: str) -> st
     else:
         cost.rows, cost.place = max(default, largest), len(rendering.bindings) - 1
     return size
-
-
-def page_bounds(limits: QueryLimits, *declared: PageSizes) -> tuple[int, int]:
-    """The default and the largest size of a list's pages: the nearest declaration of each, within the limits."""
-    largest = next((each.largest for each in declared if each.largest is not None), limits.max_page_size)
-    default = next((each.default for each in declared if each.default is not None), limits.default_page_size)
-    largest = min(largest, limits.max_page_size)
-    return min(default, largest), largest

@@ -66,17 +66,20 @@ def render(
     roots: tuple[RootField, ...],
     variables: Variables,
     limits: QueryLimits,
+    *,
+    checking: bool = False,
 ) -> BoundStatement:
     """Render the statement of an operation, some of whose root fields are served by SQL.
 
     Args:
         variables: coerced; their shape decides the text, their values are left to the bindings.
+        checking: whether values that do not fit their types are shown as such, and are no error; all else is the same.
 
     Raises:
         RequestError: an argument's value cannot be a filter.
         Refusal: QUERY_TOO_COMPLEX.
     """
-    rendering = Rendering(model, graphql_schema, variables, limits, _SHAPES)
+    rendering = Rendering(model, graphql_schema, variables, limits, _SHAPES, checking=checking)
     columns = [_root(rendering, root) for root in roots if root.field is not None]
     sql = "select " + ", ".join(columns)
     statement = Statement(sql.encode(), len(columns))
@@ -84,7 +87,13 @@ def render(
 
 
 def render_given(
-    model: SchemaModel, graphql_schema: GraphQLSchema, root: RootField, variables: Variables, limits: QueryLimits
+    model: SchemaModel,
+    graphql_schema: GraphQLSchema,
+    root: RootField,
+    variables: Variables,
+    limits: QueryLimits,
+    *,
+    checking: bool = False,
 ) -> BoundStatement:
     """Render the statement that shows given rows: one parameter more than bindings holds a JSON array of them.
 
@@ -93,12 +102,13 @@ def render_given(
 
     Args:
         root: a subscription's field; the conditions are those of its arguments, but for a resolver, which has none.
+        checking: as for `render`.
 
     Raises:
         RequestError: an argument's value cannot be a filter.
         Refusal: QUERY_TOO_COMPLEX.
     """
-    rendering = Rendering(model, graphql_schema, variables, limits, _SHAPES)
+    rendering = Rendering(model, graphql_schema, variables, limits, _SHAPES, checking=checking)
     text, lateral = _given(rendering, root)
     bindings = rendering.bindings.taken()
     rows = f"jsonb_array_elements(${len(bindings) + 1}::jsonb) with ordinality {_GIVEN}(value, place){lateral}"

@@ -7,27 +7,17 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final
 
-from fraiseql.schema.model import EnumType, Field, Relation, SchemaModel, Source, TypeReference
+from fraiseql.pipeline.sql.forms import FORMS
+from fraiseql.pipeline.sql.quoting import identifier, literal
+from fraiseql.schema.model import EnumType, Field, ObjectType, Relation, SchemaModel, Source, TypeReference
 from fraiseql.schema.scalar import Scalar
 
-__all__ = ["Base", "Values", "identifier", "joined", "literal", "related", "source_name"]
-
+__all__ = ["Base", "Values", "finite", "identifier", "joined", "literal", "related", "source_name", "typed"]
 
 _AGGREGATES: Final = {
     "countDistinct": "count(distinct {})",
     **{function: f"{function}({{}})" for function in ("sum", "avg", "min", "max")},
 }
-
-
-def identifier(name: str) -> str:
-    """A name from the schema, or a response key, as SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A text from the schema, or a response key, as SQL; never a value from a request."""
-    quoted = "'" + text.replace("'", "''") + "'"
-    return f" E{quoted}".replace("\\", "\\\\") if "\\" in text else quoted
 
 
 def source_name(source: Source) -> str:
@@ -101,11 +91,19 @@ class Base:
 
 
 class Values:
-    """Makes expressions by a schema's types; each has the type that its field declares, so a misfit is an error."""
+    """Makes expressions by a schema's types; each has the type that its field declares, so a misfit is an error.
+
+    What must not be reached reads as an integer what is none.
+    """
 
     def __init__(self, model: SchemaModel) -> None:
         self._model = model
         self._numbers: Iterator[int] = count()
+
+    def is_json(self, reference: TypeReference) -> bool:
+        """Whether any JSON is a value of a type."""
+        named = self._model.types[reference.name] if reference.item is None else None
+        return isinstance(named, Scalar) and named.is_json
 
     def compared(self, field: Field, base: Base) -> str:
         """A scalar or enum field to filter or order by: a bare column, so that its index serves."""
@@ -116,6 +114,16 @@ class Values:
         if isinstance(named, Scalar) and named.sql_type != "text":
             return f"{base.text(field)}::{named.sql_type}"
         return base.text(field)
+
+    def discriminator(self, field: Field, base: Base) -> str:
+        """What tells of which type a row is, as text: it may hold what no type has."""
+        column = base.column(field)
+        return base.text(field) if column is None else f"{column}::text"
+
+    def membership(self, target: ObjectType, base: Base) -> list[str]:
+        """The condition that a row of a source that several types share is of this one; none for any other source."""
+        own = target.membership
+        return [] if own is None else [f"{self.compared(own.discriminator, base)} = {literal(own.value)}"]
 
     def condition(self, field: Field, base: Base) -> str:
         """A field as conditions see it: `compared`, any JSON as jsonb, a list as an array."""
@@ -133,10 +141,20 @@ class Values:
         values = f"array(select {alias}.value::{sql_type} from jsonb_array_elements_text({jsonb}) {alias}(value))"
         return f"(case when jsonb_typeof({jsonb}) = 'array' then {values} end)"
 
+    def grouped(self, field: Field, base: Base) -> str:
+        """A scalar or enum field to group by: a bare column; inside jsonb, an error where it does not fit its type."""
+        column, named = base.column(field), self._model.types[field.type.named]
+        if column is not None:
+            return column
+        if not isinstance(named, Scalar):
+            return base.text(field)
+        fitting = self._fitting(named, base.text(field), base.element(field))
+        return fitting if named.sql_type == "text" else f"{fitting}::{named.sql_type}"
+
     def aggregate(self, function: str, field: Field, base: Base) -> str:
         """What an aggregate function makes of a scalar or enum field of all rows."""
         named, column = self._model.types[field.type.named], base.column(field)
-        value = self.compared(field, base)
+        value = self.grouped(field, base)
         if function != "countDistinct" and column is not None and isinstance(named, Scalar):
             value = f"{column}::{named.sql_type}"  # whose functions there are
         if function == "avg" and named.name == "Float":
@@ -146,13 +164,19 @@ class Values:
     def shown(self, field: Field, base: Base) -> str:
         """A field of scalars or enums as JSON shall hold it."""
         column = base.column(field)
+        item = field.type.item
         if column is None:
-            if field.type.item is None:
+            if item is None:
                 return self._from_text(field.type.name, base.text(field), base.element(field))
             return self.elements(base.element(field), field.type)
-        if field.type.item is None:
-            return self.typed(field.type.name, column)
-        return self._from_array(field.type.item, column)
+        if item is None:
+            return self.from_column(field.type.name, column)
+        named = self._model.types[item.named]
+        if isinstance(named, Scalar) and named.is_json:
+            return f"to_json({column})"
+        if item.item is not None:  # PostgreSQL's arrays of arrays are matrices, which `unnest` would make one list of
+            return self.elements(f"to_jsonb({column})", field.type)
+        return self._from_array(named.name, column)
 
     def elements(self, jsonb: str, reference: TypeReference) -> str:
         """A value inside jsonb: a list is taken apart, so that each of its elements has its declared type."""
@@ -160,14 +184,32 @@ class Values:
             return self._from_text(reference.name, f"({jsonb} #>> '{{}}')", jsonb)
         return self.each(jsonb, self.elements, reference.item)
 
-    def each(self, jsonb: str, element: Callable[[str, TypeReference], str], item: TypeReference) -> str:
-        """A jsonb list as an array of what `element` makes of each; null for null, an error for anything else."""
+    def each(
+        self, jsonb: str, element: Callable[[str, TypeReference], str], item: TypeReference, rows: str = ""
+    ) -> str:
+        """A jsonb list as an array of what `element` makes of each; null for null, an error for anything else.
+
+        Args:
+            rows: what FROM has for those elements that are meant; all by default.
+        """
         alias = f"e${next(self._numbers)}"
         value = element(f"{alias}.value", item)
         if item.item is not None:  # PostgreSQL's arrays of arrays are matrices
             value = f"to_json({value})"
-        array = f"array(select {value} from jsonb_array_elements({jsonb}) {alias}(value))"
+        rows = rows or f"jsonb_array_elements({jsonb})"
+        array = f"array(select {value} from {rows} {alias}(value))"
         return f"case when jsonb_typeof({jsonb}) <> 'null' then {array} end"
+
+    def embedded(self, jsonb: str, made: str) -> str:
+        """An object inside jsonb, of which `made` is what is selected; null for null, an error for anything else."""
+        kind = f"jsonb_typeof({jsonb})"
+        wrong = _error("no object", kind)
+        return f"case when {kind} = 'object' then {made} when {kind} = 'null' then null when {wrong} then null end"
+
+    def inside_document(self, document: str, shown: str, reference: TypeReference) -> str:
+        """A field's value, where the row's jsonb is the object that it must be; `reference` is its type."""
+        kind = f"jsonb_typeof({document})"
+        return f"case when {kind} in ('object', 'null') then {shown} when {_error('no object', kind)} then null end"
 
     def _from_text(self, name: str, text: str, jsonb: str) -> str:
         named = self._model.types[name]
@@ -176,38 +218,67 @@ class Values:
         assert isinstance(named, Scalar)
         if named.is_json:
             return jsonb
-        return text if named.sql_type == "text" else _typed(named, text)
+        fitting = self._fitting(named, text, jsonb)
+        if named.sql_type == "text":
+            return fitting
+        form = FORMS.get(named.sql_type)
+        return finite(named, fitting) if form is None or form.guard is None else typed(named, fitting)
 
-    def typed(self, name: str, column: str) -> str:
+    def _fitting(self, named: Scalar, text: str, jsonb: str) -> str:
+        """The text of a value inside jsonb; an error where it has another form than its type's."""
+        form = FORMS.get(named.sql_type)
+        if form is None or named.sql_type == "tsvector":  # any text will do, and each jsonb has one
+            begins = f"ascii({text}) in (91, 123)"  # `[` and `{`, which is quicker than to look at every value's type
+            wrong = f"{begins} and jsonb_typeof({jsonb}) in ('object', 'array')"
+            return f"(case when {wrong} then ('no scalar: ' || {text})::int4::text else {text} end)"
+        if form.guard is None:
+            return text
+        wrong = f"('not a {named.sql_type}: ' || {text})::int4::text"
+        return f"(case when {form.guard(text)} then {text} else {wrong} end)"
+
+    def from_column(self, name: str, column: str) -> str:
         """An SQL value as JSON shall hold it, by the name of its type."""
         named = self._model.types[name]
         if isinstance(named, EnumType):
             return _enum_name(named, f"{column}::text")
         assert isinstance(named, Scalar)
-        return f"to_json({column})" if named.is_json else _typed(named, column)
+        return f"to_json({column})" if named.is_json else finite(named, column)
 
-    def _from_array(self, item: TypeReference, column: str) -> str:
-        named = self._model.types[item.named]
-        assert isinstance(named, (Scalar, EnumType))
-        if isinstance(named, Scalar) and named.is_json:
-            return f"to_json({column})"
-        is_matrix = item.item is not None  # cast as a whole, since unnest would make one list of it
-        if isinstance(named, Scalar) and (is_matrix or (named.finite is None and named.shown_as is None)):
-            return f"{column}::{named.sql_type}[]{'::text[]' if named.as_text else ''}"
-        alias = f"e${next(self._numbers)}"
-        array = f"array(select {self.typed(named.name, f'{alias}.value')} from unnest({column}) {alias}(value))"
-        return f"case when {column} is not null then {array} end"
+    def _from_array(self, name: str, column: str) -> str:
+        named = self._model.types[name]
+        if isinstance(named, Scalar) and named.finite is None and named.shown_as is None:
+            array = f"{column}::{named.sql_type}[]{'::text[]' if named.as_text else ''}"
+        else:
+            alias = f"e${next(self._numbers)}"
+            array = f"array(select {self.from_column(name, f'{alias}.value')} from unnest({column}) {alias}(value))"
+        # An empty array has no dimensions.
+        is_list, wrong = f"coalesce(array_ndims({column}), 1) = 1", _error("no list", f"array_dims({column})")
+        return f"case when {column} is null then null when {is_list} then {array} when {wrong} then null end"
 
 
-def _typed(named: Scalar, value: str) -> str:
+def _error(what: str, value: str) -> str:
+    """A condition that is an error, for the place in a CASE that must not be reached."""
+    return f"({literal(f'{what}: ')} || {value})::int4 = 0"
+
+
+def finite(named: Scalar, value: str) -> str:
     """A value cast to its scalar's type; NaN and the infinities, which JSON does not know, are errors: no integers."""
-    typed = f"{value}::{named.sql_type}"
-    if named.finite is not None:
-        misfit = f"('not finite: ' || {typed})::int4::text::{named.sql_type}"
-        typed = f"(case when {named.finite.format(typed)} then {typed} else {misfit} end)"
+    if named.finite is None:
+        return typed(named, value)
+    cast = f"{value}::{named.sql_type}"
+    misfit = f"('not finite: ' || {cast})::int4::text::{named.sql_type}"
+    return _written(named, f"(case when {named.finite.format(cast)} then {cast} else {misfit} end)")
+
+
+def typed(named: Scalar, value: str) -> str:
+    """A value cast to its scalar's type, as JSON shall hold it."""
+    return _written(named, f"{value}::{named.sql_type}")
+
+
+def _written(named: Scalar, cast: str) -> str:
     if named.shown_as is not None:
-        return named.shown_as.format(typed)
-    return f"{typed}::text" if named.as_text else typed
+        return named.shown_as.format(cast)
+    return f"{cast}::text" if named.as_text else cast
 
 
 def _enum_name(named: EnumType, text: str) -> str:

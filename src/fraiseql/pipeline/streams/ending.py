@@ -1,16 +1,19 @@
-"""How streams end before their source does, and how long they wait for a database that is away."""
+"""How streams end before their source does, and how they ask the database again."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from fraiseql.effects import Program, Row, Statement, fetch, sleep
 from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.limits import SubscriptionLimits
 from fraiseql.pipeline.failures import masked, shown
+from fraiseql.pipeline.misfits import Checks, may_be_misfit
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, refuse
 from fraiseql.pipeline.sql.bind import misfits
 from fraiseql.pipeline.subscription import PreparedSubscription
 
-__all__ = ["broke_off", "fetch_again", "misfit", "not_started"]
+__all__ = ["broke_off", "fetch_again", "fetch_checked", "misfit", "not_started"]
 
 _FIRST_PAUSE = 0.1  # seconds, doubled each time ...
 _LONGEST_PAUSE = 2.0  # ... up to this
@@ -56,3 +59,31 @@ def fetch_again(statement: Statement, parameters: tuple[bytes | None, ...], limi
         now = yield from sleep(pause)
         failed_at = now - pause if failed_at is None else failed_at
         pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def fetch_checked(
+    subscription: PreparedSubscription,
+    parameters: tuple[bytes | None, ...],
+    limits: SubscriptionLimits,
+    request_id: str,
+) -> Program[tuple[Row, Callable[[], Checks] | None]]:
+    """Run the statement, and where it fails for a value that may not fit its type, the checking statement.
+
+    Returns:
+        the row, and what makes the checks for each result in it, where they are needed.
+
+    Raises:
+        DatabaseError: of the first statement, or that the database stays away.
+    """
+    assert subscription.statement is not None
+    try:
+        return (yield from fetch_again(subscription.statement, parameters, limits)), None
+    except DatabaseError as error:
+        if not may_be_misfit(error, subscription.bindings):
+            raise
+        first = error
+    try:
+        row = yield from fetch_again(subscription.checking_statement, parameters, limits)
+    except DatabaseError as error:
+        raise error if error.unavailable else first from None
+    return row, lambda: Checks(subscription.model, {"requestId": request_id})

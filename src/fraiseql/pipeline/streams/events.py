@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
 
 import orjson
 
@@ -11,14 +11,18 @@ from fraiseql.effects import Absent, Event, EventSource, Program, emit, next_ite
 from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.limits import SubscriptionLimits
 from fraiseql.payloads import encode_payload
+from fraiseql.pipeline.misfits import Checks
 from fraiseql.pipeline.response import GraphQLResponse
-from fraiseql.pipeline.streams.ending import broke_off, fetch_again, not_started
+from fraiseql.pipeline.streams.ending import broke_off, fetch_checked, not_started
 from fraiseql.pipeline.subscription import PreparedSubscription, emission_of
 
 __all__ = ["MAX_EVENTS", "event_stream"]
 
 MAX_EVENTS: Final = 100
 """Of one statement: what it gives is held in memory, by the database and here."""
+
+
+_MakeChecks: TypeAlias = Callable[[], Checks] | None
 
 
 def event_stream(
@@ -66,8 +70,9 @@ class _EventStream:
 
     def _serve(self, events: Sequence[Event]) -> Program[None]:
         """Emit for some events; raises DatabaseError where the database stays away."""
+        checks = None
         try:
-            texts = yield from self._texts(events)
+            texts, checks = yield from self._texts(events)
         except DatabaseError as error:
             if error.unavailable:
                 raise
@@ -78,30 +83,34 @@ class _EventStream:
                 return
             texts = [error]
         for event, text in zip(events, texts, strict=True):
-            yield from self._emit(event, text)
+            yield from self._emit(event, text, checks and checks())
 
-    def _emit(self, event: Event, text: str | Exception | None) -> Program[None]:
+    def _emit(self, event: Event, text: str | Exception | None, checks: Checks | None) -> Program[None]:
         if isinstance(text, Exception):
             response = self._subscription.failure(text, {"requestId": self._request_id}, event.cursor)
             yield from emit(emission_of(response, self._request_id, event))
         elif text is not None:
-            response = self._subscription.result(text.encode(), event.cursor)
+            response = self._subscription.result(text.encode(), event.cursor, checks)
             yield from emit(emission_of(response, self._request_id, event))
         self._cursor = event.cursor or self._cursor
 
-    def _texts(self, events: Sequence[Event]) -> Program[list[str | Exception | None]]:
+    def _texts(self, events: Sequence[Event]) -> Program[tuple[list[str | Exception | None], _MakeChecks]]:
         """For each event its JSON, None where the arguments leave it out, or what is wrong with its payload."""
         payloads = [_payload(event, self._subscription.field.by) for event in events]
         rows = [payload for payload in payloads if isinstance(payload, bytes)]
-        shown = iter((yield from self._fetch(b"[" + b",".join(rows) + b"]"))) if rows else iter(())
-        return [next(shown) if isinstance(payload, bytes) else payload for payload in payloads]
+        if not rows:
+            return [payload for payload in payloads if isinstance(payload, Exception)], None
+        texts, checks = yield from self._fetch(b"[" + b",".join(rows) + b"]")
+        shown = iter(texts)
+        return [next(shown) if isinstance(payload, bytes) else payload for payload in payloads], checks
 
-    def _fetch(self, rows: bytes) -> Program[list[str | None]]:
+    def _fetch(self, rows: bytes) -> Program[tuple[list[str | None], _MakeChecks]]:
         subscription = self._subscription
-        assert subscription.statement is not None
-        row = yield from fetch_again(subscription.statement, (*subscription.parameters, rows), self._limits)
+        row, checks = yield from fetch_checked(
+            subscription, (*subscription.parameters, rows), self._limits, self._request_id
+        )
         texts: list[str | None] = orjson.loads(row[0] or b"")
-        return texts
+        return texts, checks
 
 
 def _payload(event: Event, by: str | None) -> bytes | Exception:

@@ -18,7 +18,7 @@ from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.limits import SubscriptionLimits
 from fraiseql.pipeline.plan import Selection
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, refuse
-from fraiseql.pipeline.streams.ending import broke_off, fetch_again, misfit, not_started
+from fraiseql.pipeline.streams.ending import broke_off, fetch_checked, misfit, not_started
 from fraiseql.pipeline.subscription import PreparedSubscription, emission_of
 from fraiseql.schema.model import SchemaModel
 
@@ -29,7 +29,6 @@ def live_stream(
     subscription: PreparedSubscription, limits: SubscriptionLimits, request_id: str
 ) -> Program[GraphQLResponse | None]:
     """Run the statement now and after each change, and emit what it gives where the bytes are others than before."""
-    assert subscription.statement is not None
     assert subscription.root.selection is not None
     own = str(subscription.model.object_type(subscription.field.target).source)
     sources = subscription.argument_sources.union([own, *_sources(subscription.model, subscription.root.selection)])
@@ -42,12 +41,12 @@ def live_stream(
         return not_started(subscription, error, request_id)
     while True:
         try:
-            row = yield from fetch_again(subscription.statement, subscription.parameters, limits)
+            row, checks = yield from fetch_checked(subscription, subscription.parameters, limits, request_id)
         except DatabaseError as error:
             if body is None and not error.unavailable:
                 return _not_run(subscription, error, request_id)
             return broke_off(subscription, error, request_id)
-        response = subscription.result(row[0] or b"null")
+        response = subscription.result(row[0] or b"null", checks=checks and checks())
         # Who has just come is given what is true now, also where that is nothing new for the others.
         yield from emit(emission_of(response, request_id), to_newcomers=response.body == body)
         body = response.body
@@ -70,6 +69,8 @@ def _not_run(subscription: PreparedSubscription, error: DatabaseError, request_i
 
 def _sources(model: SchemaModel, selection: Selection) -> Iterator[str]:
     """The sources that the relations of a selection lead to, as `sql_source` names them."""
+    for member in selection.members:
+        yield from _sources(model, member)
     for selected in selection.fields:
         relation = None if selected.field is None else selected.field.relation
         if relation is not None:

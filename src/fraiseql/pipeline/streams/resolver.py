@@ -7,10 +7,11 @@ import orjson
 from fraiseql.effects import Absent, Program, ResolverSource, emit, next_item, open_source
 from fraiseql.errors import DatabaseError
 from fraiseql.limits import SubscriptionLimits
+from fraiseql.pipeline.misfits import Checks
 from fraiseql.pipeline.plan import Selection
 from fraiseql.pipeline.records import lacks_relations, record_of
 from fraiseql.pipeline.response import GraphQLResponse
-from fraiseql.pipeline.streams.ending import broke_off, fetch_again, not_started
+from fraiseql.pipeline.streams.ending import broke_off, fetch_checked, not_started
 from fraiseql.pipeline.subscription import PreparedSubscription, emission_of
 
 __all__ = ["resolver_stream"]
@@ -62,15 +63,17 @@ class _ResolverStream:
         if failure is not None:
             return failure
         try:
-            shown = iter((yield from self._shown(selection, rows)))
+            found, checks = yield from self._shown(selection, rows)
         except DatabaseError as error:
             if error.unavailable:
                 raise
             return subscription.failure(error, self._hint)
         except Exception as error:  # a property of a value is a user's code
             return subscription.failure(error, self._hint)
+        shown = iter(found)
         texts = ["null" if each is None else next(shown) for each in values]
-        return subscription.result(f"[{','.join(texts)}]".encode() if is_list else texts[0].encode())
+        text = f"[{','.join(texts)}]" if is_list else texts[0]
+        return subscription.result(text.encode(), checks=checks)
 
     @staticmethod
     def _lack(selection: Selection, rows: list[object]) -> bool:
@@ -79,10 +82,11 @@ class _ResolverStream:
         except Exception:  # a property's, which the projection meets again
             return False
 
-    def _shown(self, selection: Selection, rows: list[object]) -> Program[list[str]]:
+    def _shown(self, selection: Selection, rows: list[object]) -> Program[tuple[list[str], Checks | None]]:
         subscription = self._subscription
-        assert subscription.statement is not None
         records = b"[" + b",".join(record_of(subscription.model, selection, row) for row in rows) + b"]"
-        row = yield from fetch_again(subscription.statement, (*subscription.parameters, records), self._limits)
+        row, checks = yield from fetch_checked(
+            subscription, (*subscription.parameters, records), self._limits, self._request_id
+        )
         shown: list[str] = orjson.loads(row[0] or b"")
-        return shown
+        return shown, checks and checks()

@@ -64,19 +64,18 @@ async def _expression_types(connection: Connection, model: SchemaModel, catalog:
     tables = {
         (source.schema, source.name): table for source, table in zip(sources_of(model), catalog.found, strict=True)
     }
-    found: dict[tuple[str, str], tuple[str, DataType] | DatabaseError] = {}
+    found: dict[tuple[str, str, str], tuple[str, DataType] | DatabaseError] = {}
     for computed in computed_fields(model):
         source = computed.owner.source
         table = None if source is None else tables[source.schema, source.name]
         fetch = None if table is None else expression_statement(computed, table)
         if fetch is not None:
-            place = (computed.owner.name, computed.field.name)
             try:
-                found[place] = read_type(await drive(run(connection, fetch)))
+                found[computed.place] = read_type(await drive(run(connection, fetch)))
             except DatabaseError as error:
                 if error.unavailable:
                     raise
-                found[place] = error
+                found[computed.place] = error
     return found
 
 
