@@ -18,10 +18,9 @@ from psycopg.waiting import wait_conn
 import fraiseql
 from fraiseql import ID, Aggregate, BigInt, Group
 from fraiseql.effects import Absent, Emit, Event, Fetch, Join, Next
-from fraiseql.errors import DatabaseError
 from fraiseql.pipeline import GraphQLRequest, Outcome, Pipeline
-from fraiseql.postgres import connect, run
-from fraiseql.postgres.conninfo import ConnectionString
+from fraiseql.postgres import Connection, run
+from golden.asking import asking, opened
 
 _DDL = """
 create type mood as enum ('sad', 'happy');
@@ -44,6 +43,8 @@ insert into likes values (1, 1), (1, 1), (1, 2), (2, 3), (2, null), (3, 9);
 insert into odd values
     (1, 'NaN', null, null, 'sad'), (2, null, 'NaN', null, 'sad'), (3, null, null, 'infinity', 'sad'),
     (4, null, null, null, 'mad'), (5, 1e308, null, null, 'sad'), (6, 1e308, null, null, 'sad');
+create table wrong (data jsonb);
+insert into wrong values ('{"label": {"a": 1}, "small": "1.5"}');
 create view v_thing as select id, owner_id, jsonb_build_object(
     'id', id, 'mood', mood, 'label', label, 'yes', yes, 'code', code, 'small', small, 'big', big, 'ratio', ratio,
     'amount', amount, 'price', price, 'span', span, 'day', day, 'at', at, 'local', local at time zone 'UTC',
@@ -117,6 +118,12 @@ class Odd:
     mood: Mood
 
 
+@fraiseql.type(sql_source="wrong")
+class Wrong:
+    label: str
+    small: int
+
+
 @fraiseql.type(sql_source="owner", jsonb_column=None)
 class Owner:
     id: ID
@@ -166,6 +173,14 @@ def odd() -> Aggregate[Odd]: ...
 
 
 @fraiseql.query
+def wrong() -> Aggregate[Wrong]: ...
+
+
+@fraiseql.query
+def wrong_groups() -> list[Group[Wrong]]: ...
+
+
+@fraiseql.query
 def odd_groups() -> list[Group[Odd]]: ...
 
 
@@ -185,16 +200,8 @@ async def owner() -> AsyncIterator[Owner]:
 _PIPELINE = Pipeline(
     fraiseql.Schema(
         queries=[
-            owners,
-            all_things,
-            things,
-            documents,
-            thing_groups,
-            document_groups,
-            computed,
-            computed_documents,
-            odd,
-            odd_groups,
+            *(owners, all_things, things, documents, thing_groups, document_groups, computed, computed_documents),
+            *(odd, odd_groups, wrong, wrong_groups),
         ],
         subscriptions=[live_summary, owner_changed, owner],
     )
@@ -204,32 +211,22 @@ Query = Callable[[str], Any]
 
 
 @pytest.fixture(scope="module")
-def perform(module_database_url: str) -> Iterator[Perform]:
-    with psycopg.connect(module_database_url) as connection:
-        connection.execute(_DDL.encode())
-    string = ConnectionString(module_database_url)
-    opened = wait_conn(connect(string.attempts(string.hosts())[0], max_prepared=50), interval=1.0, timeout=10.0)
-    yield lambda fetch: wait_conn(run(opened, fetch), interval=1.0, timeout=10.0)
-    opened.close()
+def connection(module_database_url: str) -> Iterator[Connection]:
+    with psycopg.connect(module_database_url) as writing:
+        writing.execute(_DDL.encode())
+    with opened(module_database_url) as connection:
+        yield connection
 
 
 @pytest.fixture(scope="module")
-def execute(perform: Perform) -> Query:
-    def execute(text: str) -> Any:
-        program = _PIPELINE.execute(GraphQLRequest(text, None, {}), "r")
-        try:
-            effect = next(program)
-            try:
-                row = perform(effect)
-            except DatabaseError as error:
-                program.throw(error)
-            else:
-                program.send(row)
-        except StopIteration as stop:
-            return stop.value
-        raise AssertionError("the program asked twice")
+def perform(connection: Connection) -> Perform:
+    return lambda fetch: wait_conn(run(connection, fetch), interval=1.0, timeout=10.0)
 
-    return execute
+
+@pytest.fixture(scope="module")
+def execute(connection: Connection) -> Query:
+    ask = asking(_PIPELINE, connection)
+    return lambda text: ask(text).response
 
 
 @pytest.fixture(scope="module")
@@ -479,24 +476,26 @@ def test_conditions_and_orders(query: Query, argument: str, expected: str) -> No
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "path"),
     [
-        "{ odd(where: {id: {eq: 1}}) { sum { ratio } } }",
-        "{ odd(where: {id: {eq: 1}}) { max { ratio } } }",
-        "{ odd(where: {id: {eq: 2}}) { avg { amount } } }",
-        "{ odd(where: {id: {eq: 3}}) { min { day } } }",
-        "{ odd { min { mood } } }",
-        "{ odd(where: {id: {in: [5, 6]}}) { sum { ratio } } }",  # more than a float holds
-        "{ oddGroups { key { mood } } }",
-        "{ oddGroups(where: {id: {eq: 1}}) { key { ratio } } }",
-        "{ oddGroups(where: {id: {eq: 3}}) { key { day(truncatedTo: YEAR) } } }",
+        ("{ odd(where: {id: {eq: 1}}) { count sum { ratio } } }", ["odd", "sum", "ratio"]),
+        ("{ odd(where: {id: {eq: 1}}) { max { r: ratio } } }", ["odd", "max", "r"]),
+        ("{ odd(where: {id: {eq: 2}}) { avg { amount } } }", ["odd", "avg", "amount"]),
+        ("{ odd(where: {id: {eq: 3}}) { min { day } } }", ["odd", "min", "day"]),
+        ("{ odd { min { mood } } }", ["odd", "min", "mood"]),
+        ("{ oddGroups { key { mood } count } }", ["oddGroups", 0, "key", "mood"]),
+        ("{ oddGroups(where: {id: {eq: 1}}) { key { ratio } } }", ["oddGroups", 0, "key", "ratio"]),
+        ("{ oddGroups(where: {id: {eq: 3}}) { key { day(truncatedTo: YEAR) } } }", ["oddGroups", 0, "key", "day"]),
+        ("{ odd(where: {id: {in: [5, 6]}}) { sum { ratio } } }", ["odd"]),  # more than a float holds
+        ("{ wrong { countDistinct { label } } }", ["wrong"]),  # inside a figure, no path leads to it
+        ("{ wrongGroups { key { small } } }", ["wrongGroups"]),
     ],
 )
-def test_figures_that_json_does_not_know(execute: Query, text: str) -> None:
+def test_figures_that_json_does_not_know(execute: Query, text: str, path: list[Any]) -> None:
     response = execute(text)
     assert response.outcome is Outcome.DATA_AND_ERRORS
     (error,) = json.loads(response.body)["errors"]
-    assert (error["message"], error["extensions"]["code"]) == ("Internal server error.", "INTERNAL_SERVER_ERROR")
+    assert (error["extensions"]["code"], error["path"]) == ("INTERNAL_SERVER_ERROR", path)
 
 
 def test_figures_beside_odd_values(query: Query) -> None:

@@ -28,7 +28,11 @@ _TYPES: Final = frozenset(
 )
 _GENERATED: Final = (
     *("WhereInput", "OrderByInput", "Filter", "Input", "Connection", "Edge", "Aggregate", "Range"),
-    *("CountDistinct", "Sum", "Avg", "Min", "Max"),
+    *(
+        part + suffix
+        for part in ("Aggregate", "CountDistinct", "Sum", "Avg", "Min", "Max")
+        for suffix in ("", "WhereInput", "OrderByInput")
+    ),
 )
 _PREFIXES: Final = ("tb_", "tv_", "mv_", "v_")
 _KEYS: Final = ("_id", "_uuid", "_key", "_fk", "_code", "_no", "_pk")
