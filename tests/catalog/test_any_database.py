@@ -21,6 +21,7 @@ WORDS = st.sampled_from(
         *("AND", "NOT", "where", "limit", "None", "int", "str", "parent", "parent_id", "children", 'q"q', "b\\s", "ü"),
         *("user_list", "user_relation", "user_aggregate", "string_list", "user_sum"),
         *("user_max_where_input", "user_group", "date_unit"),
+        *("search_rank", "searchRank", "user_search_rank", "text_search_rank_input", "text_search_config"),
         *("JSON", "UUID", "UserConnection", "UserEdge", "PageInfo", "__typename", "x.y", "n\nl", "OrderDirection"),
     ]
 )

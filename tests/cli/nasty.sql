@@ -34,7 +34,7 @@ create table "class" (
     "back\slash" text,
     "new
 line" text,
-    "AND" boolean, "OR" boolean, "NOT" boolean, "where" text, "limit" integer,
+    "AND" boolean, "OR" boolean, "NOT" boolean, "where" text, "limit" integer, "search_rank" real, "searchRank" text,
     "class" text, "class_" text, "self" text, "info" text, "__typename" text
 );
 comment on table "class" is E'A "class", of all things.\n\n  Indented, with ''quotes'' and a \\ backslash.';

@@ -334,7 +334,7 @@ NO_INDEX = "warning: User.posts: no index of posts begins with author_id; create
         (
             "",
             related(kind="fraiseql.Aggregate[Post]", on="{'author': 'id'}"),
-            ["error: User.posts: posts has no column author (on); did you mean author_id?"],
+            ["error: User.posts: posts has no column author; did you mean author_id?"],
         ),
         ("create index on posts (author_id, t)", related(), []),
         ("create index on posts (t, author_id)", related(), [NO_INDEX]),

@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-from psycopg.waiting import wait_conn
 
 from fraiseql.cli.demo.data import Blog, generate
 from fraiseql.cli.demo.database import load
 from fraiseql.cli.demo.schema import schema
-from fraiseql.effects import Fetch
-from fraiseql.errors import DatabaseError
 from fraiseql.limits import QueryLimits
-from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Pipeline
-from fraiseql.postgres import Connection, connect, run
-from fraiseql.postgres.conninfo import ConnectionString
+from fraiseql.pipeline import Pipeline
+from fraiseql.postgres import Connection
+from golden.asking import Ask, asking, opened
 from golden.oracle import Oracle, blog_rows
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a request came to, and the statement it asked for."""
-
-    response: GraphQLResponse
-    fetches: tuple[Fetch, ...]
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.response.body)
-
-
-Ask = Callable[..., Answer]
 
 
 @pytest.fixture(scope="module")
@@ -52,32 +31,18 @@ def oracle(blog: Blog) -> Oracle:
 def connection(module_database_url: str, blog: Blog) -> Iterator[Connection]:
     """To a database that holds the rows."""
     load(module_database_url, blog)
-    string = ConnectionString(module_database_url)
-    conversation = connect(string.attempts(string.hosts())[0], max_prepared=50)
-    opened: Connection = wait_conn(conversation, interval=1.0, timeout=10.0)
-    yield opened
-    opened.close()
+    with opened(module_database_url) as connection:
+        yield connection
 
 
 @pytest.fixture(scope="module")
-def ask(connection: Connection) -> Ask:
+def introspection() -> bool:
+    """Whether `__schema` and `__type` are served; a module may have both."""
+    return True
+
+
+@pytest.fixture(scope="module")
+def ask(connection: Connection, introspection: bool) -> Ask:
     """Runs one request against the database, blocking; the pipeline is the same for the whole module."""
-    pipeline = Pipeline(schema, QueryLimits(max_cost=10**9))  # random queries have many lists inside each other
-
-    def ask(query: str, variables: Mapping[str, Any] | None = None, operation: str | None = None) -> Answer:
-        program = pipeline.execute(GraphQLRequest(query, operation, variables or {}), "request-1")
-        fetches: list[Fetch] = []
-        try:
-            effect = next(program)
-            while True:
-                fetches.append(effect)
-                try:
-                    row = wait_conn(run(connection, effect), interval=1.0, timeout=10.0)
-                except DatabaseError as error:
-                    effect = program.throw(error)
-                else:
-                    effect = program.send(row)
-        except StopIteration as stop:
-            return Answer(stop.value, tuple(fetches))
-
-    return ask
+    limits = QueryLimits(max_cost=10**9)  # random queries have many lists inside each other
+    return asking(Pipeline(schema, limits, introspection=introspection), connection)

@@ -1,20 +1,24 @@
 """Random requests from `hypothesis-graphql`, with values that the rows have or that lie beside them.
 
-It fills every argument and half a dozen keys of every object, each with a null as often as not, so that hardly a request
-is without a mistake and hardly a row meets it. What it made is therefore thinned out: few keys, mostly without those
-nulls that no condition takes. Its values become variables in half of the requests.
+It fills every argument and half a dozen keys of every object, each with a null as often as not: hardly a request would
+be without a mistake, and hardly a row meet it. So each request is made from a part of the schema, whose types have a
+few of their fields only, and most nulls that no condition takes are left out afterwards. In half of the requests,
+arguments become variables.
 """
 
 from __future__ import annotations
 
+import random
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Final
 
 import hypothesis_graphql
 from graphql import (
     ArgumentNode,
+    DefinitionNode,
     DocumentNode,
     FieldNode,
     GraphQLField,
@@ -23,17 +27,25 @@ from graphql import (
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
+    InputObjectTypeDefinitionNode,
+    InputValueDefinitionNode,
     ListValueNode,
+    NamedTypeNode,
     NameNode,
+    NonNullTypeNode,
     NullValueNode,
     ObjectFieldNode,
+    ObjectTypeDefinitionNode,
     ObjectValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    TypeNode,
     ValueNode,
     VariableNode,
+    build_ast_schema,
     get_named_type,
     get_nullable_type,
+    parse,
     print_ast,
     value_from_ast_untyped,
 )
@@ -44,6 +56,7 @@ from fraiseql.pipeline.graphql_schema import print_sdl
 from fraiseql.schema import Schema
 from fraiseql.schema.model import ObjectType
 from fraiseql.schema.scalar import Scalar
+from fraiseql.schema.scalars import PYTHON_SCALARS
 from golden.every_scalar import SCALARS
 from golden.oracle import Oracle
 from golden.oracle.documents import PATHS
@@ -60,7 +73,9 @@ class Request:
 
 
 _PLACES: Final = {
-    r"\b(limit): Int$": "Limit",
+    r"^  (AND|OR): \[(\w+)!\]$": r"\2",  # a list of them would be endless
+    r"\b(id): ID\b": "RowId",
+    r"\b(limit|first|last): Int$": "Limit",
     r"\b(offset): Int$": "Offset",
     r"^  (i?matches): String$": "RegularExpression",
     r"^  (plain|phrase|websearch): String$": "Words",
@@ -71,8 +86,9 @@ _PLACES: Final = {
 """Places for values of a kind of their own, and what we name it: the generator knows places by their types only."""
 
 _VALUES: Final[Mapping[str, tuple[Any, ...]]] = {
-    "Limit": (*(0, 1, 2, 3, 5, 5, 7, 10, 10, 30) * 4, 31, 1_001, -1),
-    "Offset": (*(0, 0, 0, 1, 1, 2, 5, 50) * 4, -1),
+    "RowId": (1, "2", "5", 7, "007", "11", 12, "x"),
+    "Limit": (*(1, 2, 3, 4, 5, 7, 10, 30) * 3, 0, 31, 1_001, -1),
+    "Offset": (*(0,) * 12, 1, 1, 1, 2, 2, 5, 50, -1),
     "RegularExpression": ("", "w1", "^w", "B$", "[ab]+.", "^$", "é", "w1 w[0-9]", "(", "[a"),
     "Words": ("w1", "w2 w1", "w3 w9", "", "w1 or w3", "w1 -w3", '"w1 w2"', '-"w1 w2"'),
     "Path": (*PATHS, *PATHS, "$.(", "$x"),
@@ -86,22 +102,74 @@ _SHARE: Final = 30  # one value in so many is not of its type
 _REFUSES_NULL: Final = re.compile(r"(?!eq$|neq$|distinctFrom$|search$|any$|length$|lower$|upper$|count$|config$)")
 
 
-def requests(schema: Schema, oracle: Oracle) -> st.SearchStrategy[Request]:
-    """Requests for a schema, with values of an oracle's rows."""
+def requests(schema: Schema, oracle: Oracle, count: int) -> st.SearchStrategy[Request]:
+    """Requests for a schema, with values of an oracle's rows.
+
+    Args:
+        count: how many will be drawn: for every tenth there is another part of the schema.
+    """
     sdl = print_sdl(schema)
+    # The oracle knows the ranks of single words only.
+    sdl = re.sub(r'^  """[^"]+"""\n  (?:rank: FloatFilter|searchRank: \w+)\n', "", sdl, flags=re.MULTILINE)
     for place, name in _PLACES.items():
         sdl = re.sub(place, rf"\1: {name}", sdl, flags=re.MULTILINE)
-    sdl += "".join(f"\nscalar {name}" for name in _VALUES)
+    whole = parse(sdl + "".join(f"\nscalar {name}" for name in _VALUES), no_location=True)
     scalars = {name: st.sampled_from(list(map(_node, values))) for name, values in _VALUES.items()}
     scalars |= {name: _strategy(name, values) for name, values in _pools(oracle).items()}
-    documents = hypothesis_graphql.queries(sdl, custom_scalars=scalars, print_ast=lambda document: document)
+
+    @lru_cache(maxsize=32)
+    def documents(number: int) -> st.SearchStrategy[DocumentNode]:
+        part = _with_few_fields(whole, random.Random(number))
+        return hypothesis_graphql.queries(
+            part, custom_scalars=scalars, allow_null=number % 3 == 0, print_ast=lambda document: document
+        )
+
     return st.builds(
         lambda document, keep, wild, moved: _Thinned(oracle.schema, keep, wild == 7, moved).request(document),
-        documents,
+        st.integers(0, count // 10).flatmap(documents),
         st.integers(1, 3),
         st.integers(0, 7),
         st.booleans(),
     )
+
+
+def _with_few_fields(whole: DocumentNode, choice: random.Random) -> GraphQLSchema:
+    """A part of a schema, so small that an object of it is soon drawn."""
+    objects = {each.name.value for each in whole.definitions if isinstance(each, ObjectTypeDefinitionNode)}
+    made: list[DefinitionNode] = []
+    for definition in whole.definitions:
+        if isinstance(definition, InputObjectTypeDefinitionNode):
+            fields = _few(definition.fields, lambda name: name.endswith(("Input", "RelationFilter")), 3, 1, choice)
+            definition = replace(definition, fields=fields)
+        elif isinstance(definition, ObjectTypeDefinitionNode):
+            definition = replace(definition, fields=_few(definition.fields, objects.__contains__, 10, 4, choice))
+        made.append(definition)
+    return build_ast_schema(DocumentNode(definitions=tuple(made)), assume_valid=True)
+
+
+def _few(
+    fields: Iterable[Any], is_object: Callable[[str], bool], leaves: int, objects: int, choice: random.Random
+) -> tuple[Any, ...]:
+    """So many of each kind, and those that must not be left out."""
+    every = list(fields)
+    kinds: tuple[list[Any], list[Any]] = ([], [])
+    for each in every:
+        kinds[is_object(_named(each.type))].append(each)
+    kept = [
+        each
+        for kind, most in zip(kinds, (leaves, objects), strict=True)
+        for each in choice.sample(kind, min(most, len(kind)))
+    ]
+    is_required = [
+        isinstance(each, InputValueDefinitionNode) and isinstance(each.type, NonNullTypeNode) for each in every
+    ]
+    return tuple(each for each, required in zip(every, is_required, strict=True) if required or each in kept)
+
+
+def _named(node: TypeNode) -> str:
+    while not isinstance(node, NamedTypeNode):
+        node = node.type  # type: ignore[attr-defined]
+    return node.name.value
 
 
 def _pools(oracle: Oracle) -> dict[str, list[Any]]:
@@ -131,8 +199,6 @@ def _strategy(name: str, values: list[Any]) -> st.SearchStrategy[ValueNode]:
 
 def _declared(annotation: Any) -> str | None:
     """The name of a scalar in GraphQL."""
-    from fraiseql.schema.scalars import PYTHON_SCALARS
-
     found = next((each for each in getattr(annotation, "__metadata__", ()) if isinstance(each, Scalar)), None)
     found = found or PYTHON_SCALARS.get(annotation)
     return found.name if found else None
@@ -197,7 +263,7 @@ class _Thinned:
         return SelectionSetNode(selections=tuple(made))
 
     def _arguments(self, declared: GraphQLField, node: FieldNode) -> Iterator[ArgumentNode]:
-        for argument in node.arguments or ():
+        for argument in self._page(node.arguments or ()):
             type_ = declared.args[argument.name.value].type
             value = self._value(argument.value, type_)
             if value is not None:
@@ -207,6 +273,11 @@ class _Thinned:
                     self.variables[name] = value_from_ast_untyped(value)
                     value = VariableNode(name=NameNode(value=name))
                 yield ArgumentNode(name=argument.name, value=value)
+
+    def _page(self, arguments: Iterable[ArgumentNode]) -> list[ArgumentNode]:
+        """A connection is given one size of a page, and no cursor, since those that are made up are refused."""
+        names = () if self.wild else ("after", "before", "first" if self.keep == 2 else "last")
+        return [argument for argument in arguments if argument.name.value not in names]
 
     def _value(self, node: ValueNode, type_: Any) -> ValueNode | None:
         """None where nothing is left of it."""
@@ -226,6 +297,8 @@ class _Thinned:
             if is_null and not self.wild and (declared.is_one_of or self._refuses_null(declared, each.name.value)):
                 continue
             value = self._value(each.value, declared.fields[each.name.value].type)
+            if each.name.value in ("AND", "OR") and isinstance(value, ObjectValueNode) and self.keep > 1:
+                value = nodes.List([nodes.Object([one]) for one in value.fields])
             if value is not None and (self.wild or len(made) < most):
                 made.append(ObjectFieldNode(name=each.name, value=value))
         if not made and declared.is_one_of and not self.wild:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 import psycopg
@@ -71,6 +72,9 @@ class Cell(_Scalars, _Embedded):
     document: Document | None = fraiseql.relation(on={"cell_id": "id"})
     documents: list[Document] = fraiseql.relation(on={"owner_id": "id"}, default_page_size=1, max_page_size=3)
     liked: list[Document] = fraiseql.relation(through="likes", own={"cell_id": "id"}, on={"id": "document_id"})
+    label: str = fraiseql.field(sql="{code} || ' ' || {text}")
+    half: Decimal | None = fraiseql.field(sql="{number} * 0.5")
+    offspring: fraiseql.Connection[Cell] = fraiseql.relation(on={"parent_id": "id"}, default_page_size=2)
     friends: list[Cell] = fraiseql.relation(through="friends", own={"one_id": "id"}, on={"id": "other_id"})
     figures: fraiseql.Aggregate[Document] = fraiseql.relation(on={"owner_id": "id"})
     liked_groups: list[fraiseql.Group[Document]] = fraiseql.relation(
@@ -86,6 +90,10 @@ class Document(_Scalars, _Embedded):
     cell: Cell | None = fraiseql.relation(on={"id": "cell_id"})
     owner: Cell = fraiseql.relation(on={"id": "owner_id"})
     liked_by: list[Cell] = fraiseql.relation(through="likes", own={"document_id": "id"}, on={"id": "cell_id"})
+    likes_count: int = fraiseql.field(sql="(select count(*) from likes l where l.document_id = {id})")
+    fans: fraiseql.Connection[Cell] = fraiseql.relation(
+        through="likes", own={"document_id": "id"}, on={"id": "cell_id"}, max_page_size=5
+    )
     namesakes: list[Document] = fraiseql.relation(on={"owner_id": "owner_id", "kind": "kind"}, max_page_size=5)
 
 
@@ -106,6 +114,10 @@ class Look:
 
 @fraiseql.query
 def cells() -> list[Cell]: ...
+
+
+@fraiseql.query(default_page_size=3)
+def cells_by_page(flag: bool | None) -> fraiseql.Connection[Cell]: ...
 
 
 @fraiseql.query
@@ -142,7 +154,7 @@ def document_groups(level: Level | None) -> list[fraiseql.Group[Document]]: ...
 
 schema: Final = fraiseql.Schema(
     queries=[
-        *(cells, cell, cells_like, documents, document, documents_like),
+        *(cells, cells_by_page, cell, cells_like, documents, document, documents_like),
         *(cell_figures, cell_groups, document_groups),
     ],
     default_page_size=10,
@@ -235,7 +247,18 @@ def _held(name: str, value: Any) -> Any:
     return f"\\x{value.hex()}" if isinstance(value, bytes) else kind_of(name.removeprefix("maybe_")).shown(value)
 
 
-ROWS: Final = _Rows()()
+def _with_computed(rows: Mapping[str, Any]) -> Rows:
+    """What SQL computes, computed here."""
+    likes = [row["document_id"] for row in rows["likes"]]
+    for row in rows["cells"]:
+        row |= {"label": f"{row['code']} {row['text']}", "half": row["number"] * Decimal("0.5")}
+    for row in rows["documents"]:
+        row |= {"likes_count": likes.count(row["id"])}
+    return rows
+
+
+_COMPUTED: Final = ("label", "half", "likes_count")
+ROWS: Final = _with_computed(_Rows()())
 _DDL: Final = """
 create type colour as enum ('red', 'green', 'blue sky');
 create domain email as text check (value like '%@%');
@@ -260,7 +283,7 @@ def load(conninfo: str) -> None:
     with psycopg.connect(conninfo) as connection:
         connection.execute(_definition().encode())
         for table, rows in ROWS.items():
-            names = list(rows[0])
+            names = [name for name in rows[0] if name not in _COMPUTED]
             with connection.cursor().copy(f"copy {table} ({', '.join(names)}) from stdin".encode()) as copy:
                 for row in rows:
                     copy.write_row([_copied(name, row[name]) for name in names])

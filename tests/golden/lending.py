@@ -49,8 +49,9 @@ insert into media values
     (4, 'song', 'Four', null, 2, null, 3, '"\\u0022type$\\u0022:"'), (5, 'book', 'Five', 1, null, null, null, '1.50');
 insert into holding values (1, 'here', 2), (1, 'there', 1), (2, 'here', 9);
 insert into shelf values
-    (1, '{"first": {"kind": "box", "id": "b1", "width": 7}, "things": [{"kind": "tin", "id": "t1", "metal": "zinc"},
-      null, {"kind": "box", "id": "b2", "width": null}], "found": {"type": "tin", "id": "t2", "metal": "lead"}}'),
+    (1, '{"first": {"kind": "box", "id": "b1", "width": 7}, "things": [
+      {"kind": "tin", "id": "t1", "metal": "zinc", "labels": [{"text": "x"}, {"text": "y"}]}, null,
+      {"kind": "box", "id": "b2", "width": null}], "found": {"type": "tin", "id": "t2", "metal": "lead"}}'),
     (2, '{"first": null, "things": [], "found": null}');
 """
 
@@ -154,6 +155,12 @@ class Box(Thing):
 @fraiseql.type(when="tin")
 class Tin(Thing):
     metal: str
+    labels: list[Label] | None
+
+
+@fraiseql.type
+class Label:
+    text: str
 
 
 @fraiseql.union(discriminator="type", types={"box": Box, "tin": Tin})

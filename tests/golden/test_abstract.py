@@ -61,6 +61,19 @@ def serving(module_database_url: str) -> Iterator[Served]:
         ),
         ("{ authors(where: {finds: {none: {}}}, orderBy: [{finds: {count: DESC}}]) { id } }", []),
         (
+            '{ shelves(limit: 1) { things(where: {id: {eq: "t1"}}) { ... on Tin { labels(limit: 1) { text } } } } }',
+            [{"things": [{"labels": [{"text": "x"}]}]}],
+        ),
+        (
+            "{ shelves(limit: 1) { things(limit: 1, orderBy: [{id: DESC}]) { id __typename } } }",
+            [{"things": [None]}],
+        ),
+        ('{ shelves(where: {first: {id: {eq: "b1"}}, found: {}}) { id } }', [{"id": "1"}]),
+        (
+            '{ shelves(where: {things: {some: {id: {eq: "t1"}}}}) { id found { __typename } } }',
+            [{"id": "1", "found": {"__typename": "Tin"}}],
+        ),
+        (
             "{ authors(orderBy: [{finds: {count: DESC}}, {id: DESC}])"
             " { id finds(limit: 1, offset: 1) { __typename } } }",
             [{"id": "2", "finds": [{"__typename": "Volume"}]}, {"id": "1", "finds": [{"__typename": "Volume"}]}],
@@ -168,6 +181,7 @@ def _objects() -> dict[str, Any]:
     for holding in holdings:
         holding["media"]["holdings"].append(holding)
     tins = [{"__typename": "Tin", "id": id, "metal": metal} for id, metal in (("t1", "zinc"), ("t2", "lead"))]
+    tins[0]["labels"] = [{"text": "x"}, {"text": "y"}]
     box = {"__typename": "Box", "id": "b1", "width": 7}
     shelves = [
         {"id": "1", "first": box, "things": [tins[0], None, {"__typename": "Box", "id": "b2", "width": None}]},

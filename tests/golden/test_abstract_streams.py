@@ -172,12 +172,44 @@ def test_rows_of_events(serving: Served) -> None:
     assert filtered == [{"data": {"mediaMade": {"title": "Film"}}}]
 
 
+@pytest.mark.parametrize(
+    "title",
+    [
+        '"type$":"Book",',
+        '{"type$" : "Book", "x": 1}',
+        "type$",
+        '\\"type$":"Book"',
+        '","type$":"Book',
+        "null",
+        "type$\\",
+    ],
+)
+@pytest.mark.parametrize("key", ["t", "k" * 64])
+@pytest.mark.parametrize("more", ["", "extra", "pages"])
+def test_the_hidden_key_goes_and_no_text_with_it(serving: Served, title: str, key: str, more: str) -> None:
+    row = {"id": 1, "kind": "book", "title": title, "extra": {"type$": "Book"}}
+    query = f"subscription {{ mediaMade {{ {key}: title ... on Book {{ {more or 'id'} }} }} }}"
+    (emitted,) = serving.subscribe(query, events("media.made", row))
+    if more == "pages":
+        assert emitted["data"] is None
+        assert emitted["errors"][0]["path"] == ["mediaMade", "pages"]
+    else:
+        expected = {"extra": {"type$": "Book"}} if more else {"id": "1"}
+        assert emitted == {"data": {"mediaMade": {key: title, **expected}}}
+
+
 def test_events_of_a_member_are_those_of_its_rows(serving: Served) -> None:
     emitted = serving.subscribe("subscription { bookMade { title } }", events("book.made", *ROWS))
     assert emitted == [{"data": {"bookMade": {"title": "New"}}}]
     named = [{"id": 1}, {"id": 2}, {"id": 3}]
     emitted = serving.subscribe("subscription { bookChanged { title pages } }", events("media.changed", *named))
     assert [each["data"]["bookChanged"]["title"] for each in emitted] == ["One", "Three"]
+
+
+def test_a_row_of_a_member_that_is_gone(serving: Served) -> None:
+    gone = [{"id": 90}, {"id": 91, "kind": "book"}, {"id": 92, "kind": "film"}]
+    emitted = serving.subscribe("subscription { bookChanged { title } }", events("media.changed", *gone))
+    assert emitted == [{"data": {"bookChanged": None}}] * 2
 
 
 def test_a_live_query(serving: Served) -> None:

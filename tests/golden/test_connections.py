@@ -70,6 +70,8 @@ _SCHEMA = fraiseql.Schema(queries=[people, everybody, documents, named])
 _ORDERS = [
     *({"id": "ASC"}, {"id": "DESC"}, {"name": "ASC"}, {"name": "DESC"}, {"born": "ASC"}, {"born": "DESC"}),
     *({"born": "ASC_NULLS_FIRST"}, {"born": "DESC_NULLS_LAST"}, {"size": "DESC"}, {"size": "ASC_NULLS_FIRST"}),
+    *({"searchRank": {"name": {"plain": "ada"}}}, {"searchRank": {"name": {"websearch": "x", "direction": "ASC"}}}),
+    {"chief": {"searchRank": {"name": {"phrase": "bob", "config": "ENGLISH", "direction": "DESC_NULLS_FIRST"}}}},
     *({"chief": {"name": "DESC"}}, {"chief": {"chief": {"born": "ASC"}}}, {"reports": {"count": "DESC"}}),
 ]
 _PAGE = """query($orderBy: [PersonOrderByInput!], $first: Int, $after: String, $last: Int, $before: String) {
@@ -297,3 +299,21 @@ def test_first_and_last_together_are_refused(execute: Execute) -> None:
     (error,) = execute("{ everybody(limit: 1) { reports(first: 1, last: 1) { totalCount } } }")["errors"]
     assert error["message"] == 'The arguments "first" and "last" must not be given together.'
     assert (error["path"], error["extensions"]["code"]) == (["everybody", "reports"], "BAD_USER_INPUT")
+
+
+@pytest.mark.parametrize(
+    "selected", ["totalCount", "__typename", "pageInfo { hasNextPage }", "pageInfo { hasPreviousPage }"]
+)
+@pytest.mark.parametrize("given", ["first", "last", "after", "before", "where"])
+def test_arguments_that_nothing_selected_needs(execute: Execute, selected: str, given: str) -> None:
+    """Each is a parameter all the same, as a literal and as a variable, and is checked."""
+    cursor = execute(_PAGE, {})["data"]["people"]["pageInfo"]["endCursor"]
+    type_name, value, wrong = {
+        "first": ("Int", 2, -1),
+        "last": ("Int", 2, 1_001),
+        "where": ("PersonWhereInput", {"id": {"eq": "1"}}, {"id": {"eq": "x"}}),
+    }.get(given, ("String", cursor, "x"))
+    query = f"query ($v: {type_name}) {{ people({given}: $v) {{ {selected} }} }}"
+    assert execute(query, {"v": value})["data"]["people"].keys() == {selected.split()[0]}
+    (error,) = execute(query, {"v": wrong})["errors"]
+    assert (error["path"], error["extensions"]["code"]) == (["people"], "BAD_USER_INPUT")

@@ -8,15 +8,14 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.waiting import wait_conn
+from graphql import validate_schema
 
 import fraiseql
 from fraiseql import ID
-from fraiseql.errors import DatabaseError
 from fraiseql.limits import QueryLimits
 from fraiseql.pipeline import GraphQLRequest, Outcome, Pipeline
-from fraiseql.postgres import connect, run
-from fraiseql.postgres.conninfo import ConnectionString
+from fraiseql.pipeline.graphql_schema import build_graphql_schema
+from golden.asking import asking, opened
 
 _BOLT = '{"name": "bolt", "size": 5, "tags": ["m5"], "parts": []}'
 _GEAR = (
@@ -81,33 +80,20 @@ def machines() -> list[Machine]: ...
 def documents() -> list[Document]: ...
 
 
-_SCHEMA = fraiseql.Schema(queries=[machines, documents], max_page_size=50)
+@fraiseql.query
+def pages() -> fraiseql.Connection[Document]: ...
+
+
+_SCHEMA = fraiseql.Schema(queries=[machines, documents, pages], max_page_size=50)
 
 
 @pytest.fixture(scope="module")
 def query(module_database_url: str) -> Iterator[Callable[..., Any]]:
     with psycopg.connect(module_database_url) as connection:
         connection.execute(_DDL.encode())
-    string = ConnectionString(module_database_url)
-    opened = wait_conn(connect(string.attempts(string.hosts())[0], max_prepared=50), interval=1.0, timeout=10.0)
-    pipeline = Pipeline(_SCHEMA)
-
-    def query(text: str, variables: dict[str, Any] | None = None) -> Any:
-        program = pipeline.execute(GraphQLRequest(text, None, variables or {}), "r")
-        try:
-            effect = next(program)
-            try:
-                row = wait_conn(run(opened, effect), interval=1.0, timeout=10.0)
-            except DatabaseError as error:
-                program.throw(error)
-            else:
-                program.send(row)
-        except StopIteration as stop:
-            return stop.value
-        raise AssertionError("the program asked twice")
-
-    yield query
-    opened.close()
+    with opened(module_database_url) as connection:
+        ask = asking(Pipeline(_SCHEMA), connection)
+        yield lambda *request: ask(*request).response
 
 
 def _data(response: Any) -> Any:
@@ -237,6 +223,20 @@ def test_orders(query: Callable[..., Any], source: str, order: str, ids: str) ->
     assert [row["id"] for row in rows] == ids.split()
 
 
+@pytest.mark.parametrize("order", ["{main: {name: ASC}}", "{main: {size: DESC}}", "{spares: {count: ASC_NULLS_FIRST}}"])
+def test_pages_by_cursors(query: Callable[..., Any], order: str) -> None:
+    wanted = [row["id"] for row in _data(query(f"{{ documents(orderBy: {order}) {{ id }} }}"))["documents"]]
+    found: list[str] = []
+    after = None
+    for _ in wanted:
+        arguments = f"orderBy: {order}, first: 1, after: $a"
+        text = f"query ($a: String) {{ pages({arguments}) {{ edges {{ cursor node {{ id }} }} }} }}"
+        (edge,) = _data(query(text, {"a": after}))["pages"]["edges"]
+        found.append(edge["node"]["id"])
+        after = edge["cursor"]
+    assert found == wanted
+
+
 def test_lists_inside_lists_and_fragments(query: Callable[..., Any]) -> None:
     text = """
     query ($least: Int!, $few: Int) {
@@ -312,3 +312,65 @@ def test_an_index_on_an_expression_serves(module_database_url: str, query: Calla
         plan = "\n".join(row[0] for row in connection.execute("explain execute asked('x')"))
         connection.rollback()
     assert "kept_main" in plan
+
+
+@pytest.mark.parametrize(
+    ("parts", "selection", "path", "shown"),
+    [
+        (
+            '[{"name": "a", "size": 1}, {"name": "b", "size": "x"}]',
+            "(offset: 1) { size }",
+            [0, "size"],
+            [{"size": None}],
+        ),
+        ('[{"name": "a", "size": 1}, {"name": "b", "size": "x"}]', "(limit: 1) { size }", None, [{"size": 1}]),
+        ('[{"name": "a"}, "b"]', "(orderBy: {name: ASC}) { name }", [1], None),
+        ('[{"name": "a"}, "b"]', "(where: {name: {isnull: false}}) { name }", None, [{"name": "a"}]),
+        ('{"name": "a"}', "(limit: 1) { name }", [], None),
+    ],
+)
+def test_values_that_do_not_fit(
+    module_database_url: str, query: Callable[..., Any], parts: str, selection: str, path: Any, shown: Any
+) -> None:
+    """An error at the place that it has among the elements that are asked for, and none where it is not among them."""
+    with psycopg.connect(module_database_url, autocommit=True) as connection:
+        data = json.dumps({"main": {"name": "m", "parts": json.loads(parts)}, "parts": []})
+        connection.execute("insert into machine (id, main) values (9, %s::jsonb -> 'main')", (data,))
+        try:
+            response = query(f"{{ documents(where: {{id: {{eq: 9}}}}) {{ main {{ parts{selection} }} }} }}")
+        finally:
+            connection.execute("delete from machine where id = 9")
+    answer = json.loads(response.body)
+    assert answer["data"]["documents"][0]["main"]["parts"] == shown
+    paths = [error["path"] for error in answer.get("errors", ())]
+    assert paths == ([] if path is None else [["documents", 0, "main", "parts", *path]])
+
+
+@fraiseql.interface(discriminator="kind")
+class Assembly:
+    parts: list[Part]
+
+
+@fraiseql.type(when="big")
+class BigAssembly(Assembly):
+    bolts: list[Part]
+
+
+@fraiseql.type(sql_source="hall")
+class Hall:
+    id: ID
+    assemblies: list[Assembly]
+
+
+@fraiseql.query
+def halls() -> list[Hall]: ...
+
+
+def test_lists_of_interfaces() -> None:
+    schema = fraiseql.Schema(types=[BigAssembly], queries=[halls])
+    assert validate_schema(build_graphql_schema(schema.model)) == []
+    one = "parts(limit: 1) { name } ... on BigAssembly { bolts(offset: 2) { name } }"
+    found = Pipeline(schema).explain(
+        f"{{ halls {{ assemblies(where: {{parts: {{some: {{}}}}}}, limit: 3) {{ {one} }} }} }}"
+    )
+    assert sorted(found.parameters) == ["1", "2", "3"]

@@ -7,6 +7,7 @@ case as for a changed one; the answer must equal the oracle's all the same. Read
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,13 +19,26 @@ from golden.files import laid_out, read_case, without_layout, write_case
 from golden.oracle import Oracle, normalised
 
 _CASES = sorted(Path(__file__).with_name("cases").glob("*.md"))
+_INTROSPECTION = re.compile(r"\b__(?:schema|type)\b")
 _UPDATE = os.environ.get("UPDATE_GOLDEN") == "1"
 
 
+@pytest.fixture(scope="module", params=[True, False], ids=["with introspection", "without introspection"])
+def introspection(request: pytest.FixtureRequest) -> bool:
+    """Without it, all the same is answered but what asks for the schema."""
+    served: bool = request.param
+    return served
+
+
 @pytest.mark.parametrize("path", _CASES, ids=lambda path: path.stem)
-def test_query_sql_and_answer(path: Path, ask: Callable, oracle: Oracle) -> None:
+def test_query_sql_and_answer(path: Path, ask: Callable, oracle: Oracle, introspection: bool) -> None:
     case = read_case(path)
     answer = ask(case.query, case.variables)
+    if not introspection and _INTROSPECTION.search(case.query):
+        assert answer.response.outcome is Outcome.NOT_VALID
+        assert {error["extensions"]["code"] for error in answer.json["errors"]} == {"INTROSPECTION_DISABLED"}
+        assert answer.json.keys() == {"errors"}
+        return
     assert answer.response.outcome is Outcome.DATA, answer.response.body
     assert answer.json.keys() == {"data"}
     data = answer.json["data"]
@@ -34,7 +48,7 @@ def test_query_sql_and_answer(path: Path, ask: Callable, oracle: Oracle) -> None
     )
 
     assert normalised(data) == normalised(oracle.execute(case.query, case.variables))
-    if _UPDATE:
+    if _UPDATE and introspection:
         write_case(path, case, sql=sql, parameters=parameters, result=data)
         return
     assert sql == case.sql

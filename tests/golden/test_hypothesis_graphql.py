@@ -1,8 +1,8 @@
-"""Random requests of `hypothesis-graphql` over the demo's schema and over one with every type: answered as by the oracle.
+"""Random requests of `hypothesis-graphql` over the demo's schema and one with every type, answered as by the oracle.
 
-What GraphQL or our rules refuse is refused with just the code and the path that the oracle names. Both with introspection
-and without it. The requests are the same in every run; `RANDOM_EXAMPLES=5000 pytest tests/golden/test_hypothesis_graphql.py
--n 0` makes more.
+What GraphQL or our rules refuse is refused with just the code and the path that the oracle names. Each request is asked
+with introspection and without it. The requests are the same in every run; more are made by
+`RANDOM_EXAMPLES=5000 pytest tests/golden/test_hypothesis_graphql.py -n 0`.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ _EVERY = Oracle(every_type.schema, every_type.ROWS, OWN_KINDS)
 # What the generator makes is large; tests/pipeline/test_limits.py has the bounds.
 _LIMITS = QueryLimits(max_cost=10**40, max_conditions=10**6, max_tokens=10**6, max_fields=10**6)
 _MADE_OF_SEVERAL = re.compile(r"[gG]roups|[fF]igures|Summary")  # aggregates: any of equal values may be shown
+_COUNT = int(os.environ.get("RANDOM_EXAMPLES", "100"))
 _SETTINGS = settings(
-    max_examples=int(os.environ.get("RANDOM_EXAMPLES", "80")),
+    max_examples=_COUNT,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
@@ -63,13 +64,13 @@ def every(module_database_url: str) -> Any:
 
 
 @_SETTINGS
-@given(request=requests(demo_schema, _DEMO))
+@given(request=requests(demo_schema, _DEMO, _COUNT))
 def test_the_demo(demo: Side, request: Request) -> None:
     _check(demo, request)
 
 
 @_SETTINGS
-@given(request=requests(every_type.schema, _EVERY))
+@given(request=requests(every_type.schema, _EVERY, _COUNT))
 def test_every_type(every: Side, request: Request) -> None:
     _check(every, request)
 
@@ -106,7 +107,7 @@ def test_values_reach_what_they_are_for() -> None:
     found: list[bool] = []
 
     @settings(_SETTINGS, max_examples=100, database=None)
-    @given(request=requests(every_type.schema, _EVERY))
+    @given(request=requests(every_type.schema, _EVERY, _COUNT))
     def ask(request: Request) -> None:
         verdict = Refusals(_EVERY).of(request.query, request.variables)
         is_good = not (verdict.invalid or verdict.must or verdict.may)

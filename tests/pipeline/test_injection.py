@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import re
 from typing import Any
 
 import pytest
+from graphql import is_leaf_type
 
 from fraiseql.pipeline import Pipeline
+from fraiseql.pipeline.graphql_schema import build_graphql_schema
+from fraiseql.pipeline.operation import Explanation
+from fraiseql.pipeline.response import Refusal
+from golden import every_type
+from golden.places import every_place
 
 _ATTACKS = [
     "'; drop table users; --",
@@ -30,48 +36,71 @@ _ATTACKS = [
     "line\nbreak",
     ":name",
 ]
-_PLACES = [
-    ("ID!", "post(id: %s) { id }"),
-    ("ID", "users(where: {id: {eq: %s}}) { id }"),
-    ("ID", "users(where: {id: {neq: %s}}) { id }"),
-    ("String", "users(where: {name: {eq: %s}}) { id }"),
-    ("String", "users(where: {name: {gte: %s, lt: %s}}) { id }"),
-    ("String", "users(where: {NOT: {OR: [{email: {neq: %s}}]}}) { id }"),
-    ("[String!]", "users(where: {name: {in: %s}}) { id }"),
-    ("[String!]", "posts(where: {text: {in: %s}}) { id }"),
-    ("[String!]", "posts(where: {text: {nin: %s}}) { id }"),
-    ("[String!]", "users(where: {tags: {contains: %s}}) { id }"),
-    ("[String!]", "users(where: {tags: {any: {in: %s}}}) { id }"),
-    ("[String!]", "posts(where: {metadata: {hasAnyKeys: %s}}) { id }"),
-    ("String", "posts(where: {metadata: {hasKey: %s}}) { id }"),
-    ("String", "posts(where: {text: {matches: %s, imatches: %s}}) { id }"),
-    ("String", "posts(where: {text: {search: {plain: %s, phrase: %s, websearch: %s, config: ENGLISH}}}) { id }"),
-    ("String", "users(where: {posts: {some: {author: {name: {eq: %s}}}}}) { id }"),
-    ("String", "users { posts(where: {title: {eq: %s}}) { comments(where: {body: {lt: %s}}) { id } } }"),
-]
+_SCHEMA = build_graphql_schema(every_type.schema.model)
+_EVERY_PLACE = every_place(_SCHEMA)
+_TAKES_TEXT = ("String", "ID", "JSON", "Email")
 
 
-@pytest.mark.parametrize("attack", _ATTACKS, ids=ascii)
-@pytest.mark.parametrize(("type_name", "place"), _PLACES)
-def test_values_are_parameters(pipeline: Pipeline, type_name: str, place: str, attack: str) -> None:
-    def explained(value: str) -> list[Any]:
-        literal = json.dumps(value)
-        sent: Any = [value] if type_name.startswith("[") else value
-        field = place.replace("%s", "$v")
-        return [
-            pipeline.explain(f"{{ {place.replace('%s', literal)} }}"),
-            pipeline.explain(f"query ($v: {type_name}) {{ {field} }}", {"v": sent}),
-            pipeline.explain(f"query ($v: {type_name} = {literal}) {{ {field} }}"),
-        ]
+@pytest.fixture(scope="module")
+def every() -> Pipeline:
+    return Pipeline(every_type.schema)
 
-    harmless, attacked = explained("harmless"), explained(attack)
-    assert {one.sql for one in attacked} == {one.sql for one in harmless}
-    count = place.count("%s")
-    if type_name.startswith("["):
-        escaped = attack.replace("\\", "\\\\").replace('"', '\\"')
-        assert {one.parameters for one in attacked} == {(f'{{"{escaped}"}}',) * count}
-    else:
-        assert {one.parameters for one in attacked} == {(attack,) * count}
+
+def test_the_places_are_those_of_every_type_of_argument() -> None:
+    leaves = {name for name, declared in _SCHEMA.type_map.items() if is_leaf_type(declared) and name[:2] != "__"}
+    assert leaves - {place.scalar for place in _EVERY_PLACE} <= {"TSVector"}
+    documents = {place.document for place in _EVERY_PLACE}
+    assert "cell(id: %s) { __typename }" in documents
+    assert "cells(where: {text: {in: [%s]}}) { __typename }" in documents
+    assert "cells(where: {AND: [{text: {eq: %s}}]}) { __typename }" in documents
+    assert "cells(where: {children: {some: {text: {eq: %s}}}}) { __typename }" in documents
+    assert "documents(where: {text: {eq: %s}}) { __typename }" in documents
+    assert len(documents) > 1_000
+
+
+@pytest.mark.parametrize("scalar", _TAKES_TEXT)
+def test_texts_are_parameters(every: Pipeline, scalar: str) -> None:
+    """As variables all of the attacks, and one of them written out."""
+    end = "@" if scalar == "Email" else ""
+    for number, place in enumerate(_EVERY_PLACE):
+        if place.scalar == scalar:
+            harmless = every.explain(place.variable(), {"v": f"7{end}"})
+            attacks = [f"{attack}{end}" for attack in _ATTACKS]
+            taken = [_taken(every, harmless, place.variable(), {"v": attack}) for attack in attacks]
+            taken.append(_taken(every, harmless, place.literal(attacks[number % len(attacks)]), {}))
+            # Some attacks are no patterns and no paths.
+            assert any(taken) if re.search(r"\b(?:i?like|path\w+):", place.document) else all(taken), place
+
+
+def _taken(every: Pipeline, harmless: Explanation, query: str, variables: dict[str, str]) -> bool:
+    """Whether a value is a parameter of the same SQL as another's; otherwise it is refused, before any SQL."""
+    try:
+        found = every.explain(query, variables)
+    except Refusal as refusal:
+        return _is_refused(refusal)
+    assert found.sql == harmless.sql
+    assert len(found.parameters) == len(harmless.parameters)
+    assert found.parameters != harmless.parameters
+    return True
+
+
+def _is_refused(refusal: Refusal) -> bool:
+    assert {error.code for error in refusal.errors} <= {"BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED"}
+    return False
+
+
+@pytest.mark.parametrize("scalar", sorted({place.scalar for place in _EVERY_PLACE} - set(_TAKES_TEXT)))
+def test_what_is_no_text_takes_no_text(every: Pipeline, scalar: str) -> None:
+    for place in _EVERY_PLACE:
+        if place.scalar == scalar:
+            for attack in _ATTACKS:
+                if (scalar, attack) != ("Bytes", "NULL"):  # which is base64
+                    with pytest.raises(Refusal) as refused:
+                        every.explain(place.variable(), {"v": attack})
+                    assert [error.code for error in refused.value.errors] == ["BAD_USER_INPUT"]
+            with pytest.raises(Refusal) as refused:
+                every.explain(place.literal("$1"))
+            assert [error.code for error in refused.value.errors] == ["GRAPHQL_VALIDATION_FAILED"]
 
 
 @pytest.mark.parametrize("attack", _ATTACKS, ids=ascii)

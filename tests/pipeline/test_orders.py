@@ -69,7 +69,9 @@ def test_sdl() -> None:
     sdl = print_sdl(_SCHEMA)
     for part in (
         "input NodeOrderByInput @oneOf {\n  id: OrderDirection\n  name: OrderDirection\n  parent: NodeOrderByInput\n"
-        "  children: NodeAggregateOrderByInput\n  note: NoteOrderByInput\n  wrapped: WrappedOrderByInput\n}",
+        "  children: NodeAggregateOrderByInput\n  note: NoteOrderByInput\n  wrapped: WrappedOrderByInput\n\n"
+        '  """How well a text fits a search."""\n  searchRank: NodeSearchRankOrderByInput\n}',
+        "input NodeSearchRankOrderByInput @oneOf {\n  name: TextSearchRankInput\n}",
         'input NodeAggregateOrderByInput @oneOf {\n  """How many rows there are."""\n  count: OrderDirection\n'
         "  countDistinct: NodeCountDistinctOrderByInput\n  min: NodeMinOrderByInput\n  max: NodeMaxOrderByInput\n}",
         "input NodeMinOrderByInput @oneOf {\n  name: OrderDirection\n}",
@@ -87,7 +89,7 @@ def test_sdl() -> None:
 def test_each_level_has_exactly_one_key() -> None:
     types = build_graphql_schema(_SCHEMA.model).type_map
     orders = [each for name, each in types.items() if name.endswith("OrderByInput")]
-    assert len(orders) == 7
+    assert len(orders) == 9
     assert all(isinstance(each, GraphQLInputObjectType) and each.is_one_of for each in orders)
 
 

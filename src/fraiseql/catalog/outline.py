@@ -22,12 +22,13 @@ _TYPES: Final = frozenset(
     {
         *("Query", "Mutation", "Subscription", "OrderDirection", "Enum", "PageInfo", "Node"),
         *("DateUnit", "DateTimeUnit", "BigInt", "Bytes", "Interval", "UUID", "Decimal", "Any"),
+        *("TextSearchConfig", "TextSearchInput", "TextSearchRankInput"),
         *SCALARS,
         *keyword.kwlist,
     }
 )
 _GENERATED: Final = (
-    *("WhereInput", "OrderByInput", "Filter", "Input", "Connection", "Edge", "Aggregate", "Range"),
+    *("WhereInput", "OrderByInput", "Filter", "Input", "Connection", "Edge", "Aggregate", "Range", "SearchRank"),
     *(
         part + suffix
         for part in ("Aggregate", "CountDistinct", "Sum", "Avg", "Min", "Max")
@@ -133,6 +134,7 @@ class _Outliner:
             reason = _unusable(table)
             if reason is None:
                 names = Names({*_ATTRIBUTES, *keyword.kwlist})
+                names.give("search_rank")  # a key of orderBy
                 each = TableClass(table, self._class_name(table), _source(table), names)
                 classes.append(each)
             else:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from graphql import (
-    ASTValidationRule,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
@@ -28,8 +27,10 @@ from graphql.validation.rules import overlapping_fields_can_be_merged
 from fraiseql.errors import RequestError
 from fraiseql.limits import QueryLimits
 from fraiseql.pipeline.arguments import default_value
+from fraiseql.pipeline.directives import own_directives
 from fraiseql.pipeline.nesting import nests_too_deep
 from fraiseql.pipeline.response import Outcome, Refusal
+from fraiseql.pipeline.rules import NoIntrospection, OneOfVariables
 from fraiseql.pipeline.variables import VariablesCoercer, variable_types
 
 __all__ = ["Document", "Operation", "prepare_document"]
@@ -50,9 +51,10 @@ class Operation:
         types: of its variables, by name.
         coerce: its variables' coercion.
         conditions: the variables that @skip and @include read; their values choose the plan.
+        directives: the schema's own ones in it.
     """
 
-    __slots__ = ("coerce", "conditions", "fragments", "is_subscription", "node", "types")
+    __slots__ = ("coerce", "conditions", "directives", "fragments", "is_subscription", "node", "types")
 
     def __init__(
         self, schema: GraphQLSchema, node: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]
@@ -65,6 +67,7 @@ class Operation:
         self.conditions = tuple(
             name for name in self.types if name in _condition_variables([node, *fragments.values()])
         )
+        self.directives = tuple(own_directives(schema, node, fragments))
 
     def _path_of(self, variable: str) -> tuple[str, ...] | None:
         def uses(node: Node) -> bool:
@@ -94,16 +97,6 @@ class Document:
         raise Refusal(Outcome.OPERATION_UNKNOWN, [RequestError(message, code="OPERATION_RESOLUTION_FAILURE")])
 
 
-class _NoIntrospection(ASTValidationRule):
-    """Refuses the fields that tell of the schema; `__typename` tells of a value, and stays."""
-
-    def enter_field(self, node: FieldNode, *_: Any) -> None:
-        name = node.name.value
-        if name in ("__schema", "__type"):
-            message = f"Introspection is switched off: {name} is not served."
-            self.report_error(GraphQLError(message, node, extensions={"code": "INTROSPECTION_DISABLED"}))
-
-
 def prepare_document(schema: GraphQLSchema, text: str, limits: QueryLimits, *, introspection: bool = True) -> Document:
     """Parse and validate a document and compile its operations.
 
@@ -115,7 +108,7 @@ def prepare_document(schema: GraphQLSchema, text: str, limits: QueryLimits, *, i
     """
     try:
         document = _parse(text, limits)
-        rules: list[Any] = [*([] if introspection else [_NoIntrospection]), *specified_rules]
+        rules: list[Any] = [*([] if introspection else [NoIntrospection]), *specified_rules, OneOfVariables]
         errors = validate(schema, document, rules, max_errors=_MAX_ERRORS)
     except RecursionError:
         # A limit on tokens cannot bound how deep they nest, and the rules recurse.

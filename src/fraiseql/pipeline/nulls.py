@@ -1,8 +1,9 @@
 """Finds nulls where the schema allows none, and lets them rise (GraphQL §6.4.4).
 
 PostgreSQL's JSON passes through unread unless a null is in it that may be one of these: one behind a key that always
-may be null is not. So is an object that is of no member of its abstract type, which has null for its type's name. Where
-objects tell of their type by a hidden key, the JSON is read, and that key taken out.
+may be null is not. So is an object that is of no member of its abstract type, which has null for its type's name.
+Hidden keys, by which objects tell of their types, are taken out; only where a JSON scalar could hold the like of them,
+or for a null, the JSON is read for that.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from typing import Any, TypeAlias
 import orjson
 
 from fraiseql.errors import RequestError
+from fraiseql.pipeline.marks import has_marks, holds_documents, without_marks
 from fraiseql.pipeline.members import made_member
 from fraiseql.pipeline.plan import RootField, Selection
-from fraiseql.schema.model import TypeReference
+from fraiseql.schema.model import SchemaModel, TypeReference
 
 __all__ = ["Check", "Completion", "Rising"]
 
@@ -29,10 +31,12 @@ as; raises Rising."""
 class Completion:
     """Checks the values of one root field."""
 
-    __slots__ = ("_root", "_suspicious")
+    __slots__ = ("_is_marked", "_is_opaque", "_root", "_suspicious")
 
-    def __init__(self, root: RootField) -> None:
+    def __init__(self, root: RootField, model: SchemaModel) -> None:
         self._root = root
+        self._is_marked = has_marks(root.selection)
+        self._is_opaque = self._is_marked and holds_documents(model, root.selection)
         self._suspicious: re.Pattern[bytes] | None = None  # compiled for the first answer that has a null
 
     def __call__(self, text: bytes, errors: list[RequestError], check: Check | None = None) -> bytes | None:
@@ -46,13 +50,33 @@ class Completion:
         Returns:
             the JSON to answer with: `text` itself where all is well; None where the null rises to `data`.
         """
-        if check is not None or self._root.is_marked:
-            return _complete(self._root, text, errors, check)
-        if b"null" not in text:
-            return text
+        if check is not None or self._is_opaque:
+            return self._complete(text, errors, check)
+        if b"null" in text and self._may_rise(text):
+            return self._complete(text, errors, None)
+        return without_marks(text) if self._is_marked else text
+
+    def _may_rise(self, text: bytes) -> bool:
         if self._suspicious is None:
             self._suspicious = _suspicious_null(self._root.selection)
-        return text if self._suspicious.search(text) is None else _complete(self._root, text, errors)
+        return self._suspicious.search(text) is not None
+
+    def _complete(self, text: bytes, errors: list[RequestError], check: Check | None) -> bytes | None:
+        root, before = self._root, len(errors)
+        assert root.field is not None
+        try:
+            # Numbers stay as they are written: they may have more digits than Python reads, or than a float keeps.
+            value = json.loads(text, parse_int=orjson.Fragment, parse_float=orjson.Fragment)
+            name = f"{root.owner}.{root.name}"
+            value = _nullable(value, root.field.type, root.selection, name, (root.key,), errors, check)
+            is_untouched = check is None and not self._is_marked and len(errors) == before
+            return text if is_untouched else orjson.dumps(value)
+        except Rising as null:
+            errors.append(null.error)
+            return None
+        except (RecursionError, orjson.JSONEncodeError):  # a JSON scalar nests too deep, or has half a surrogate pair
+            errors[before:] = [RequestError("Internal server error.", code="INTERNAL_SERVER_ERROR", path=(root.key,))]
+            return b"null" if root.field.type.nullable else None
 
 
 def _suspicious_null(selection: Selection | None) -> re.Pattern[bytes]:
@@ -78,26 +102,8 @@ def _sort_keys(selection: Selection, nullable: set[str], others: set[str]) -> No
             _sort_keys(selected.selection, nullable, others)
 
 
-def _complete(root: RootField, text: bytes, errors: list[RequestError], check: Check | None = None) -> bytes | None:
-    assert root.field is not None
-    before = len(errors)
-    try:
-        # Numbers stay as they are written: they may have more digits than Python reads, or than a float keeps.
-        value = json.loads(text, parse_int=orjson.Fragment, parse_float=orjson.Fragment)
-        name = f"{root.owner}.{root.name}"
-        value = _nullable(value, root.field.type, root.selection, name, (root.key,), errors, check)
-        is_untouched = check is None and not root.is_marked and len(errors) == before
-        return text if is_untouched else orjson.dumps(value)
-    except Rising as null:
-        errors.append(null.error)
-        return None
-    except (RecursionError, orjson.JSONEncodeError):  # a JSON scalar nests too deep, or holds half a surrogate pair
-        errors[before:] = [RequestError("Internal server error.", code="INTERNAL_SERVER_ERROR", path=(root.key,))]
-        return b"null" if root.field.type.nullable else None
-
-
 class Rising(Exception):
-    """A null where none may be, or a value that does not fit, on its way up to the next field that may be null."""
+    """A null where none may be, a value that does not fit or is of no type, on its way up to the next nullable field."""
 
     def __init__(self, error: RequestError) -> None:
         super().__init__(error.message)

@@ -23,7 +23,7 @@ from enum import Enum, auto
 from types import MappingProxyType
 from typing import Any, Final
 
-from fraiseql.schema.model import EnumType
+from fraiseql.schema.model import EnumType, Field, NamedType
 from fraiseql.schema.scalar import FilterFamily, Scalar
 from fraiseql.schema.scalars import SCALARS
 
@@ -33,6 +33,7 @@ __all__ = [
     "INVALID_SEARCH",
     "LIST_OPERATORS",
     "OPERATORS",
+    "RANK",
     "RELATION_OPERATORS",
     "SEARCHES",
     "SEARCH_CONFIGS",
@@ -40,6 +41,7 @@ __all__ = [
     "Operator",
     "bound_operators",
     "has_list_conditions",
+    "is_searched",
     "operators_of",
 ]
 
@@ -326,6 +328,9 @@ SEARCHES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 )
 """The ways to ask for words."""
 
+RANK: Final = "rank"
+"""The key of the conditions on how well a row fits what is asked for beside it."""
+
 SEARCH_CONFIGS: Final = (
     *("simple", "arabic", "danish", "dutch", "english", "finnish", "french", "german", "hungarian", "indonesian"),
     *("irish", "italian", "lithuanian", "nepali", "norwegian", "portuguese", "romanian", "russian", "spanish"),
@@ -337,6 +342,12 @@ SEARCH_CONFIGS: Final = (
 def operators_of(named: Scalar | EnumType) -> Mapping[str, Operator]:
     """The conditions of a scalar or an enum."""
     return OPERATORS[named.family if isinstance(named, Scalar) else FilterFamily.EQUALITY]
+
+
+def is_searched(field: Field, types: Mapping[str, NamedType]) -> bool:
+    """Whether a field has one text, or one vector of words, that can be searched."""
+    named = types[field.type.named]
+    return isinstance(named, Scalar) and field.type.item is None and "search" in operators_of(named)
 
 
 def bound_operators(named: Scalar | EnumType) -> Mapping[str, Operator]:

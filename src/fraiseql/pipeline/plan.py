@@ -74,7 +74,6 @@ class RootField:
         owner: the root type's name.
         field: None for `__typename`, `__schema` and `__type`.
         selection: None where the field's type has no fields.
-        is_marked: whether objects have keys that were not asked for, and that no answer may have.
     """
 
     key: str
@@ -84,7 +83,6 @@ class RootField:
     arguments: Mapping[str, ValueNode]
     selection: Selection | None
     nodes: tuple[FieldNode, ...]
-    is_marked: bool = False
 
 
 def plan_selection(
@@ -133,8 +131,7 @@ class _Planner:
         else:
             target = self._model.types[field.type.named]
             selection = self._selection(target, nodes, (key,)) if isinstance(target, ObjectType) else None
-        is_marked = selection is not None and _is_marked(selection)
-        return RootField(key, owner, name, field, _arguments(nodes[0]), selection, tuple(nodes), is_marked)
+        return RootField(key, owner, name, field, _arguments(nodes[0]), selection, tuple(nodes))
 
     def _selection(
         self,
@@ -276,13 +273,6 @@ def _type_key(members: tuple[Selection, ...]) -> str:
     """A key under which `__typename` is selected of every member, or the hidden one."""
     first, *others = [[each.key for each in member.fields if each.field is None] for member in members]
     return next((key for key in first if all(key in keys for keys in others)), HIDDEN_TYPE_KEY)
-
-
-def _is_marked(selection: Selection) -> bool:
-    """Whether the hidden key is anywhere."""
-    if selection.members:
-        return selection.type_key == HIDDEN_TYPE_KEY or any(map(_is_marked, selection.members))
-    return any(each.selection is not None and _is_marked(each.selection) for each in selection.fields)
 
 
 def _arguments(node: FieldNode) -> dict[str, ValueNode]:

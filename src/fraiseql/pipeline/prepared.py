@@ -74,6 +74,8 @@ class PreparedOperation:
     def coerce(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Coerce a request's variables; raises Refusal with every error."""
         variables, errors = self.operation.coerce(given)
+        if not errors and self.operation.directives:
+            errors = [error for each in self.operation.directives for error in each.misfits(variables)]
         if errors:
             raise Refusal(Outcome.VARIABLES_INVALID, errors)
         return variables
@@ -119,7 +121,7 @@ class Plan:
         self._operation = operation
         self.roots = roots
         self._sql_roots = [root for root in roots if root.field is not None and root.selection is not None]
-        self.completions = [Completion(root) for root in self._sql_roots]
+        self.completions = [Completion(root, planning.model) for root in self._sql_roots]
         field = roots[0].field if len(roots) == 1 else None
         self.is_given = isinstance(field, SubscriptionField) and field.kind is not SubscriptionKind.LIVE
         self.uses_sql = bool(self._sql_roots)

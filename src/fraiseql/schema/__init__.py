@@ -4,6 +4,7 @@ from fraiseql.schema.abstract_declarations import interface, union
 from fraiseql.schema.build import Schema
 from fraiseql.schema.custom_scalars import scalar
 from fraiseql.schema.declarations import enum, field, input, query, relation, subscription, type
+from fraiseql.schema.directives import directive
 from fraiseql.schema.scalars import (
     CIDR,
     ID,
@@ -45,6 +46,7 @@ __all__ = [
     "TSVector",
     "TsRange",
     "TstzRange",
+    "directive",
     "enum",
     "field",
     "input",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 from fraiseql.schema.declarations import (
@@ -12,6 +12,7 @@ from fraiseql.schema.declarations import (
     remember,
     require_class,
 )
+from fraiseql.schema.directives import Use
 
 __all__ = ["interface", "union"]
 
@@ -28,6 +29,7 @@ def interface(
     discriminator: str | None = None,
     name: str | None = None,
     description: str | None = None,
+    directives: Sequence[Use] = (),
 ) -> Callable[[_Class], _Class]: ...
 def interface(
     cls: Any = None,
@@ -38,6 +40,7 @@ def interface(
     discriminator: str | None = None,
     name: str | None = None,
     description: str | None = None,
+    directives: Sequence[Use] = (),
 ) -> Any:
     """Declare an interface, which the types implement that derive from the class.
 
@@ -51,6 +54,7 @@ def interface(
         discriminator: the column that tells of which type a row is; without a `sql_source` the key that does.
         name: in GraphQL; the class's name by default.
         description: the docstring by default.
+        directives: what `fraiseql.directive` made, with arguments.
 
     Raises:
         SchemaError: not a class.
@@ -60,7 +64,7 @@ def interface(
         require_class(declared, "interface")
         text = description_of(declared, description)
         left = InterfaceDeclaration(
-            declared, name or declared.__name__, sql_source, jsonb_column, text, discriminator=discriminator
+            declared, name or declared.__name__, sql_source, jsonb_column, text, discriminator, directives
         )
         return remember(declared, left)
 
@@ -75,6 +79,7 @@ def union(
     jsonb_column: str | None = "data",
     name: str | None = None,
     description: str | None = None,
+    directives: Sequence[Use] = (),
 ) -> Callable[[_Class], _Class]:
     """Declare a union on a class without attributes.
 
@@ -87,6 +92,7 @@ def union(
         jsonb_column: as for `type`.
         name: in GraphQL; the class's name by default.
         description: the docstring by default.
+        directives: what `fraiseql.directive` made, with arguments.
 
     Raises:
         SchemaError: not a class.
@@ -103,6 +109,7 @@ def union(
             text,
             discriminator=discriminator,
             types=types,
+            directives=directives,
         )
         return remember(declared, left)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -98,7 +99,8 @@ def aggregated(function: str, target: ObjectType, types: Mapping[str, NamedType]
         result = _RESULTS[function](named)
         if result is not None:
             reference = TypeReference(nullable=function != "countDistinct", name=result)
-            found[field.name] = _field(field.name, reference, field.description, field.attribute)
+            made = _field(field.name, reference, field.description, field.attribute)
+            found[field.name] = replace(made, deprecated=field.deprecated)
     return found
 
 
@@ -109,7 +111,8 @@ def key_fields(target: ObjectType, types: Mapping[str, NamedType]) -> dict[str, 
         if _has_equality(named):
             unit = _UNITS.get(named.name)
             arguments = {} if unit is None else {TRUNCATED_TO: _truncated_to(unit)}
-            found[field.name] = _field(field.name, field.type, field.description, field.attribute, arguments)
+            made = _field(field.name, field.type, field.description, field.attribute, arguments)
+            found[field.name] = replace(made, deprecated=field.deprecated)
     return found
 
 

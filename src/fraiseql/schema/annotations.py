@@ -22,7 +22,13 @@ from fraiseql.schema.scalar import Scalar
 from fraiseql.schema.scalars import PYTHON_SCALARS
 from fraiseql.schema.shapes import SHAPES, ShapedType
 
-__all__ = ["Annotation", "attribute_annotations", "parameter_annotations", "read_annotation"]
+__all__ = [
+    "Annotation",
+    "attribute_annotations",
+    "directive_annotations",
+    "parameter_annotations",
+    "read_annotation",
+]
 
 _EXPECTED = "a scalar, an enum, a declared type, list[...] of one, or any of these with `| None`"
 
@@ -102,7 +108,27 @@ def parameter_annotations(
     """
     signature = inspect.signature(function)
     where = function.__name__
-    parameters = []
+    parameters = list(_parameters(function, names, takes_info=takes_info))
+    if signature.return_annotation is signature.empty:
+        raise SchemaError(where, found="no return annotation", expected="-> list[T], -> T or -> T | None")
+    return parameters, _resolve(signature.return_annotation, function.__module__, names, f"{where} -> ...")
+
+
+def directive_annotations(function: Callable[..., Any], names: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """The same of a function that returns nothing."""
+    returned = inspect.signature(function).return_annotation
+    if returned not in (inspect.Signature.empty, None, "None"):
+        raise SchemaError(
+            f"{function.__name__} -> ...", found=_shown(returned), expected="None: a directive has no value"
+        )
+    return list(_parameters(function, names))
+
+
+def _parameters(
+    function: Callable[..., Any], names: Mapping[str, Any], *, takes_info: bool = False
+) -> Iterator[tuple[str, Any, Any]]:
+    signature = inspect.signature(function)
+    where = function.__name__
     for parameter in list(signature.parameters.values())[takes_info:]:
         place = f"{where}({parameter.name})"
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
@@ -110,10 +136,7 @@ def parameter_annotations(
         if parameter.annotation is parameter.empty:
             raise SchemaError(place, found="no annotation", expected=_EXPECTED)
         resolved = _resolve(parameter.annotation, function.__module__, names, place)
-        parameters.append((parameter.name, resolved, parameter.default))
-    if signature.return_annotation is signature.empty:
-        raise SchemaError(where, found="no return annotation", expected="-> list[T], -> T or -> T | None")
-    return parameters, _resolve(signature.return_annotation, function.__module__, names, f"{where} -> ...")
+        yield parameter.name, resolved, parameter.default
 
 
 def read_annotation(annotation: Any, where: str) -> Annotation:

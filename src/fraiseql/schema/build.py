@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType, ModuleType
 from typing import Any, Final, TypeVar
 
 from fraiseql.errors import SchemaError
-from fraiseql.schema.annotations import Annotation, attribute_annotations, parameter_annotations, read_annotation
+from fraiseql.schema.annotations import (
+    Annotation,
+    attribute_annotations,
+    directive_annotations,
+    parameter_annotations,
+    read_annotation,
+)
+from fraiseql.schema.applying import Directives, check_directives
 from fraiseql.schema.declarations import (
     Declaration,
     EnumDeclaration,
@@ -22,7 +29,9 @@ from fraiseql.schema.declarations import (
     UnionDeclaration,
     declaration_of,
 )
+from fraiseql.schema.directives import Directive, Use
 from fraiseql.schema.functions import (
+    check_names,
     check_targets,
     has_no_body,
     is_asynchronous,
@@ -56,7 +65,16 @@ from fraiseql.schema.model import (
     TypeReference,
 )
 from fraiseql.schema.names import camel_case, database_text, graphql_name, identifier
-from fraiseql.schema.parts import computed_by, default_of, enum_of, page_sizes, relation_of, source_of
+from fraiseql.schema.parts import (
+    computed_by,
+    default_of,
+    deprecation,
+    enum_of,
+    page_sizes,
+    relation_of,
+    source_of,
+    value_options,
+)
 from fraiseql.schema.scalars import SCALARS
 from fraiseql.schema.shapes import ShapedType, derived_types
 from fraiseql.schema.validate import check_model
@@ -81,6 +99,8 @@ class Schema:
             interface, which only name it, must be.
         queries: functions under `@fraiseql.query`.
         subscriptions: functions under `@fraiseql.subscription`.
+        directives: what `fraiseql.directive` made; those that are applied somewhere need not be listed.
+        applied_directives: of those, with arguments, what is applied to the schema itself.
         default_page_size: rows of a list where `limit` is not given; the settings' by default, and never more than
             the largest.
         max_page_size: the largest `limit`; the settings' by default, which it cannot exceed. What a query or relation
@@ -98,15 +118,23 @@ class Schema:
         types: Iterable[Callable[..., Any]] = (),
         queries: Iterable[Callable[..., Any]] = (),
         subscriptions: Iterable[Callable[..., Any]] = (),
+        directives: Sequence[Directive[...]] = (),
+        applied_directives: Sequence[Use] = (),
         default_page_size: int | None = None,
         max_page_size: int | None = None,
     ) -> None:
         sizes = page_sizes(default_page_size, max_page_size, "Schema")
-        self.model: SchemaModel = _Builder(types, queries, subscriptions).model(sizes)
+        builder = _Builder(types, queries, subscriptions, directives)
+        self.model: SchemaModel = builder.model(sizes, applied_directives)
 
     @classmethod
     def from_module(
-        cls, module: ModuleType, *, default_page_size: int | None = None, max_page_size: int | None = None
+        cls,
+        module: ModuleType,
+        *,
+        applied_directives: Sequence[Use] = (),
+        default_page_size: int | None = None,
+        max_page_size: int | None = None,
     ) -> Schema:
         """Collect everything declared in a module, what it imports from others included."""
         if not isinstance(module, ModuleType):
@@ -116,6 +144,8 @@ class Schema:
             types=[value for value, left in found if isinstance(left, _TYPES)],
             queries=[value for value, left in found if isinstance(left, QueryDeclaration)],
             subscriptions=[value for value, left in found if isinstance(left, SubscriptionDeclaration)],
+            directives=[value for value in vars(module).values() if isinstance(value, Directive)],
+            applied_directives=applied_directives,
             default_page_size=default_page_size,
             max_page_size=max_page_size,
         )
@@ -129,6 +159,7 @@ class _Builder:
         types: Iterable[Callable[..., Any]],
         queries: Iterable[Callable[..., Any]],
         subscriptions: Iterable[Callable[..., Any]],
+        directives: Sequence[Directive[...]],
     ) -> None:
         self._given = [_declared(cls, "types", _TYPES) for cls in _listed(types, "types")]
         self._queries = [_declared(left, "queries", (QueryDeclaration,)) for left in _listed(queries, "queries")]
@@ -144,16 +175,21 @@ class _Builder:
         self._types: dict[str, NamedType] = {
             name: SCALARS[name] for name in ("String", "Int", "Float", "Boolean", "ID")
         }
+        self._directives = Directives(self._directive_arguments, directives, self._types)
 
-    def model(self, sizes: PageSizes) -> SchemaModel:
+    def model(self, sizes: PageSizes, applied: Sequence[Use]) -> SchemaModel:
+        self._directives.note(applied, "SCHEMA", "")
         for declaration in self._given:
             self._add(declaration)
         queries = _by_name("Query", "queries", map(self._query, self._queries))
         subscriptions = _by_name("Subscription", "subscriptions", map(self._subscription, self._subscriptions))
+        declared = self._directives.types()
         self._join()
         self._derive()
-        model = SchemaModel(queries, MappingProxyType(self._types), subscriptions, sizes)
+        at = self._directives.applied(declared)
+        model = SchemaModel(queries, MappingProxyType(self._types), subscriptions, sizes, declared, at)
         check_model(model)
+        check_directives(model)
         return model
 
     def _add(self, declaration: Declaration | None) -> None:
@@ -169,6 +205,9 @@ class _Builder:
             return
         self._classes[name] = cls
         if isinstance(declaration, EnumDeclaration):
+            self._directives.note(declaration.directives, "ENUM", name)
+            for value, options in value_options(declaration).items():
+                self._directives.note(options.directives, "ENUM_VALUE", f"{name}.{value}")
             self._types[name] = enum_of(declaration)
             return
         # Reserves the name, since the fields may lead back here.
@@ -205,6 +244,8 @@ class _Builder:
         if annotation.shaped is not None:
             self._shaped.setdefault(annotation.shaped, where)
         scalar = annotation.scalar
+        if scalar is not None:
+            self._directives.note(scalar.directives, "SCALAR", scalar.name)
         if scalar is not None and self._types.setdefault(scalar.name, scalar) is not scalar:
             raise SchemaError(
                 scalar.name, found="two types of that name", expected="one; give one of them another `name=`"
@@ -212,6 +253,7 @@ class _Builder:
         return annotation.type
 
     def _object(self, declaration: TypeDeclaration) -> ObjectType:
+        self._directives.note(declaration.directives, "OBJECT", declaration.name)
         shared = shared_source(declaration)
         source, membership = source_of_type(declaration, shared), membership_of(declaration, shared)
         fields, interfaces = self._fields(declaration, source), self._interfaces(declaration.cls)
@@ -229,6 +271,7 @@ class _Builder:
     def _shared(self, declaration: InterfaceDeclaration | UnionDeclaration) -> AbstractType:
         """An abstract type, its members apart."""
         name, is_union = declaration.name, isinstance(declaration, UnionDeclaration)
+        self._directives.note(declaration.directives, "UNION" if is_union else "INTERFACE", name)
         source, discriminator = source_of(declaration), discriminator_of(declaration)
         fields: Mapping[str, Field] = MappingProxyType({})
         if isinstance(declaration, UnionDeclaration):
@@ -269,6 +312,8 @@ class _Builder:
                     where, found=f"the default {default!r}", expected="field(...), relation(...) or no default"
                 )
             field = self._field(attribute, where, annotation, options, source)
+            coordinate = f"{declaration.name}.{field.name}"
+            self._directives.note(() if options is None else options.directives, "FIELD_DEFINITION", coordinate)
             if field.name in fields:
                 raise SchemaError(where, found=f"a second field named {field.name}", expected="one field of each name")
             fields[field.name] = field
@@ -287,14 +332,13 @@ class _Builder:
         name = graphql_name(camel_case(attribute) if options is None or options.name is None else options.name, where)
         description = annotation.description if options is None or options.description is None else options.description
         reference = self._note(annotation, where)
+        deprecated = deprecation(options, where)
         if isinstance(options, RelationOptions):
             relation = relation_of(options, *annotation.rows, where)
-            return Field(
-                name, reference, description, column=None, key=attribute, relation=relation, attribute=attribute
-            )
+            return Field(name, reference, description, None, attribute, relation, attribute, deprecated=deprecated)
         if options is not None and options.sql is not None:
             expression = computed_by(options, reference, self._types, source, where)
-            return Field(name, reference, description, None, attribute, attribute=attribute, expression=expression)
+            return Field(name, reference, description, None, attribute, None, attribute, expression, deprecated)
         column = None if options is None else options.column
         key = (
             attribute if options is None or options.key is None else database_text(options.key, where, "a key of jsonb")
@@ -305,12 +349,17 @@ class _Builder:
             column = attribute if column is None else column
         if column is not None:
             identifier(column, where)
-        return Field(name, reference, description, column, key, attribute=attribute)
+        return Field(name, reference, description, column, key, None, attribute, None, deprecated)
 
     def _input(self, declaration: InputDeclaration) -> InputType:
+        self._directives.note(declaration.directives, "INPUT_OBJECT", declaration.name)
         fields: dict[str, InputField] = {}
         for attribute, resolved, default in attribute_annotations(declaration.cls, self._names):
-            field = self._input_field(attribute, resolved, default, f"{declaration.name}.{attribute}")
+            where = f"{declaration.name}.{attribute}"
+            field = self._input_field(attribute, resolved, default, where, f"{declaration.name}.{{}}")
+            if declaration.one_of and (field.has_default or not field.type.nullable):  # GraphQL §3.10, OneOf
+                found = "a default" if field.has_default else f"the type {field.type}"
+                raise SchemaError(where, found=f"{found} in a one_of input", expected="`| None`, without a default")
             if field.name in fields:
                 raise SchemaError(
                     f"{declaration.name}.{attribute}", found=f"a second {field.name}", expected="one of each name"
@@ -318,9 +367,10 @@ class _Builder:
             fields[field.name] = field
         if not fields:
             raise SchemaError(declaration.name, found="no annotated attribute", expected="at least one field")
-        return InputType(declaration.name, declaration.description, MappingProxyType(fields))
+        return InputType(declaration.name, declaration.description, MappingProxyType(fields), declaration.one_of)
 
-    def _input_field(self, attribute: str, resolved: Any, default: Any, where: str) -> InputField:
+    def _input_field(self, attribute: str, resolved: Any, default: Any, where: str, coordinate: str) -> InputField:
+        """One of an input type, or an argument: `coordinate` is that of `{}`, its name."""
         annotation = read_annotation(resolved, where)
         options = default if isinstance(default, (FieldOptions, RelationOptions)) else annotation.options
         if isinstance(options, RelationOptions):
@@ -332,14 +382,29 @@ class _Builder:
         if default is None and not reference.nullable:
             raise SchemaError(where, found=f"the default None of the type {reference}", expected="`| None`")
         has_default = default is not inspect.Parameter.empty and default is not options and default is not None
+        deprecated = deprecation(options, where)
+        if deprecated is not None and not has_default and not reference.nullable:  # GraphQL §3.13.3
+            found = f"deprecated={deprecated!r} of what is required"
+            raise SchemaError(where, found=found, expected="`| None`, or a default")
+        name = graphql_name(options.name or camel_case(attribute), where)
+        location = "ARGUMENT_DEFINITION" if coordinate.endswith(")") else "INPUT_FIELD_DEFINITION"
+        self._directives.note(options.directives, location, coordinate.format(name))
         return InputField(
-            graphql_name(options.name or camel_case(attribute), where),
+            name,
             reference,
             options.description or annotation.description,
             target=options.column or attribute,
             has_default=has_default,
             default=default_of(default, reference, self._types, where) if has_default else None,
+            deprecated=deprecated,
         )
+
+    def _directive_arguments(self, directive: Directive[...]) -> Mapping[str, InputField]:
+        where = f"@{directive.name}"
+        parameters = directive_annotations(directive.function, self._names)
+        arguments = self._parameters(where, parameters, where)
+        check_names(where, arguments, parameters, "name=... only: no column is meant")
+        return arguments
 
     def _query(self, declaration: Declaration) -> QueryField:
         assert isinstance(declaration, QueryDeclaration)
@@ -350,12 +415,16 @@ class _Builder:
                 where, found="a function body", expected="none: SQL serves a query; write only a docstring"
             )
         parameters, returned = parameter_annotations(function, self._names)
-        arguments = self._parameters(where, parameters)
         name = graphql_name(declaration.name or camel_case(where), where)
+        arguments = self._parameters(where, parameters, f"Query.{name}")
+        self._directives.note(declaration.directives, "FIELD_DEFINITION", f"Query.{name}")
         annotation = read_annotation(returned, f"{where} -> ...")
         reference = self._note(annotation, where)
         sizes = page_sizes(declaration.default_page_size, declaration.max_page_size, where)
-        return QueryField(name, reference, declaration.description, arguments, *annotation.rows, sizes)
+        return QueryField(
+            *(name, reference, declaration.description, arguments, *annotation.rows, sizes),
+            deprecation(declaration, where),
+        )
 
     def _subscription(self, declaration: Declaration) -> SubscriptionField:
         assert isinstance(declaration, SubscriptionDeclaration)
@@ -369,22 +438,25 @@ class _Builder:
             returned = yielded(returned, asynchronous=asynchronous, where=f"{where} -> ...")
         else:
             refuse_iterator(returned, f"{where} -> ...")
-        arguments = self._parameters(where, parameters)
-        check_targets(where, kind, arguments, parameters)
         name = graphql_name(declaration.name or camel_case(where), where)
+        arguments = self._parameters(where, parameters, f"Subscription.{name}")
+        check_targets(where, kind, arguments, parameters)
+        self._directives.note(declaration.directives, "FIELD_DEFINITION", f"Subscription.{name}")
         annotation = read_annotation(returned, f"{where} -> ...")
         reference = self._note(annotation, where)
         sizes = page_sizes(declaration.default_page_size, declaration.max_page_size, where)
         return SubscriptionField(
             *(name, reference, declaration.description, arguments, *annotation.rows, kind, function),
-            *(info, asynchronous, topic, by, sizes),
+            *(info, asynchronous, topic, by, sizes, deprecation(declaration, where)),
         )
 
-    def _parameters(self, where: str, parameters: list[tuple[str, Any, Any]]) -> Mapping[str, InputField]:
+    def _parameters(
+        self, where: str, parameters: list[tuple[str, Any, Any]], coordinate: str
+    ) -> Mapping[str, InputField]:
         arguments: dict[str, InputField] = {}
         for parameter, resolved, default in parameters:
             place = f"{where}({parameter})"
-            argument = self._input_field(parameter, resolved, default, place)
+            argument = self._input_field(parameter, resolved, default, place, f"{coordinate}({{}}:)")
             if argument.name in arguments:
                 raise SchemaError(place, found=f"a second argument named {argument.name}", expected="one of each name")
             arguments[argument.name] = argument

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any, Final
 
 from fraiseql.errors import SchemaError
+from fraiseql.schema.directives import Use, hashable
 from fraiseql.schema.names import graphql_name
 from fraiseql.schema.scalar import FilterFamily, Scalar, checked_text, excerpt
 from fraiseql.schema.scalars import SCALARS
@@ -32,6 +33,7 @@ def scalar(
     filters: str = "equality",
     description: str | None = None,
     specified_by_url: str | None = None,
+    directives: Sequence[Use] = (),
 ) -> Scalar:
     """Define a scalar, to be named in an annotation: `Email = Annotated[str, fraiseql.scalar("Email", ...)]`.
 
@@ -46,6 +48,7 @@ def scalar(
         filters: which conditions `where` offers: none, equality, ordered, text, json, network or tree.
         description: in GraphQL.
         specified_by_url: of a page that specifies it.
+        directives: what `fraiseql.directive` made, with arguments.
 
     Raises:
         SchemaError: one of them is not of its form, or the name is that of another scalar.
@@ -60,6 +63,8 @@ def scalar(
     for argument, given in (("parse", parse), ("serialize", serialize), ("load", load)):
         if given is not None and not callable(given):
             raise SchemaError(where, found=f"{argument}={given!r}", expected="a function of one argument")
+    if specified_by_url is not None and (not isinstance(specified_by_url, str) or not specified_by_url.isascii()):
+        raise SchemaError(where, found=f"specified_by_url={specified_by_url!r}", expected="a URL")
     is_json = sql_type in ("json", "jsonb")
     family = _FAMILIES[filters]
     if (family is FilterFamily.JSON) != is_json and (is_json or family is FilterFamily.JSON) and filters != "none":
@@ -75,6 +80,7 @@ def scalar(
         specified_by_url,
         family=family,
         sortable=family not in _UNSORTABLE,
+        directives=hashable(directives),
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import enum as _enum
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, overload
 
 from fraiseql.errors import SchemaError
+from fraiseql.schema.directives import Use, hashable
 
 __all__ = [
     "Declaration",
@@ -48,6 +49,8 @@ class FieldOptions:
     name: str | None = None
     description: str | None = None
     sql: str | None = None
+    deprecated: str | None = None
+    directives: Sequence[Use] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ class RelationOptions:
     max_page_size: int | None = None
     through: str | None = None
     own: Mapping[str, str] | None = None
+    deprecated: str | None = None
+    directives: Sequence[Use] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,7 @@ class TypeDeclaration(_SourceDeclaration):
     """A class under `@fraiseql.type`."""
 
     when: str | None = None
+    directives: Sequence[Use] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,7 @@ class InterfaceDeclaration(_SourceDeclaration):
     """A class under `@fraiseql.interface`."""
 
     discriminator: str | None = None
+    directives: Sequence[Use] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +101,7 @@ class UnionDeclaration(_SourceDeclaration):
 
     discriminator: str
     types: Mapping[str, Callable[..., Any]]
+    directives: Sequence[Use] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +111,8 @@ class InputDeclaration:
     cls: Callable[..., Any]
     name: str
     description: str | None
+    one_of: bool = False
+    directives: Sequence[Use] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +122,8 @@ class EnumDeclaration:
     cls: Callable[..., Any]
     name: str
     description: str | None
+    values: Mapping[str, FieldOptions] | None = None
+    directives: Sequence[Use] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +135,8 @@ class QueryDeclaration:
     description: str | None
     default_page_size: int | None
     max_page_size: int | None
+    deprecated: str | None = None
+    directives: Sequence[Use] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +150,8 @@ class SubscriptionDeclaration:
     by: str | None
     default_page_size: int | None
     max_page_size: int | None
+    deprecated: str | None = None
+    directives: Sequence[Use] = ()
 
 
 Declaration = (
@@ -189,6 +205,7 @@ def type(
     when: str | None = None,
     name: str | None = None,
     description: str | None = None,
+    directives: Sequence[Use] = (),
 ) -> Callable[[_Class], _Class]: ...
 def type(
     cls: Any = None,
@@ -199,6 +216,7 @@ def type(
     when: str | None = None,
     name: str | None = None,
     description: str | None = None,
+    directives: Sequence[Use] = (),
 ) -> Any:
     """Declare an output type.
 
@@ -210,6 +228,7 @@ def type(
             a `sql_source` its rows are those of the interface's source with that value.
         name: in GraphQL; the class's name by default.
         description: the docstring by default.
+        directives: what `fraiseql.directive` made, with arguments.
 
     Raises:
         SchemaError: not a class.
@@ -218,7 +237,9 @@ def type(
     def declare(declared: Any) -> Any:
         require_class(declared, "type")
         text = description_of(declared, description)
-        left = TypeDeclaration(declared, name or declared.__name__, sql_source, jsonb_column, text, when)
+        left = TypeDeclaration(
+            declared, name or declared.__name__, sql_source, jsonb_column, text, when, directives=directives
+        )
         return remember(declared, left)
 
     return declare if cls is None else declare(cls)
@@ -227,13 +248,25 @@ def type(
 @overload
 def input(cls: _Class, /) -> _Class: ...
 @overload
-def input(*, name: str | None = None, description: str | None = None) -> Callable[[_Class], _Class]: ...
-def input(cls: Any = None, /, *, name: str | None = None, description: str | None = None) -> Any:
+def input(
+    *, name: str | None = None, description: str | None = None, one_of: bool = False, directives: Sequence[Use] = ()
+) -> Callable[[_Class], _Class]: ...
+def input(
+    cls: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    one_of: bool = False,
+    directives: Sequence[Use] = (),
+) -> Any:
     """Declare an input object type; a class attribute's value is the field's default.
 
     Args:
         name: in GraphQL; the class's name by default.
         description: the docstring by default.
+        one_of: whether exactly one of the fields must be given, and not as null; all are then `| None`.
+        directives: what `fraiseql.directive` made, with arguments.
 
     Raises:
         SchemaError: not a class.
@@ -241,11 +274,9 @@ def input(cls: Any = None, /, *, name: str | None = None, description: str | Non
 
     def declare(declared: Any) -> Any:
         require_class(declared, "input")
-        setattr(
-            declared,
-            _ATTRIBUTE,
-            InputDeclaration(declared, name or declared.__name__, description_of(declared, description)),
-        )
+        text = description_of(declared, description)
+        left = InputDeclaration(declared, name or declared.__name__, text, one_of, directives)
+        setattr(declared, _ATTRIBUTE, left)
         return declared
 
     return declare if cls is None else declare(cls)
@@ -254,13 +285,30 @@ def input(cls: Any = None, /, *, name: str | None = None, description: str | Non
 @overload
 def enum(cls: _Class, /) -> _Class: ...
 @overload
-def enum(*, name: str | None = None, description: str | None = None) -> Callable[[_Class], _Class]: ...
-def enum(cls: Any = None, /, *, name: str | None = None, description: str | None = None) -> Any:
+def enum(
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    values: Mapping[str, Any] | None = None,
+    directives: Sequence[Use] = (),
+) -> Callable[[_Class], _Class]: ...
+def enum(
+    cls: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    values: Mapping[str, Any] | None = None,
+    directives: Sequence[Use] = (),
+) -> Any:
     """Declare an enum: the members' names are GraphQL's, their values the texts that the database holds.
 
     Args:
         name: in GraphQL; the class's name by default.
         description: the docstring by default.
+        values: more about some of the members, by name: `{"OLD": fraiseql.field(deprecated="Use NEW.")}`, with
+            `description`, `deprecated` and `directives`.
+        directives: what `fraiseql.directive` made, with arguments.
 
     Raises:
         SchemaError: not an Enum.
@@ -268,11 +316,8 @@ def enum(cls: Any = None, /, *, name: str | None = None, description: str | None
 
     def declare(declared: Any) -> Any:
         require_class(declared, "enum", _enum.Enum)
-        setattr(
-            declared,
-            _ATTRIBUTE,
-            EnumDeclaration(declared, name or declared.__name__, description_of(declared, description)),
-        )
+        text = description_of(declared, description)
+        setattr(declared, _ATTRIBUTE, EnumDeclaration(declared, name or declared.__name__, text, values, directives))
         return declared
 
     return declare if cls is None else declare(cls)
@@ -287,6 +332,8 @@ def query(
     description: str | None = None,
     default_page_size: int | None = None,
     max_page_size: int | None = None,
+    deprecated: str | None = None,
+    directives: Sequence[Use] = (),
 ) -> Callable[[_Function], _Function]: ...
 def query(
     function: Any = None,
@@ -296,6 +343,8 @@ def query(
     description: str | None = None,
     default_page_size: int | None = None,
     max_page_size: int | None = None,
+    deprecated: str | None = None,
+    directives: Sequence[Use] = (),
 ) -> Any:
     """Declare a field of Query: a function without a body, whose return annotation says what SQL serves.
 
@@ -306,6 +355,8 @@ def query(
         description: the docstring by default.
         default_page_size: rows of the list where `limit` is not given; the schema's by default.
         max_page_size: the largest `limit` of the list; the schema's by default.
+        deprecated: why it should not be used any more, and what should.
+        directives: what `fraiseql.directive` made, with arguments.
 
     Raises:
         SchemaError: not a function.
@@ -315,7 +366,8 @@ def query(
         if not inspect.isfunction(declared):
             raise SchemaError("@fraiseql.query", found=repr(declared), expected="a function")
         text = description_of(declared, description)
-        setattr(declared, _ATTRIBUTE, QueryDeclaration(declared, name, text, default_page_size, max_page_size))
+        sizes = (default_page_size, max_page_size)
+        setattr(declared, _ATTRIBUTE, QueryDeclaration(declared, name, text, *sizes, deprecated, directives))
         return declared
 
     return declare if function is None else declare(function)
@@ -332,6 +384,8 @@ def subscription(
     by: str | None = None,
     default_page_size: int | None = None,
     max_page_size: int | None = None,
+    deprecated: str | None = None,
+    directives: Sequence[Use] = (),
 ) -> Callable[[_Function], _Function]: ...
 def subscription(
     function: Any = None,
@@ -343,6 +397,8 @@ def subscription(
     by: str | None = None,
     default_page_size: int | None = None,
     max_page_size: int | None = None,
+    deprecated: str | None = None,
+    directives: Sequence[Use] = (),
 ) -> Any:
     """Declare a field of Subscription, of one of three kinds.
 
@@ -357,6 +413,8 @@ def subscription(
         by: the column by which the payload names a row, where its other columns are read from the source.
         default_page_size: rows of a live list where `limit` is not given; the schema's by default.
         max_page_size: the largest `limit` of a live list; the schema's by default.
+        deprecated: why it should not be used any more, and what should.
+        directives: what `fraiseql.directive` made, with arguments.
 
     Raises:
         SchemaError: not a function.
@@ -366,7 +424,8 @@ def subscription(
         if not inspect.isfunction(declared):
             raise SchemaError("@fraiseql.subscription", found=repr(declared), expected="a function")
         text = description_of(declared, description)
-        left = SubscriptionDeclaration(declared, name, text, topic, by, default_page_size, max_page_size)
+        sizes = (default_page_size, max_page_size)
+        left = SubscriptionDeclaration(declared, name, text, topic, by, *sizes, deprecated, directives)
         setattr(declared, _ATTRIBUTE, left)
         return declared
 
@@ -380,6 +439,8 @@ def field(
     sql: str | None = None,
     name: str | None = None,
     description: str | None = None,
+    deprecated: str | None = None,
+    directives: Sequence[Use] = (),
 ) -> Any:
     """Say more of a field than its annotation does: as its default, or inside `Annotated`.
 
@@ -390,8 +451,10 @@ def field(
             braces. Its value is cast to the annotation's type.
         name: in GraphQL; the attribute's name in camelCase by default.
         description: in GraphQL.
+        deprecated: why it should not be used any more, and what should.
+        directives: what `fraiseql.directive` made, with arguments.
     """
-    return FieldOptions(column, key, name, description, sql)
+    return FieldOptions(column, key, name, description, sql, deprecated, hashable(directives))
 
 
 def relation(
@@ -403,6 +466,8 @@ def relation(
     description: str | None = None,
     default_page_size: int | None = None,
     max_page_size: int | None = None,
+    deprecated: str | None = None,
+    directives: Sequence[Use] = (),
 ) -> Any:
     """Lead a field to rows of another source: all of them for a `list[...]`, at most one otherwise.
 
@@ -416,5 +481,8 @@ def relation(
         description: in GraphQL.
         default_page_size: rows of the list where `limit` is not given; the schema's by default.
         max_page_size: the largest `limit` of the list; the schema's by default.
+        deprecated: why it should not be used any more, and what should.
+        directives: what `fraiseql.directive` made, with arguments.
     """
-    return RelationOptions(on, name, description, default_page_size, max_page_size, through, own)
+    sizes = (default_page_size, max_page_size)
+    return RelationOptions(on, name, description, *sizes, through, own, deprecated, directives)

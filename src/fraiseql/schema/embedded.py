@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fraiseql.schema.model import Field, ObjectType, SchemaModel
+from fraiseql.schema.model import AbstractType, Field, ObjectType, SchemaModel
 
 __all__ = ["embedded_type", "stored_types"]
 
@@ -22,6 +22,8 @@ def stored_types(model: SchemaModel) -> frozenset[str]:
         if target.name not in found:
             found.add(target.name)
             left += [below for field in target.fields.values() if (below := _held(model, field)) is not None]
+            if isinstance(target, AbstractType):
+                left += target.members.values()
     return frozenset(found)
 
 

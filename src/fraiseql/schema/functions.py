@@ -16,6 +16,7 @@ from fraiseql.schema.names import database_text, identifier
 from fraiseql.schema.validate import AFTER_ARGUMENT
 
 __all__ = [
+    "check_names",
     "check_targets",
     "has_no_body",
     "is_asynchronous",
@@ -111,11 +112,20 @@ def check_targets(
     where: str, kind: SubscriptionKind, arguments: Mapping[str, InputField], parameters: list[tuple[str, Any, Any]]
 ) -> None:
     """A resolver is called by its parameters' names; an event subscription has one argument of its own."""
+    if kind is SubscriptionKind.RESOLVER:
+        check_names(where, arguments, parameters, "name=... only: Python serves it")
     for argument, (parameter, *_) in zip(arguments.values(), parameters, strict=True):
         place = f"{where}({parameter})"
-        if kind is SubscriptionKind.RESOLVER and argument.target != parameter:
-            raise SchemaError(place, found=f"column={argument.target!r}", expected="name=... only: Python serves it")
         if kind is SubscriptionKind.EVENT and argument.name == AFTER_ARGUMENT:
             raise SchemaError(
                 place, found=f"the argument {AFTER_ARGUMENT}", expected="another name: every topic has this one"
             )
+
+
+def check_names(
+    where: str, arguments: Mapping[str, InputField], parameters: list[tuple[str, Any, Any]], expected: str
+) -> None:
+    """Arguments that are called by their parameters' names have no columns."""
+    for argument, (parameter, *_) in zip(arguments.values(), parameters, strict=True):
+        if argument.target != parameter:
+            raise SchemaError(f"{where}({parameter})", found=f"column={argument.target!r}", expected=expected)

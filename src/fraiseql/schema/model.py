@@ -16,7 +16,9 @@ from fraiseql.schema.scalar import Scalar
 
 __all__ = [
     "AbstractType",
+    "AppliedDirective",
     "Argument",
+    "DirectiveType",
     "EnumType",
     "Field",
     "InputField",
@@ -155,8 +157,9 @@ class Field:
         key: its key wherever its type is read from jsonb.
         relation: where it leads, for a field served from another source.
         attribute: its name in Python.
-        arguments: of its own; a relation has those of its shape.
         expression: the SQL that computes it, in place of a column or a key.
+        deprecated: why it should not be used any more.
+        arguments: of its own; a relation has those of its shape.
     """
 
     name: str
@@ -166,8 +169,9 @@ class Field:
     key: str
     relation: Relation | None = None
     attribute: str = ""
-    arguments: Mapping[str, InputField] = field(default_factory=lambda: MappingProxyType({}))
     expression: Expression | None = None
+    deprecated: str | None = None
+    arguments: Mapping[str, InputField] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def place(self) -> tuple[object, ...]:
@@ -249,13 +253,15 @@ class AbstractType(ObjectType):
 class EnumType:
     """An enum: `values` maps its names in GraphQL to the texts that the database holds.
 
-    `load` gives the Python member for such a text.
+    `load` gives the Python member for such a text; `descriptions` and `deprecated` are by the names in GraphQL.
     """
 
     name: str
     description: str | None
     values: Mapping[str, str]
     load: Callable[[str], Any] = str
+    descriptions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    deprecated: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,15 +274,20 @@ class InputField:
     target: str
     has_default: bool = False
     default: Any = None
+    deprecated: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class InputType:
-    """An input object type; its fields are named by their GraphQL names."""
+    """An input object type; its fields are named by their GraphQL names.
+
+    With `one_of` exactly one of them is given, and not as null.
+    """
 
     name: str
     description: str | None
     fields: Mapping[str, InputField]
+    one_of: bool = False
 
 
 Argument: TypeAlias = InputField
@@ -294,6 +305,7 @@ class QueryField:
     target: str
     shape: Shape
     page_sizes: PageSizes = PageSizes()
+    deprecated: str | None = None
 
 
 class SubscriptionKind(Enum):
@@ -335,6 +347,26 @@ class SubscriptionField:
     topic: str | None = None
     by: str | None = None
     page_sizes: PageSizes = PageSizes()
+    deprecated: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DirectiveType:
+    """A directive that the schema declares: where it may stand, as GraphQL §3.13 names the places."""
+
+    name: str
+    description: str | None
+    locations: tuple[str, ...]
+    arguments: Mapping[str, Argument]
+    repeatable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedDirective:
+    """A use of a directive in the schema; `arguments` holds those that were given, by their GraphQL names."""
+
+    name: str
+    arguments: Mapping[str, Any]
 
 
 NamedType: TypeAlias = ObjectType | EnumType | InputType | Scalar
@@ -344,13 +376,16 @@ NamedType: TypeAlias = ObjectType | EnumType | InputType | Scalar
 class SchemaModel:
     """A whole schema; `types` holds every named type in use, the scalars too.
 
-    `page_sizes` are those of every list that declares none of its own.
+    `page_sizes` are those of every list that declares none of its own. `applied` holds directives by the coordinate of
+    what they are applied to, as `Query.users(limit:)`; by the empty text those of the schema itself.
     """
 
     queries: Mapping[str, QueryField]
     types: Mapping[str, NamedType]
     subscriptions: Mapping[str, SubscriptionField] = field(default_factory=lambda: MappingProxyType({}))
     page_sizes: PageSizes = PageSizes()
+    directives: Mapping[str, DirectiveType] = field(default_factory=lambda: MappingProxyType({}))
+    applied: Mapping[str, tuple[AppliedDirective, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     def object_type(self, name: str) -> ObjectType:
         """The output type of that name; KeyError or TypeError where there is none."""

@@ -30,7 +30,16 @@ from fraiseql.schema.model import (
 from fraiseql.schema.names import database_text, graphql_name, identifier
 from fraiseql.schema.scalar import Scalar
 
-__all__ = ["computed_by", "default_of", "enum_of", "page_sizes", "relation_of", "source_of"]
+__all__ = [
+    "computed_by",
+    "default_of",
+    "deprecation",
+    "enum_of",
+    "page_sizes",
+    "relation_of",
+    "source_of",
+    "value_options",
+]
 
 
 def source_of(declaration: TypeDeclaration | InterfaceDeclaration | UnionDeclaration) -> Source | None:
@@ -114,13 +123,54 @@ def enum_of(declaration: EnumDeclaration) -> EnumType:
         values[graphql_name(name, where)] = member.value
     if not values:
         raise SchemaError(declaration.name, found="no member", expected="at least one")
-    return EnumType(declaration.name, declaration.description, MappingProxyType(values), declaration.cls)
+    more = value_options(declaration)
+    reasons = {name: deprecation(each, f"{declaration.name}.{name}") for name, each in more.items()}
+    return EnumType(
+        declaration.name,
+        declaration.description,
+        MappingProxyType(values),
+        declaration.cls,
+        {name: each.description for name, each in more.items() if each.description is not None},
+        {name: reason for name, reason in reasons.items() if reason is not None},
+    )
 
 
-def default_of(default: Any, reference: TypeReference, types: Mapping[str, NamedType], where: str) -> Any:
-    """A Python default as the value that the pipeline binds."""
+def value_options(declaration: EnumDeclaration) -> Mapping[str, FieldOptions]:
+    """What an enum says of some of its members."""
+    given: Any = {} if declaration.values is None else declaration.values
+    where = f"{declaration.name} (values)"
+    if not isinstance(given, Mapping):
+        raise SchemaError(where, found=repr(given), expected="{name: fraiseql.field(...)}")
+    members = getattr(declaration.cls, "__members__", {})
+    for name, options in given.items():
+        if name not in members:
+            raise SchemaError(where, found=repr(name), expected=f"one of {', '.join(members)}")
+        if not isinstance(options, FieldOptions):
+            raise SchemaError(f"{declaration.name}.{name}", found=repr(options), expected="fraiseql.field(...)")
+        for option in ("column", "key", "name", "sql"):
+            if getattr(options, option) is not None:
+                found = f"{option}={getattr(options, option)!r}"
+                expected = "description, deprecated and directives only"
+                raise SchemaError(f"{declaration.name}.{name}", found=found, expected=expected)
+    return given
+
+
+def deprecation(options: Any, where: str) -> str | None:
+    """Why something should not be used any more; None where it may be."""
+    reason = None if options is None else options.deprecated
+    return None if reason is None else database_text(reason, where, 'deprecated="the reason, and what to use instead"')
+
+
+def default_of(
+    default: Any, reference: TypeReference, types: Mapping[str, NamedType], where: str, what: str = "the default"
+) -> Any:
+    """A Python default, or another value, as the one that the pipeline binds."""
+    if default is None:
+        if reference.nullable:
+            return None
+        raise SchemaError(where, found=f"{what} None", expected=f"a value of {reference}")
     if reference.item is not None and isinstance(default, (list, tuple)):
-        return [default_of(element, reference.item, types, where) for element in default]
+        return [default_of(element, reference.item, types, where, what) for element in default]
     named = types.get(reference.name)
     if isinstance(named, EnumType) and getattr(default, "value", None) in named.values.values():
         return default.value
@@ -129,4 +179,4 @@ def default_of(default: Any, reference: TypeReference, types: Mapping[str, Named
             return named.parse(default if isinstance(default, (bool, int, float, str)) else named.serialize(default))
         except (TypeError, ValueError):
             pass
-    raise SchemaError(where, found=f"the default {default!r}", expected=f"a value of {reference}")
+    raise SchemaError(where, found=f"{what} {default!r}", expected=f"a value of {reference}")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+
+from fraiseql.schema.directives import Use
 
 __all__ = ["FilterFamily", "Scalar", "checked_text", "excerpt"]
 
@@ -45,6 +47,7 @@ class Scalar:
         finite: an SQL condition on `{}` that NaN and the infinities do not meet, where the type has them.
         element: the scalar of a range's bounds.
         element_sql: an SQL expression of the parameter `{}` for such a bound.
+        directives: that are applied to it.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Scalar:
     finite: str | None = None
     element: str | None = None
     element_sql: str = "{}"
+    directives: Sequence[Use] = ()
 
     @property
     def is_json(self) -> bool:

@@ -28,7 +28,7 @@ from fraiseql.schema.model import (
 )
 from fraiseql.schema.scalar import Scalar
 
-__all__ = ["AFTER_ARGUMENT", "SHAPE_ARGUMENTS", "check_model", "filtered_field"]
+__all__ = ["AFTER_ARGUMENT", "SEARCH_RANK", "SHAPE_ARGUMENTS", "check_model", "filtered_field"]
 
 SHAPE_ARGUMENTS: Final[Mapping[Shape, tuple[str, ...]]] = MappingProxyType(
     {
@@ -40,6 +40,9 @@ SHAPE_ARGUMENTS: Final[Mapping[Shape, tuple[str, ...]]] = MappingProxyType(
     }
 )
 """The arguments that the rows of a source are given in each shape."""
+
+SEARCH_RANK: Final = "searchRank"
+"""The key in `orderBy` of how well the texts of a row fit a search."""
 
 AFTER_ARGUMENT = "after"
 """The argument that every event subscription is given: the cursor to resume behind."""
@@ -68,6 +71,9 @@ def check_model(model: SchemaModel) -> None:
         _check_rows(model, query, f"Query.{query.name}")
     for subscription in model.subscriptions.values():
         _check_subscription(model, subscription)
+    for directive in model.directives.values():
+        for argument in directive.arguments.values():
+            _check_input(model, argument, f"@{directive.name}({argument.name})")
 
 
 def _check_generated_names(model: SchemaModel) -> None:
@@ -78,6 +84,7 @@ def _check_generated_names(model: SchemaModel) -> None:
         "EmbeddedListOrderByInput": "the orders by embedded lists",
         "TextSearchInput": "full text search",
         "TextSearchConfig": "full text search",
+        "TextSearchRankInput": "full text search",
     }
     shapes = _aggregated_shapes(model)
     for named in model.types.values():
@@ -105,6 +112,9 @@ def _check_condition_names(model: SchemaModel) -> None:
             if key in model.object_type(name).fields:
                 expected = "name=...: `where` has this one itself"
                 raise SchemaError(f"{name}.{key}", found=f"a field named {key}", expected=expected)
+        if SEARCH_RANK in model.object_type(name).fields:
+            expected = "name=...: `orderBy` has this one itself"
+            raise SchemaError(f"{name}.{SEARCH_RANK}", found=f"a field named {SEARCH_RANK}", expected=expected)
 
 
 def _generated_names(name: str, named: NamedType, aggregated: set[Shape]) -> Iterator[tuple[str, str]]:
@@ -114,7 +124,8 @@ def _generated_names(name: str, named: NamedType, aggregated: set[Shape]) -> Ite
         aggregated: the shapes in which figures about its rows may be asked for in arguments.
     """
     if isinstance(named, ObjectType) and named.derived_from is None:
-        for suffix in ("WhereInput", "OrderByInput", "AggregateOrderByInput", "AggregateWhereInput"):
+        every = ("WhereInput", "OrderByInput", "AggregateOrderByInput", "AggregateWhereInput", "SearchRankOrderByInput")
+        for suffix in every:
             yield f"{name}{suffix}", f"the arguments of {name}"
         for suffix in ("RelationFilter", "ListFilter"):
             yield f"{name}{suffix}", f"the filters of {name}"

@@ -27,6 +27,11 @@ Related = Callable[[ObjectType, Field, Record], list[Record]]
 _COMPARISONS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "eq": eq, "neq": ne, "gt": gt, "gte": ge, "lt": lt, "lte": le,
 }  # fmt: skip
+_QUANTIFIERS: Final[Mapping[str, Callable[[Iterable[bool]], bool]]] = {
+    "some": any,
+    "none": lambda found: not any(found),
+    "every": all,
+}
 _RANGES: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "contains": lambda value, given: value.contains(given),
     "containedBy": lambda value, given: given.contains(value),
@@ -47,10 +52,12 @@ _LISTS: Final[Mapping[str, Callable[[list[Any], list[Any]], bool]]] = {
 
 
 def all_of(truths: Iterable[Truth]) -> Truth:
-    found = list(truths)
-    if any(truth is False for truth in found):
-        return False
-    return None if None in found else True
+    is_known = True
+    for truth in truths:
+        if truth is False:
+            return False
+        is_known = is_known and truth is not None
+    return True if is_known else None
 
 
 def any_of(truths: Iterable[Truth]) -> Truth:
@@ -143,14 +150,15 @@ class Conditions:
         child, related = self._model.object_type(field.relation.target), self._related(target, field, record)
         if not field.relation.shape.is_to_many:
             return any(self.hold(child, below, each) is True for each in related)
-        truths: list[Truth] = []
-        for name, where in below.items():
-            if where is not None and name == "aggregate":
-                truths.append(self.figures_hold(child, where, related) is True)
-            elif where is not None:
-                found = [self.hold(child, where, each) is True for each in related]
-                truths.append({"some": any(found), "none": not any(found), "every": all(found)}[name])
-        return all_of(truths)
+        found = {
+            name: (self.hold(child, where, each) is True for each in related)
+            for name, where in below.items()
+            if where is not None and name != "aggregate"
+        }
+        figures = below.get("aggregate")
+        if figures is not None and self.figures_hold(child, figures, related) is not True:
+            return False
+        return all_of(_QUANTIFIERS[name](each) for name, each in found.items())
 
     def _compared(self, field: Field, record: Record, value: Any, operator: str, given: Any) -> Truth:
         """One condition on a single value."""

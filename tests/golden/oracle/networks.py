@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cmp_to_key
+from functools import total_ordering
 from ipaddress import IPv4Address, IPv4Interface, IPv6Interface, ip_interface
-from typing import Any
 
-__all__ = ["SPECIAL", "Interface", "is_within", "network_key", "network_text", "read_interface"]
+__all__ = ["SPECIAL", "Interface", "NetworkKey", "is_within", "network_text", "read_interface"]
 
 Interface = IPv4Interface | IPv6Interface
 
@@ -68,4 +67,19 @@ def _compare(one: Interface, other: Interface) -> int:
     return 0
 
 
-network_key: Any = cmp_to_key(_compare)
+@total_ordering
+class NetworkKey:
+    """In PostgreSQL's order."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: Interface) -> None:
+        self._value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NetworkKey) and _compare(self._value, other._value) == 0
+
+    def __lt__(self, other: NetworkKey) -> bool:
+        return _compare(self._value, other._value) < 0
+
+    __hash__ = None  # type: ignore[assignment]

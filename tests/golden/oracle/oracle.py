@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from graphql import GraphQLField, GraphQLObjectType, GraphQLResolveInfo, GraphQLScalarType, graphql_sync
+from graphql import GraphQLField, GraphQLObjectType, GraphQLResolveInfo, GraphQLScalarType, execute_sync, parse
 from graphql.type import is_specified_scalar_type
 
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
@@ -112,9 +112,9 @@ class Oracle:
         self._set_resolvers()
 
     def execute(self, query: str, variables: Mapping[str, Any] | None = None, operation: str | None = None) -> Any:
-        """The `data` of the answer; the query must be one without errors."""
-        result = graphql_sync(
-            self.schema, query, variable_values=dict(variables or {}), operation_name=operation or None
+        """The `data` of the answer; the query must be valid, and one without errors."""
+        result = execute_sync(
+            self.schema, parse(query), variable_values=dict(variables or {}), operation_name=operation or None
         )
         assert not result.errors, result.errors
         return result.data

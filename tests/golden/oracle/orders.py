@@ -10,6 +10,7 @@ from typing import Any, Final
 from fraiseql.schema.embedded import embedded_type
 from fraiseql.schema.model import Field, ObjectType, PageSizes, SchemaModel
 from golden.oracle.embedded import embedded_value
+from golden.oracle.texts import search_rank
 from golden.oracle.values import Record, Values
 
 __all__ = ["DEFAULT_PAGE_SIZE", "MAX_PAGE_SIZE", "Orders", "in_order", "order_entry", "order_names", "page_bounds"]
@@ -54,16 +55,19 @@ class Orders:
         """Equal ones stay as they are; so may records be None, which have no values."""
         found = list(records)
         for order in reversed(order_by):
-            names, direction = order_entry(order)
-            key = partial(self._key, target, names)
+            names, direction, search = _entry(order)
+            key = partial(self._key, target, names, search=search)
             found = in_order(found, lambda record, key=key: record and key(record), direction)
         return found
 
-    def _key(self, target: ObjectType, names: Sequence[str], record: Record) -> Any:
+    def _key(self, target: ObjectType, names: Sequence[str], record: Record, search: Mapping[str, Any]) -> Any:
+        if names[0] == "searchRank":
+            return search_rank(self._values.native(target.fields[names[1]], record), search)
         field, below = target.fields[names[0]], names[1:]
         embedded = embedded_type(self._model, field)
         if embedded is not None:
-            return embedded_value(self._values.embedded(field, record), below, partial(self._key, embedded))
+            key = partial(self._key, embedded, search=search)
+            return embedded_value(self._values.embedded(field, record), below, key)
         if field.relation is None:
             value = self._values.native(field, record)
             return None if value is None else self._values.order_key(field, value)
@@ -71,7 +75,7 @@ class Orders:
         child = self._model.object_type(field.relation.target)
         if field.relation.shape.is_to_many:
             return self._figure_key(child, below, related)
-        return self._key(child, below, related[0]) if related else None
+        return self._key(child, below, related[0], search) if related else None
 
 
 def in_order(items: Iterable[Any], key: Callable[[Any], Any], direction: str) -> list[Any]:
@@ -93,8 +97,15 @@ def order_names(entry: Any) -> list[str]:
 
 def order_entry(entry: Any) -> tuple[list[str], str]:
     """The names down to a value, and the direction."""
+    return _entry(entry)[:2]
+
+
+def _entry(entry: Any) -> tuple[list[str], str, Mapping[str, Any]]:
+    """The names down to a value, the direction, and for a rank the search."""
     names: list[str] = []
     while isinstance(entry, Mapping):
+        if names[-2:-1] == ["searchRank"]:
+            return names, entry["direction"], entry
         ((name, entry),) = entry.items()
         names.append(name)
-    return names, entry
+    return names, entry, {}

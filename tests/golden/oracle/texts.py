@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from operator import ge, gt, le, lt
 from typing import Any, Final
 
-__all__ = ["TEXT_CONDITIONS", "has_words", "is_pattern", "is_regular_expression"]
+__all__ = ["TEXT_CONDITIONS", "has_words", "is_pattern", "is_regular_expression", "search_rank"]
 
 
 def _small(text: str) -> str:
@@ -65,11 +66,23 @@ TEXT_CONDITIONS: Final[Mapping[str, Callable[[str, str], bool | None]]] = {
 
 def has_words(value: str | Sequence[str] | None, given: Mapping[str, Any]) -> bool | None:
     """Words of ASCII letters and digits that no language changes; a tsvector is the sequence of its own."""
-    asked = {name: text for name, text in given.items() if name != "config"}
+    asked = {name: text for name, text in given.items() if name not in ("config", "rank")}
     if value is None:
         return None if asked else True
     words = _words(value) if isinstance(value, str) else list(value)
-    return all(_SEARCHES[name](words, text) for name, text in asked.items())
+    rank = search_rank(value, asked) if given.get("rank") else 0.0
+    ranked = all(_COMPARE[operator](rank, limit) for operator, limit in (given.get("rank") or {}).items())
+    return ranked and all(_SEARCHES[name](words, text) for name, text in asked.items())
+
+
+def search_rank(value: str | Sequence[str] | None, given: Mapping[str, Any]) -> float | None:
+    """PostgreSQL's ts_rank of a text for one word: the sum of 0.1 / n² for its n-th place, over pi² / 6."""
+    if value is None:
+        return None
+    (word,) = [text.lower() for name, text in given.items() if name in _SEARCHES]
+    assert word.isalnum()
+    count = (_words(value) if isinstance(value, str) else list(value)).count(word)
+    return sum(0.1 / (place * place) for place in range(1, count + 1)) / 1.64493406685
 
 
 def _words(text: str) -> list[str]:
@@ -96,4 +109,5 @@ def _websearch(words: list[str], text: str) -> bool:
     return any(found)
 
 
+_COMPARE: Final = {"gt": gt, "gte": ge, "lt": lt, "lte": le}
 _SEARCHES: Final = {"plain": _plain, "phrase": _phrase, "websearch": _websearch}

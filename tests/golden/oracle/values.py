@@ -15,7 +15,7 @@ from uuid import UUID
 from fraiseql.schema.model import EnumType, Field, ObjectType, SchemaModel, TypeReference
 from fraiseql.schema.scalar import Scalar
 from fraiseql.schema.scalars import SCALARS
-from golden.oracle.networks import network_key, network_text, read_interface
+from golden.oracle.networks import NetworkKey, network_text, read_interface
 from golden.oracle.ranges import RANGES, Range
 
 __all__ = ["JSON_NULL", "KINDS", "MISSING", "Interval", "Kind", "Range", "Record", "Values", "in_utc"]
@@ -156,8 +156,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "Interval": Kind(_interval, _interval, _shown_interval, _span),
     "Bytes": Kind(_bytes, _bytes, lambda value: base64.b64encode(value).decode()),
     "TSVector": Kind(_vector, shown=_words),
-    "IP": Kind(read_interface, read_interface, network_text, network_key),
-    "CIDR": Kind(read_interface, read_interface, lambda value: network_text(value, always=True), network_key),
+    "IP": Kind(read_interface, read_interface, network_text, NetworkKey),
+    "CIDR": Kind(read_interface, read_interface, lambda value: network_text(value, always=True), NetworkKey),
     "MAC": Kind(),
     **{name: Kind(parts.read, parts.read, parts.shown, Range.key) for name, parts in RANGES.items()},
 }
@@ -188,7 +188,13 @@ class Values:
         return _ENUM if isinstance(self._model.types.get(name), EnumType) else self._kinds[name]
 
     def raw(self, field: Field, record: Record) -> tuple[Any, bool]:
-        """A field as it is stored, and whether that is in jsonb; MISSING where the document has no such key."""
+        """A field as it is stored, and whether that is in jsonb; MISSING where the document has no such key.
+
+        One that SQL computes stands in the row under its attribute's name.
+        """
+        if field.expression is not None:
+            assert record.columns is not None
+            return record.columns[field.attribute], False
         if field.column is not None and record.columns is not None:
             return record.columns[field.column], False
         return record.document.get(field.key, MISSING), True

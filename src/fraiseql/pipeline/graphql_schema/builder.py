@@ -1,13 +1,15 @@
-"""Our schema as graphql-core's, which validates documents, answers introspection and prints SDL."""
+"""Our schema as graphql-core's, which validates documents and answers introspection."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from graphql import (
+    DirectiveLocation,
     GraphQLArgument,
+    GraphQLDirective,
     GraphQLEnumType,
     GraphQLEnumValue,
     GraphQLField,
@@ -23,17 +25,18 @@ from graphql import (
     GraphQLString,
     GraphQLUnionType,
     Undefined,
-    print_schema,
+    specified_directives,
     specified_scalar_types,
 )
 
 from fraiseql.pipeline.graphql_schema.filter_inputs import FilterInputs, has_conditions
+from fraiseql.pipeline.graphql_schema.literals import show_default
 from fraiseql.pipeline.graphql_schema.order_inputs import OrderInputs, has_order
 from fraiseql.pipeline.graphql_schema.scalar_types import scalar_type
-from fraiseql.schema import Schema
 from fraiseql.schema.embedded import embedded_type, stored_types
 from fraiseql.schema.model import (
     AbstractType,
+    DirectiveType,
     EnumType,
     Field,
     InputField,
@@ -50,8 +53,9 @@ from fraiseql.schema.scalar import Scalar
 from fraiseql.schema.scalars import SCALARS
 from fraiseql.schema.validate import AFTER_ARGUMENT, SHAPE_ARGUMENTS
 
-__all__ = ["build_graphql_schema", "print_sdl"]
+__all__ = ["build_graphql_schema"]
 
+_Input = TypeVar("_Input", GraphQLArgument, GraphQLInputField)
 _AFTER: Final = "Resume behind this cursor: `extensions.cursor` of the last result."
 _PAGE_ARGUMENTS: Final[Mapping[str, GraphQLArgument]] = MappingProxyType(
     {
@@ -65,11 +69,6 @@ _PAGE_ARGUMENTS: Final[Mapping[str, GraphQLArgument]] = MappingProxyType(
 )
 
 
-def print_sdl(schema: Schema) -> str:
-    """The schema in GraphQL's schema definition language."""
-    return print_schema(build_graphql_schema(schema.model)) + "\n"
-
-
 def build_graphql_schema(model: SchemaModel) -> GraphQLSchema:
     """Make graphql-core's schema: every declared type, and the arguments and input types that lists are given."""
     return _Builder(model).schema()
@@ -81,7 +80,7 @@ class _Builder:
         self._made: dict[str, Any] = {}
         self._stored = stored_types(model)
         self._filters = FilterInputs(model, self._made, self._named)
-        self._orders = OrderInputs(model, self._made)
+        self._orders = OrderInputs(model, self._made, self._filters.search_config)
 
     def schema(self) -> GraphQLSchema:
         query = GraphQLObjectType("Query", {field.name: self._root(field) for field in self._model.queries.values()})
@@ -89,7 +88,17 @@ class _Builder:
         subscription = GraphQLObjectType("Subscription", subscriptions) if subscriptions else None
         roots = [query] if subscription is None else [query, subscription]
         types = [*roots, *(self._named(name) for name in self._model.types)]
-        return GraphQLSchema(query, subscription=subscription, types=types)
+        directives = [*specified_directives, *map(self._directive, self._model.directives.values())]
+        return GraphQLSchema(query, subscription=subscription, types=types, directives=directives)
+
+    def _directive(self, declared: DirectiveType) -> GraphQLDirective:
+        return GraphQLDirective(
+            declared.name,
+            [DirectiveLocation[location] for location in declared.locations],
+            {name: self._argument(argument) for name, argument in declared.arguments.items()},
+            is_repeatable=declared.repeatable,
+            description=declared.description,
+        )
 
     def _root(self, field: QueryField | SubscriptionField) -> GraphQLField:
         args = {name: self._argument(argument) for name, argument in field.arguments.items()}
@@ -98,7 +107,7 @@ class _Builder:
             args[AFTER_ARGUMENT] = GraphQLArgument(GraphQLString, description=_AFTER)
         elif kind is not SubscriptionKind.RESOLVER:
             args.update(self._shape_arguments(field.shape, field.target))
-        return GraphQLField(self._reference(field.type), args=args, description=field.description)
+        return self._field(field, args)
 
     def _named(self, name: str) -> GraphQLNamedType:
         if name not in self._made:
@@ -111,10 +120,14 @@ class _Builder:
         if isinstance(declared, Scalar):
             return specified_scalar_types.get(name) or scalar_type(declared)
         if isinstance(declared, EnumType):
-            values = {key: GraphQLEnumValue(value) for key, value in declared.values.items()}
+            values = {
+                key: GraphQLEnumValue(value, declared.descriptions.get(key), declared.deprecated.get(key))
+                for key, value in declared.values.items()
+            }
             return GraphQLEnumType(name, values, description=declared.description)
         if isinstance(declared, InputType):
-            return GraphQLInputObjectType(name, self._input_fields(declared), description=declared.description)
+            fields = self._input_fields(declared)
+            return GraphQLInputObjectType(name, fields, description=declared.description, is_one_of=declared.one_of)
         return self._output(declared)
 
     def _output(self, declared: ObjectType) -> GraphQLNamedType:
@@ -139,24 +152,32 @@ class _Builder:
         if field.type.item is not None and owner.name in self._stored:
             embedded = embedded_type(self._model, field)
             args = args if embedded is None else self._shape_arguments(Shape.LIST, embedded.name)
-        return GraphQLField(self._reference(field.type), args=args, description=field.description)
+        return self._field(field, args)
+
+    def _field(self, field: Field | QueryField | SubscriptionField, args: dict[str, GraphQLArgument]) -> GraphQLField:
+        return GraphQLField(
+            self._reference(field.type),
+            args=args,
+            description=field.description,
+            deprecation_reason=field.deprecated,
+        )
 
     def _input_fields(self, declared: InputType) -> Callable[[], dict[str, GraphQLInputField]]:
-        return lambda: {
-            field.name: GraphQLInputField(
-                self._reference(field.type),
-                default_value=field.default if field.has_default else Undefined,
-                description=field.description,
-            )
-            for field in declared.fields.values()
-        }
+        return lambda: {field.name: self._input(GraphQLInputField, field) for field in declared.fields.values()}
 
     def _argument(self, argument: InputField) -> GraphQLArgument:
-        return GraphQLArgument(
-            self._reference(argument.type),
-            default_value=argument.default if argument.has_default else Undefined,
-            description=argument.description,
+        return self._input(GraphQLArgument, argument)
+
+    def _input(self, kind: Callable[..., _Input], field: InputField) -> _Input:
+        made = kind(
+            self._reference(field.type),
+            default_value=field.default if field.has_default else Undefined,
+            description=field.description,
+            deprecation_reason=field.deprecated,
         )
+        if field.has_default:
+            show_default(made)
+        return made
 
     def _reference(self, reference: TypeReference) -> Any:
         made: Any = (

@@ -20,6 +20,7 @@ from fraiseql.pipeline.operators import (
     AGGREGATE,
     EMBEDDED_LIST_OPERATORS,
     LIST_OPERATORS,
+    RANK,
     RELATION_OPERATORS,
     SEARCH_CONFIGS,
     SEARCHES,
@@ -85,13 +86,16 @@ class FilterInputs:
     Args:
         made: every type by its name, to which these are added.
         named: gives a declared type or a scalar.
+
+    Attributes:
+        search_config: the configurations of full text search.
     """
 
     def __init__(self, model: SchemaModel, made: dict[str, Any], named: Callable[[str], GraphQLNamedType]) -> None:
         self._model = model
         self._made = made
         self._named = named
-        self._search_config = GraphQLEnumType(
+        self.search_config = GraphQLEnumType(
             SEARCH_CONFIG, {name.upper(): GraphQLEnumValue(name) for name in SEARCH_CONFIGS}
         )
 
@@ -102,7 +106,10 @@ class FilterInputs:
         def fields() -> dict[str, GraphQLInputField]:
             this = self._made[name]
             conditional = _conditional(self._model, target)
-            made = {key: GraphQLInputField(self._conditions(field)) for key, field in conditional.items()}
+            made = {
+                key: GraphQLInputField(self._conditions(field), deprecation_reason=field.deprecated)
+                for key, field in conditional.items()
+            }
             return {**made, **_connectives(this)}
 
         text = f"Which {target.name} rows to give: those for which all conditions hold."
@@ -142,16 +149,15 @@ class FilterInputs:
         return self._input(name, lambda: GraphQLInputObjectType(name, fields, description=text))
 
     def _part(self, target: ObjectType, function: str) -> GraphQLInputObjectType | None:
-        conditional: dict[str, Scalar | EnumType] = {}
+        fields: dict[str, GraphQLInputField] = {}
         for key, field in aggregated(function, target, self._model.types).items():
             named = self._model.types.get(field.type.name) or SCALARS[field.type.name]
             assert isinstance(named, (Scalar, EnumType))
             if operators_of(named):
-                conditional[key] = named
-        if not conditional:
+                fields[key] = GraphQLInputField(self._filter(named), deprecation_reason=field.deprecated)
+        if not fields:
             return None
         name = f"{part_name(target, function)}WhereInput"
-        fields = {key: GraphQLInputField(self._filter(named)) for key, named in conditional.items()}
         return self._input(name, lambda: GraphQLInputObjectType(name, fields))
 
     def _embedded_list(self, target: ObjectType) -> GraphQLInputObjectType:
@@ -214,7 +220,9 @@ class FilterInputs:
             text = "Which words to look for."
             fields = {key: GraphQLInputField(GraphQLString, description=what) for key, (_, what) in SEARCHES.items()}
             about = "The rules of which language; SIMPLE has none."
-            fields["config"] = GraphQLInputField(self._search_config, description=about)
+            fields["config"] = GraphQLInputField(self.search_config, description=about)
+            about = "How well the row fits what is asked for here: PostgreSQL's ts_rank."
+            fields[RANK] = GraphQLInputField(self._filter(SCALARS["Float"]), description=about)
             return GraphQLInputObjectType(_SEARCH, fields, description=text)
 
         return self._input(_SEARCH, make)

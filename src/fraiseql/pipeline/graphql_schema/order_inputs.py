@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from graphql import GraphQLEnumType, GraphQLEnumValue, GraphQLInputField, GraphQLInputObjectType
+from graphql import (
+    GraphQLEnumType,
+    GraphQLEnumValue,
+    GraphQLInputField,
+    GraphQLInputObjectType,
+    GraphQLNonNull,
+    GraphQLString,
+)
 
+from fraiseql.pipeline.operators import SEARCHES, is_searched
 from fraiseql.schema.aggregates import COUNT, FUNCTIONS, KEY, aggregated, key_fields, part_name
 from fraiseql.schema.embedded import embedded_type
 from fraiseql.schema.model import EnumType, Field, ObjectType, SchemaModel, Shape
 from fraiseql.schema.scalar import Scalar
+from fraiseql.schema.validate import SEARCH_RANK
 
-__all__ = ["DIRECTIONS", "ORDER_DIRECTION", "OrderInputs", "has_order"]
+__all__ = ["DIRECTIONS", "ORDER_DIRECTION", "SEARCH_RANK", "OrderInputs", "has_order"]
 
 ORDER_DIRECTION: Final = "OrderDirection"
 EMBEDDED_LIST_ORDER: Final = "EmbeddedListOrderByInput"
+_SEARCH: Final = "TextSearchRankInput"
 
 _DIRECTIONS: Final = {
     "ASC": ("asc", "", "Smallest first; nulls last."),
@@ -39,6 +49,8 @@ def _leads_to_order(model: SchemaModel, target: ObjectType, seen: set[str]) -> b
     seen.add(target.name)
     for field in target.fields.values():
         relation = field.relation
+        if is_searched(field, model.types):
+            return True
         if _is_ordered(model, field) or (relation is not None and relation.shape.is_to_many):
             return True
         below = embedded_type(model, field)
@@ -63,21 +75,32 @@ class OrderInputs:
 
     Args:
         made: every type by its name, to which these are added.
+        search_config: the configurations of full text search.
     """
 
-    def __init__(self, model: SchemaModel, made: dict[str, Any]) -> None:
+    def __init__(self, model: SchemaModel, made: dict[str, Any], search_config: GraphQLEnumType) -> None:
         self._model = model
         self._made = made
         values = {name: GraphQLEnumValue(value, description=text) for name, (value, _, text) in _DIRECTIONS.items()}
         self._direction = GraphQLEnumType(ORDER_DIRECTION, values)
+        self._search_config = search_config
 
     def order_by(self, target: ObjectType) -> GraphQLInputObjectType:
         """What the rows of a type can be ordered by."""
         name = f"{target.name}OrderByInput"
 
         def fields() -> dict[str, GraphQLInputField]:
-            entries = ((field.name, self._entry(field)) for field in target.fields.values())
-            return {key: GraphQLInputField(entry) for key, entry in entries if entry is not None}
+            entries = ((field, self._entry(field)) for field in target.fields.values())
+            made = {
+                field.name: GraphQLInputField(entry, deprecation_reason=field.deprecated)
+                for field, entry in entries
+                if entry is not None
+            }
+            searched = [field for field in target.fields.values() if is_searched(field, self._model.types)]
+            if searched:
+                about = "How well a text fits a search."
+                made[SEARCH_RANK] = GraphQLInputField(self._ranks(target, searched), description=about)
+            return made
 
         return self._one_of(name, fields)
 
@@ -133,7 +156,10 @@ class OrderInputs:
     def _part(
         self, target: ObjectType, part: str, fields: Mapping[str, Field], text: str | None = None
     ) -> GraphQLInputField:
-        entries = {key: GraphQLInputField(self._direction) for key in fields}
+        entries = {
+            key: GraphQLInputField(self._direction, deprecation_reason=field.deprecated)
+            for key, field in fields.items()
+        }
         return GraphQLInputField(
             self._one_of(f"{part_name(target, part)}OrderByInput", lambda: entries), description=text
         )
@@ -142,4 +168,27 @@ class OrderInputs:
         if name not in self._made:
             self._made[name] = GraphQLInputObjectType(name, fields, is_one_of=True)
         made: GraphQLInputObjectType = self._made[name]
+        return made
+
+    def _ranks(self, target: ObjectType, searched: Sequence[Field]) -> GraphQLInputObjectType:
+        """One of the texts of a type."""
+        name = f"{target.name}SearchRankOrderByInput"
+        if name not in self._made:
+            search = self._search()
+            fields = {field.name: GraphQLInputField(search, deprecation_reason=field.deprecated) for field in searched}
+            self._made[name] = GraphQLInputObjectType(name, fields, is_one_of=True)
+        made: GraphQLInputObjectType = self._made[name]
+        return made
+
+    def _search(self) -> GraphQLInputObjectType:
+        if _SEARCH not in self._made:
+            fields = {key: GraphQLInputField(GraphQLString, description=what) for key, (_, what) in SEARCHES.items()}
+            about = "The rules of which language; SIMPLE has none."
+            fields["config"] = GraphQLInputField(self._search_config, description=about)
+            direction = GraphQLNonNull(self._direction)
+            about = "DESC: what fits best first."
+            fields["direction"] = GraphQLInputField(direction, default_value="desc_nulls_last", description=about)
+            text = f"Which words to look for: one of {', '.join(SEARCHES)}."
+            self._made[_SEARCH] = GraphQLInputObjectType(_SEARCH, fields, description=text)
+        made: GraphQLInputObjectType = self._made[_SEARCH]
         return made

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 from fraiseql.pipeline.plan import HIDDEN_TYPE_KEY, SelectedField, Selection
+from fraiseql.pipeline.sql.documents import inside_document
 from fraiseql.pipeline.sql.values import Base, literal
 from fraiseql.schema.model import AbstractType, ObjectType
 
@@ -41,6 +42,7 @@ def abstract_object(
         values = [
             (each.key, known.get(id(each)) or field(rendering, each, base, member.type)) for each in member.fields
         ]
+        values = inside_document(rendering, member, base, values)
         mark = f"{literal(member.type.name)}::text"
         return made(rendering, [(HIDDEN_TYPE_KEY, mark), *values] if _is_marked(selection) else values)
 

@@ -13,7 +13,7 @@ from fraiseql.pipeline.arguments import Items, Leaf
 from fraiseql.pipeline.graphql_schema.order_inputs import DIRECTIONS
 from fraiseql.pipeline.plan import SelectedField, Selection
 from fraiseql.pipeline.sql.objects import Columns, object_of
-from fraiseql.pipeline.sql.orders import entry
+from fraiseql.pipeline.sql.orders import entry_of
 from fraiseql.pipeline.sql.rendering import Rendering, Site
 from fraiseql.pipeline.sql.rows import page_of
 from fraiseql.pipeline.sql.values import identifier, literal
@@ -154,9 +154,9 @@ def _order(rendering: Rendering, site: Site, figures: _Figures) -> list[str]:
     terms: dict[str, str] = {}
     tree = site.given.get("orderBy")
     for item in tree.items if isinstance(tree, Items) else ():
-        names, direction = entry(item)
-        for value in _ordered_by(rendering, site, figures.keys, names):
-            terms.setdefault(value, DIRECTIONS[direction])
+        asked = entry_of(item, "orderBy")
+        for value in _ordered_by(rendering, site, figures.keys, asked.names):
+            terms.setdefault(value, DIRECTIONS[asked.direction])
     for place in range(len(figures.keys)):
         terms.setdefault(str(place + 1), "")
     return [f"{value}{direction}" for value, direction in terms.items()]

@@ -60,8 +60,8 @@ class Bindings:
         if self._conditions > self._limits.max_conditions:
             raise _too_complex(f"at least {self._conditions} conditions", self._limits.max_conditions, path)
 
-    def count_order(self, path: tuple[str, ...], depth: int) -> None:
-        """Take note of one more relation that an order leads across, inside so many, itself counted.
+    def count_order(self, path: tuple[str, ...], depth: int = 0, of: str = "relations") -> None:
+        """Take note of one more relation that an order leads across, inside so many, itself counted; or of a search.
 
         Raises:
             Refusal: there are too many, or they nest too deep.
@@ -70,7 +70,7 @@ class Bindings:
             raise _too_complex(f"at least {depth} levels of relations", self._limits.max_depth, path, "orders")
         self._orders += 1
         if self._orders > self._limits.max_conditions:
-            raise _too_complex(f"at least {self._orders} relations", self._limits.max_conditions, path, "orders")
+            raise _too_complex(f"at least {self._orders} {of}", self._limits.max_conditions, path, "orders")
 
     def add(
         self,

@@ -35,11 +35,15 @@ class _Connection:
         if self._backward and self._is_given("first"):
             message = 'The arguments "first" and "last" must not be given together.'
             raise RequestError(message, code="BAD_USER_INPUT", path=site.path)
+        is_counted = any(each.field is not None and each.field.name == "totalCount" for each in site.selection.fields)
+        bound = len(rendering.bindings)
         self._conditions = rendering.conditions(site)
+        self._read = len(rendering.bindings) if is_counted else bound  # the parameters that are read in any case
         self._terms: list[Term] = rendering.orders.terms(site.target, site.base, site.given.get("orderBy"), site.path)
         self._order_name = order_name(site.target.name, self._terms)
         self._after, self._before = self._bound("after"), self._bound("before")
         self._size = ""
+        self._has_all = False  # whether some of the SQL has every parameter in it
         self._page = f"p${next(rendering.numbers)}"
         self._columns: list[str] = []  # of the shared page: what is selected of each of its rows
         self._has_cursor = False
@@ -55,7 +59,13 @@ class _Connection:
             self._size = page_size(rendering, self._site, cost, "last" if self._backward else "first")
             columns = object_of(rendering, [(each.key, self._field(each)) for each in selection.fields])
         page = f"with {self._page} as ({self._select(', '.join(self._page_columns()))}) " if self._is_shared else ""
-        return f"({page}select {columns.element} from (select {columns.list}) {columns.alias})"
+        return f"({page}select {columns.element} from (select {columns.list}) {columns.alias}{self._unread()})"
+
+    def _unread(self) -> str:
+        """What reads the parameters that nothing selected reads, as PostgreSQL asks for; it never runs."""
+        if self._has_all or len(self._rendering.bindings) == self._read:
+            return ""
+        return f" where true or {self._has_more(following=not self._backward)}"
 
     def _uses(self, selection: Selection) -> Iterator[SelectedField]:
         """What needs the rows of the page."""
@@ -133,6 +143,7 @@ class _Connection:
         In the page's own direction they are those beyond its size; in the other one those that a cursor cuts off.
         """
         if following is not self._backward:
+            self._has_all = True
             return f"exists (select from {self._site.rows}{self._where()} offset {self._size})"
         cut_off = self._before if following else self._after
         if not cut_off:
@@ -157,6 +168,7 @@ class _Connection:
 
     def _select(self, columns: str) -> str:
         """The rows of the page."""
+        self._has_all = True
         base, order = self._site.base, ordered(self._direction())
         rows = f"from {self._site.rows}{self._where()}{order} limit {self._size}"
         # A shared page has row_number() over the same order, which keeps its columns to the rows of the page too; with

@@ -9,11 +9,10 @@ from fraiseql.errors import RequestError
 from fraiseql.pipeline.arguments import Fields, Items, Leaf, Tree
 from fraiseql.pipeline.operators import (
     AGGREGATE,
-    INVALID_SEARCH,
     LIST_OPERATORS,
     OPERATORS,
+    RANK,
     RELATION_OPERATORS,
-    SEARCH_CONFIGS,
     SEARCHES,
     Operand,
     Operator,
@@ -22,7 +21,8 @@ from fraiseql.pipeline.operators import (
 )
 from fraiseql.pipeline.sql.bind import Bindings
 from fraiseql.pipeline.sql.embedded import EmbeddedFilters
-from fraiseql.pipeline.sql.values import Base, Values, joined, literal, related, source_name
+from fraiseql.pipeline.sql.searches import config_of, rank_of, searcher, vector_of
+from fraiseql.pipeline.sql.values import Base, Values, joined, related, source_name
 from fraiseql.schema.aggregates import COUNT, COUNT_FIELD, aggregated
 from fraiseql.schema.embedded import embedded_type
 from fraiseql.schema.model import EnumType, Field, InputField, InputType, ObjectType, Relation, SchemaModel
@@ -35,7 +35,7 @@ __all__ = ["Filters"]
 _Conditions: TypeAlias = Callable[[str, Tree, str], list[str]]
 """Renders what is asked for under one key, of the name, the tree and the place of the key."""
 _EQ = OPERATORS[FilterFamily.EQUALITY]["eq"]
-_INT = OPERATORS[FilterFamily.ORDERED]
+_NUMBER = OPERATORS[FilterFamily.ORDERED]
 
 
 class Filters:
@@ -268,7 +268,7 @@ class Filters:
         if operator.operand is Operand.SEARCH:
             return self._search(value, field, tree, path, place)
         if operator.operand is Operand.LENGTH:
-            return self._operators(_INT, operator.sql.format(value), field, tree, path, place)
+            return self._operators(_NUMBER, operator.sql.format(value), field, tree, path, place)
         named = self._named(field)
         if operator.operand is Operand.BOUND:
             return self._operators(bound_operators(named), operator.sql.format(value), field, tree, path, place)
@@ -279,20 +279,22 @@ class Filters:
         return [f"exists (select from unnest({value}) {alias}(value){where})"]
 
     def _search(self, value: str, field: Field, tree: Fields, path: tuple[str, ...], place: str) -> list[str]:
-        chosen = tree.fields.get("config")
-        # One of our own list: as text, so that an index on an expression with the same one serves.
-        config = literal((chosen and chosen.value) or SEARCH_CONFIGS[0])
-        named = self._named(field)
-        is_vector = isinstance(named, Scalar) and named.family is FilterFamily.TEXT_SEARCH
-        vector = value if is_vector else f"to_tsvector({config}, {value})"
-        conditions: list[str] = []
-        for name, leaf in tree.fields.items():
-            if name != "config":
+        config = config_of(tree)
+        vector = vector_of(self._named(field), value, config)
+        queries: list[str] = []
+        for name in SEARCHES:
+            leaf = tree.fields.get(name)
+            if leaf is not None:
                 assert isinstance(leaf, Leaf)
-                operator = Operator(
-                    f"{{0}} @@ {SEARCHES[name][0]}({config}, {{1}})", Operand.TEXT, blames=INVALID_SEARCH
-                )
-                conditions.append(self._comparison(operator, leaf, vector, field, path, f"{place}.{name}"))
+                queries.append(self._comparison(searcher(name), leaf, config, field, path, f"{place}.{name}"))
+        conditions = [f"{vector} @@ {query}" for query in queries]
+        rank = tree.fields.get(RANK)
+        if rank is not None and rank.value is not None:
+            assert isinstance(rank, Fields)
+            if not queries:
+                message = f'The argument "{place}.{RANK}" needs plain, phrase or websearch beside it.'
+                raise RequestError(message, code="BAD_USER_INPUT", path=path)
+            conditions += self._operators(_NUMBER, rank_of(vector, queries), field, rank, path, f"{place}.{RANK}")
         return conditions
 
     def _comparison(

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from fraiseql.pipeline.plan import SelectedField, Selection
 from fraiseql.pipeline.sql.abstract import abstract_object
+from fraiseql.pipeline.sql.documents import inside_document
 from fraiseql.pipeline.sql.elements import chosen_elements
 from fraiseql.pipeline.sql.rendering import Rendering, Site
 from fraiseql.pipeline.sql.values import Base, identifier, literal, related
@@ -33,26 +34,7 @@ def columns_of(rendering: Rendering, selection: Selection, base: Base) -> Column
         return Columns(f"{text} as object", alias, f"{alias}.object")
     rendering.cost.fields += len(selection.fields)
     pairs = [(each.key, _field(rendering, each, base, selection.type)) for each in selection.fields]
-    return object_of(rendering, _inside_document(rendering, selection, base, pairs))
-
-
-def _inside_document(
-    rendering: Rendering, selection: Selection, base: Base, pairs: list[tuple[str, str]]
-) -> list[tuple[str, str]]:
-    """The same, where one that is read from a row's jsonb makes sure that there it is an object."""
-    if not base.alias or not base.jsonb:
-        return pairs
-    read = {
-        index: each.field.type
-        for index, each in enumerate(selection.fields)
-        if each.field is not None and each.field.relation is None and base.column(each.field) is None
-    }
-    # One that can be shown as wrong, if there is one: any JSON is right.
-    index = min(read, key=lambda index: rendering.values.is_json(read[index]), default=None)
-    if index is not None:
-        key, value = pairs[index]
-        pairs[index] = key, rendering.values.inside_document(base.jsonb, value, read[index])
-    return pairs
+    return object_of(rendering, inside_document(rendering, selection, base, pairs))
 
 
 def _object(rendering: Rendering, pairs: list[tuple[str, str]]) -> str:

@@ -6,16 +6,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from fraiseql.errors import RequestError
 from fraiseql.pipeline.arguments import Fields, Items, Leaf, Tree
 from fraiseql.pipeline.graphql_schema.order_inputs import DIRECTIONS
+from fraiseql.pipeline.operators import SEARCHES
 from fraiseql.pipeline.sql.bind import Bindings
 from fraiseql.pipeline.sql.embedded import count_of
+from fraiseql.pipeline.sql.searches import config_of, rank_of, searcher, vector_of
 from fraiseql.pipeline.sql.values import Base, Values, related, source_name
 from fraiseql.schema.aggregates import COUNT
 from fraiseql.schema.embedded import embedded_type
 from fraiseql.schema.model import Field, ObjectType, SchemaModel
+from fraiseql.schema.validate import SEARCH_RANK
 
-__all__ = ["Orders", "Term", "entry", "ordered"]
+__all__ = ["Entry", "Orders", "Term", "entry_of", "ordered"]
 
 
 _OPPOSITES: Final = {
@@ -94,11 +98,11 @@ class Orders:
     def asked(self, target: ObjectType, base: Base, tree: Tree | None, path: tuple[str, ...]) -> list[Term]:
         """The order that is asked for; what comes again decides nothing any more."""
         terms: dict[tuple[str, ...], Term] = {}
-        for item in tree.items if isinstance(tree, Items) else ():
-            names, direction = entry(item)
-            if names not in terms:
-                nullable = len(names) > 1 or target.fields[names[0]].type.nullable
-                terms[names] = Term(self._value(target, base, names, path), direction, names, nullable)
+        for index, item in enumerate(tree.items if isinstance(tree, Items) else ()):
+            entry = entry_of(item, f"orderBy[{index}]")
+            if entry.names not in terms:
+                value = self._value(target, base, entry, path)
+                terms[entry.names] = Term(value, entry.direction, entry.names, entry.nullable_in(target))
         return list(terms.values())
 
     def _by_id(self, target: ObjectType, base: Base) -> list[Term]:
@@ -109,17 +113,18 @@ class Orders:
         by_id = Term(self._values.compared(field, base), "asc", ("id",), field.type.nullable)
         return [] if is_object else [by_id]
 
-    def _value(
-        self, target: ObjectType, base: Base, names: tuple[str, ...], path: tuple[str, ...], depth: int = 1
-    ) -> str:
+    def _value(self, target: ObjectType, base: Base, entry: Entry, path: tuple[str, ...], depth: int = 1) -> str:
         """What to order by: a field, or one of the object or row that it leads to, null where there is none."""
+        names = entry.names[depth - 1 :]
+        if names[0] == SEARCH_RANK:
+            return self._rank(target.fields[names[1]], base, entry, path)
         field = target.fields[names[0]]
         embedded = embedded_type(self._model, field)
         if embedded is not None:
             self._bindings.count_order(path, depth)
             jsonb = base.element(field)
             is_one = field.type.item is None
-            return self._value(embedded, Base("", jsonb), names[1:], path, depth + 1) if is_one else count_of(jsonb)
+            return self._value(embedded, Base("", jsonb), entry, path, depth + 1) if is_one else count_of(jsonb)
         if field.relation is None:
             return self._values.compared(field, base)
         self._bindings.count_order(path, depth)
@@ -129,7 +134,7 @@ class Orders:
             return f"(select {self.figure(below, theirs, names[1:])} {origin})"
         # The very row that the field itself shows.
         order = ordered(self._by_id(below, theirs))
-        value = self._value(below, theirs, names[1:], path, depth + 1)
+        value = self._value(below, theirs, entry, path, depth + 1)
         return f"(select {value} {origin}{order} limit 1)"
 
     def figure(self, target: ObjectType, base: Base, names: tuple[str, ...]) -> str:
@@ -138,6 +143,21 @@ class Orders:
             return "count(*)"
         function, name = names
         return self._values.aggregate(function, target.row_fields[name], base)
+
+    def _rank(self, field: Field, base: Base, entry: Entry, path: tuple[str, ...]) -> str:
+        search = entry.search
+        assert search is not None
+        self._bindings.count_order(path, of="relations and searches")
+        given = [(name, search.fields[name]) for name in SEARCHES if name in search.fields]
+        if len(given) != 1 or given[0][1].value is None:
+            message = f'The argument "{entry.place}" needs exactly one of plain, phrase and websearch, and not as null.'
+            raise RequestError(message, code="BAD_USER_INPUT", path=path)
+        ((name, leaf),) = given
+        assert isinstance(leaf, Leaf)
+        make, config = searcher(name), config_of(search)
+        words = self._bindings.add(leaf, path, f"{entry.place}.{name}", make.prepare, make.blames)
+        vector = vector_of(self._model.types[field.type.named], self._values.condition(field, base), config)
+        return rank_of(vector, [make.sql.format(config, words)])
 
     def _related(self, field: Field, below: ObjectType, ours: Base) -> tuple[Base, str]:
         """The base of the rows of a relation, with their FROM and WHERE."""
@@ -152,12 +172,45 @@ class Orders:
         return theirs, f"from {source_name(below.source)} {theirs.alias} where {where}"
 
 
-def entry(tree: Tree) -> tuple[tuple[str, ...], str]:
-    """The names from the list's type down to a value, and the direction."""
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One object of `orderBy`.
+
+    Attributes:
+        names: from the list's type down to a value; what tells a search from others of the same text is behind.
+        direction: a key of DIRECTIONS.
+        place: of what stands below the names, for errors.
+        search: for a rank.
+    """
+
+    names: tuple[str, ...]
+    direction: str
+    place: str
+    search: Fields | None = None
+
+    def nullable_in(self, target: ObjectType) -> bool:
+        """Whether there may be no value for a row."""
+        if self.names[0] == SEARCH_RANK:
+            return target.fields[self.names[1]].type.nullable
+        return len(self.names) > 1 or target.fields[self.names[0]].type.nullable
+
+
+def entry_of(tree: Tree, place: str) -> Entry:
     names: list[str] = []
+    is_search = False
     while isinstance(tree, Fields):
+        if is_search:
+            return _search(names, tree, place)
+        is_search = names[-1:] == [SEARCH_RANK]
         ((name, tree),) = tree.fields.items()
         names.append(name)
+        place = f"{place}.{name}"
     assert isinstance(tree, Leaf)
-    direction: str = tree.value
-    return tuple(names), direction
+    return Entry(tuple(names), tree.value, place)
+
+
+def _search(names: list[str], tree: Fields, place: str) -> Entry:
+    """A rank: several of one text are each of their own, as the words are only known to PostgreSQL."""
+    kinds = [name for name in SEARCHES if name in tree.fields]
+    direction = tree.fields["direction"].value
+    return Entry((*names, *kinds, config_of(tree), place), direction, place, tree)

@@ -156,7 +156,10 @@ def _given(rendering: Rendering, root: RootField) -> tuple[str, str]:
     text = f"to_json({row})::text"
     if field.type.nullable:
         # A row that is gone is null for those whose conditions hold for what the event says of it.
-        held = " and ".join(rendering.filters.equal(target, key, declared, arguments, path)) or "true"
+        held_conditions = rendering.filters.equal(target, key, declared, arguments, path)
+        # The event need not say of which type the row was, where several share the source.
+        held_conditions += [f"({one}) is not false" for one in rendering.values.membership(target, key)]
+        held = " and ".join(held_conditions) or "true"
         exists = f"exists (select from {named} {base.alias} where {is_row})"
         text = f"case when {exists} then {text} when {held} then 'null' end"
     return text, f", lateral {record} {key.alias}"
