@@ -19,7 +19,8 @@ WORDS = st.sampled_from(
         *("class_", "schema", "fraiseql", "list", "dt", "sys", "Enum", "enum", "Query", "query", "String", "Decimal"),
         *("user_filter", "user_where_input", "UserOrderByInput", "users_by_id", "user_by_id", "news", "data", "1", ""),
         *("AND", "NOT", "where", "limit", "None", "int", "str", "parent", "parent_id", "children", 'q"q', "b\\s", "ü"),
-        *("user_list", "user_relation", "user_aggregate", "string_list"),
+        *("user_list", "user_relation", "user_aggregate", "string_list", "user_sum"),
+        *("user_max_where_input", "user_group", "date_unit"),
         *("search_rank", "searchRank", "user_search_rank", "text_search_rank_input", "text_search_config"),
         *("JSON", "UUID", "UserConnection", "UserEdge", "PageInfo", "__typename", "x.y", "n\nl", "OrderDirection"),
     ]

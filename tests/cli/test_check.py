@@ -328,6 +328,14 @@ NO_INDEX = "warning: User.posts: no index of posts begins with author_id; create
     [
         ("", related(), [NO_INDEX]),
         ("create index on posts (author_id)", related(), []),
+        ("", related(kind="fraiseql.Aggregate[Post]"), [NO_INDEX.replace(", id)", ")")]),
+        ("", related(kind="list[fraiseql.Group[Post]]"), [NO_INDEX.replace(", id)", ")")]),
+        ("create index on posts (author_id)", related(kind="fraiseql.Aggregate[Post]"), []),
+        (
+            "",
+            related(kind="fraiseql.Aggregate[Post]", on="{'author': 'id'}"),
+            ["error: User.posts: posts has no column author; did you mean author_id?"],
+        ),
         ("create index on posts (author_id, t)", related(), []),
         ("create index on posts (t, author_id)", related(), [NO_INDEX]),
         ("create index on posts (author_id) where t > 0", related(), [NO_INDEX]),

@@ -76,6 +76,10 @@ class Cell(_Embedded, _Scalars):
     half: Decimal | None = fraiseql.field(sql="{number} * 0.5")
     offspring: fraiseql.Connection[Cell] = fraiseql.relation(on={"parent_id": "id"}, default_page_size=2)
     friends: list[Cell] = fraiseql.relation(through="friends", own={"one_id": "id"}, on={"id": "other_id"})
+    figures: fraiseql.Aggregate[Document] = fraiseql.relation(on={"owner_id": "id"})
+    liked_groups: list[fraiseql.Group[Document]] = fraiseql.relation(
+        through="likes", own={"cell_id": "id"}, on={"id": "document_id"}, max_page_size=7
+    )
 
 
 @fraiseql.type(sql_source="documents")
@@ -136,8 +140,23 @@ def document(id: ID) -> Document | None: ...
 def documents_like(match: Match | None, span: fraiseql.Interval | None) -> list[Document] | None: ...  # type: ignore
 
 
+@fraiseql.query
+def cell_figures(match: Match | None) -> fraiseql.Aggregate[Cell]: ...  # type: ignore[valid-type]
+
+
+@fraiseql.query
+def cell_groups() -> list[fraiseql.Group[Cell]]: ...
+
+
+@fraiseql.query(default_page_size=5)
+def document_groups(level: Level | None) -> list[fraiseql.Group[Document]]: ...
+
+
 schema: Final = fraiseql.Schema(
-    queries=[cells, cells_by_page, cell, cells_like, documents, document, documents_like],
+    queries=[
+        *(cells, cells_by_page, cell, cells_like, documents, document, documents_like),
+        *(cell_figures, cell_groups, document_groups),
+    ],
     default_page_size=10,
     max_page_size=30,
 )

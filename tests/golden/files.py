@@ -80,7 +80,7 @@ _TOKEN: Final = re.compile(
     r"""
     (?P<quoted> '(?:[^']|'')*' | "(?:[^"]|"")*")
     | (?P<open> \( ) | (?P<close> \) ) | (?P<comma> ,\ )
-    | (?P<clause> \ (?:from|where|order\ by|limit)(?=\ ))
+    | (?P<clause> \ (?:from|where|group\ by|having|order\ by|limit)(?=\ ))
     | . [^'"(),\s]*
     """,
     re.VERBOSE | re.DOTALL,

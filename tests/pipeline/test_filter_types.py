@@ -116,7 +116,7 @@ def _inputs() -> dict[str, GraphQLInputObjectType]:
         ("JSONFilter", _JSON),
         ("TextSearchInput", "plain phrase websearch config rank"),
         ("TextSearchRankInput", "plain phrase websearch config direction"),
-        ("ThingRelationFilter", "some none every"),
+        ("ThingRelationFilter", "some none every aggregate"),
         ("InnerWhereInput", "text AND OR NOT"),
         ("InnerListFilter", "some none every count isnull"),
         ("OnlyJsonWhereInput", "data AND OR NOT"),

@@ -72,7 +72,9 @@ def test_sdl() -> None:
         "  children: NodeAggregateOrderByInput\n  note: NoteOrderByInput\n  wrapped: WrappedOrderByInput\n\n"
         '  """How well a text fits a search."""\n  searchRank: NodeSearchRankOrderByInput\n}',
         "input NodeSearchRankOrderByInput @oneOf {\n  name: TextSearchRankInput\n}",
-        'input NodeAggregateOrderByInput @oneOf {\n  """How many rows there are."""\n  count: OrderDirection\n}',
+        'input NodeAggregateOrderByInput @oneOf {\n  """How many rows there are."""\n  count: OrderDirection\n'
+        "  countDistinct: NodeCountDistinctOrderByInput\n  min: NodeMinOrderByInput\n  max: NodeMaxOrderByInput\n}",
+        "input NodeMinOrderByInput @oneOf {\n  name: OrderDirection\n}",
         "input WrappedOrderByInput @oneOf {\n  node: NodeOrderByInput\n}",
         '  """Smallest first; nulls last."""\n  ASC\n\n  """Largest first; nulls first."""\n  DESC\n',
         "  ASC_NULLS_FIRST\n",
@@ -87,7 +89,7 @@ def test_sdl() -> None:
 def test_each_level_has_exactly_one_key() -> None:
     types = build_graphql_schema(_SCHEMA.model).type_map
     orders = [each for name, each in types.items() if name.endswith("OrderByInput")]
-    assert len(orders) == 6
+    assert len(orders) == 9
     assert all(isinstance(each, GraphQLInputObjectType) and each.is_one_of for each in orders)
 
 
@@ -107,6 +109,15 @@ def _parent(value: str) -> str:
         ("{name: DESC_NULLS_FIRST}", 't$0."name" desc nulls first, t$0."id"'),
         ("{name: DESC_NULLS_LAST}", 't$0."name" desc nulls last, t$0."id"'),
         ("[{id: DESC_NULLS_LAST}, {id: ASC}]", 't$0."id" desc nulls last'),
+        (
+            "{children: {max: {name: ASC}}}",
+            '(select max(t$2."name"::text) from "node" t$2 where t$2."parent_id" = t$0."id"), t$0."id"',
+        ),
+        (
+            "{parent: {children: {countDistinct: {name: DESC}}}}",
+            _parent('(select count(distinct t$3."name") from "node" t$3 where t$3."parent_id" = t$2."id")')
+            + ' desc, t$0."id"',
+        ),
         (
             "{children: {count: DESC}}",
             '(select count(*) from "node" t$2 where t$2."parent_id" = t$0."id") desc, t$0."id"',
@@ -159,6 +170,11 @@ def test_literals_and_variables_make_the_same_statement() -> None:
         "{parent: [{name: ASC}]}",
         "{children: {name: ASC}}",
         "{children: {count: UP}}",
+        "{children: {count: ASC, max: {name: ASC}}}",
+        "{children: {max: ASC}}",
+        "{children: {max: {}}}",
+        "{children: {max: {id: ASC}}}",
+        "{children: {sum: {name: ASC}}}",
         "{children: {}}",
         "{children: ASC}",
         "{blank: {data: ASC}}",
@@ -183,6 +199,8 @@ def test_a_wrong_literal(execute_with: Any, order: str) -> None:
         {"parent": [{"name": "ASC"}]},
         {"children": {"name": "ASC"}},
         {"children": {"count": "UP"}},
+        {"children": {"max": {"id": "ASC"}}},
+        {"children": {"max": {"name": "ASC"}, "count": "ASC"}},
         {"children": {}},
     ],
 )

@@ -225,7 +225,7 @@ class _Check:
             found = f"{table.quoted}.{nullable[0]} may be null, the field may not"
             yield Finding(_WARNING, where, found, "annotate with `| None`, or set the column not null")
         ordered = target.identity  # lists are in the order of their ids
-        further = [ordered.column] if ordered is not None and field.relation.shape.is_paged else []
+        further = [ordered.column] if ordered is not None and field.relation.shape.is_to_many else []
         yield from self._lookup(where, theirs, field.relation.on, further)
 
     def _through(

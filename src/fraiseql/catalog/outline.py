@@ -21,22 +21,19 @@ _ATTRIBUTES: Final = frozenset({"fraiseql", "dt", "sys", "list", "str", "int", "
 _TYPES: Final = frozenset(
     {
         *("Query", "Mutation", "Subscription", "OrderDirection", "Enum", "PageInfo", "Node"),
-        *("BigInt", "Bytes", "Interval", "UUID", "Decimal", "Any"),
+        *("DateUnit", "DateTimeUnit", "BigInt", "Bytes", "Interval", "UUID", "Decimal", "Any"),
         *("TextSearchConfig", "TextSearchInput", "TextSearchRankInput"),
         *SCALARS,
         *keyword.kwlist,
     }
 )
 _GENERATED: Final = (
-    "WhereInput",
-    "OrderByInput",
-    "Filter",
-    "Input",
-    "Connection",
-    "Edge",
-    "Aggregate",
-    "Range",
-    "SearchRank",
+    *("WhereInput", "OrderByInput", "Filter", "Input", "Connection", "Edge", "Aggregate", "Range", "SearchRank"),
+    *(
+        part + suffix
+        for part in ("Aggregate", "CountDistinct", "Sum", "Avg", "Min", "Max")
+        for suffix in ("", "WhereInput", "OrderByInput")
+    ),
 )
 _PREFIXES: Final = ("tb_", "tv_", "mv_", "v_")
 _KEYS: Final = ("_id", "_uuid", "_key", "_fk", "_code", "_no", "_pk")

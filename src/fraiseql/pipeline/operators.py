@@ -28,6 +28,7 @@ from fraiseql.schema.scalar import FilterFamily, Scalar
 from fraiseql.schema.scalars import SCALARS
 
 __all__ = [
+    "AGGREGATE",
     "EMBEDDED_LIST_OPERATORS",
     "INVALID_SEARCH",
     "LIST_OPERATORS",
@@ -303,6 +304,9 @@ RELATION_OPERATORS: Final[Mapping[str, tuple[str, bool, str]]] = MappingProxyTyp
     }
 )
 """The conditions of a relation to many rows: the SQL, and whether it is asked of the rows that do not meet them."""
+
+AGGREGATE: Final = "aggregate"
+"""The condition of a relation to many rows on figures about all of them."""
 
 EMBEDDED_LIST_OPERATORS: Final[Mapping[str, Operator]] = MappingProxyType(
     {

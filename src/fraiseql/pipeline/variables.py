@@ -28,12 +28,14 @@ from fraiseql.errors import RequestError
 from fraiseql.pipeline.graphql_schema import scalar_of
 from fraiseql.pipeline.graphql_schema.filter_inputs import SEARCH_CONFIG
 from fraiseql.pipeline.graphql_schema.order_inputs import ORDER_DIRECTION
+from fraiseql.schema.aggregates import DATE_UNITS
 
 __all__ = ["Coercer", "Variables", "VariablesCoercer", "coercer_of", "is_leaf", "shape_of", "variable_types"]
 
 Variables: TypeAlias = Mapping[str, Any]
 Coercer: TypeAlias = Callable[[Any], Any]
 _ABSENT: Final = "absent"
+_RENDERED: Final = frozenset((ORDER_DIRECTION, SEARCH_CONFIG, *DATE_UNITS))  # enums of which SQL text is made
 
 
 class _Invalid(Exception):
@@ -255,7 +257,7 @@ def shape_of(declared: GraphQLInputType) -> Callable[[Any], Hashable] | None:
 
 
 def _is_rendered(declared: GraphQLInputType) -> bool:
-    return isinstance(declared, GraphQLEnumType) and declared.name in (ORDER_DIRECTION, SEARCH_CONFIG)
+    return isinstance(declared, GraphQLEnumType) and declared.name in _RENDERED
 
 
 def _shape(declared: GraphQLInputType) -> Callable[[Any], Hashable]:

@@ -23,7 +23,7 @@ from fraiseql.schema.scalars import (
     TstzRange,
     TSVector,
 )
-from fraiseql.schema.shapes import Connection
+from fraiseql.schema.shapes import Aggregate, Connection, Group
 
 __all__ = [
     "CIDR",
@@ -31,10 +31,12 @@ __all__ = [
     "IP",
     "JSON",
     "MAC",
+    "Aggregate",
     "BigInt",
     "Bytes",
     "Connection",
     "DateRange",
+    "Group",
     "Int4Range",
     "Int8Range",
     "Interval",

@@ -346,7 +346,11 @@ class _Builder:
         description = options.description or inspect.getdoc(method.function)
         deprecated = deprecation(options, where)
         return Field(
-            *(name, reference, description, None, method.attribute, None, method.attribute, None, deprecated, resolver)
+            *(name, reference, description, None, method.attribute),
+            attribute=method.attribute,
+            deprecated=deprecated,
+            resolver=resolver,
+            arguments=arguments,
         )
 
     def _field(

@@ -52,8 +52,7 @@ def check_resolver(model: SchemaModel, owner: ObjectType, resolver: Resolver, wh
 
 def check_arguments(field: Field, promised: Field, where: str, origin: str) -> None:
     """Hold a method's arguments against those of an interface's field (GraphQL §3.6); raises SchemaError."""
-    own = {} if field.resolver is None else field.resolver.arguments
-    theirs = {} if promised.resolver is None else promised.resolver.arguments
+    own, theirs = field.arguments, promised.arguments
     for name, argument in theirs.items():
         if name not in own:
             raise SchemaError(where, found=f"no argument {name}", expected=f"the argument {name}, as {origin} has")

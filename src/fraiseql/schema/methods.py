@@ -85,4 +85,4 @@ def resolver_of(
     needs: Any = method.options.needs
     if needs is not None and not (isinstance(needs, tuple) and all(isinstance(each, str) for each in needs)):
         raise SchemaError(f"{where} (needs)", found=repr(needs), expected='["attribute", ...]')
-    return Resolver(method.function, arguments, method.takes_info, needs, method.options.batch)
+    return Resolver(method.function, method.takes_info, needs, method.options.batch)

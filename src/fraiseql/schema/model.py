@@ -153,16 +153,14 @@ class Resolver:
     """The Python function that a field's values come from.
 
     Attributes:
-        function: called with an instance, or with a list of all of them where `is_batch`, and with each argument by its
-            `target`.
-        arguments: of the field.
+        function: called with an instance, or with a list of all of them where `is_batch`, and with each argument of the
+            field by its `target`.
         takes_info: whether it has the parameter `info`.
         needs: the attributes that the instance must hold; None for all that are no relation.
         is_batch: whether it gives a list of values, one for each instance.
     """
 
     function: Callable[..., Any]
-    arguments: Mapping[str, Argument]
     takes_info: bool = False
     needs: tuple[str, ...] | None = None
     is_batch: bool = False
@@ -181,6 +179,7 @@ class Field:
         resolver: what computes it, for a field that no source holds.
         expression: the SQL that computes it, in place of a column or a key.
         deprecated: why it should not be used any more.
+        arguments: of its own; a relation has those of its shape.
     """
 
     name: str
@@ -193,6 +192,7 @@ class Field:
     expression: Expression | None = None
     deprecated: str | None = None
     resolver: Resolver | None = None
+    arguments: Mapping[str, InputField] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def is_held(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Final
 
 from fraiseql.errors import SchemaError
 from fraiseql.schema.abstract_checks import check_implementations, fields_inside, read_fields, refuse_untold
+from fraiseql.schema.aggregates import FUNCTIONS, part_name
 from fraiseql.schema.computed import check_resolver
 from fraiseql.schema.embedded import stored_types
 from fraiseql.schema.model import (
@@ -20,7 +21,6 @@ from fraiseql.schema.model import (
     PageSizes,
     QueryField,
     Relation,
-    Resolver,
     SchemaModel,
     Shape,
     SubscriptionField,
@@ -87,11 +87,12 @@ def _check_generated_names(model: SchemaModel) -> None:
         "TextSearchConfig": "full text search",
         "TextSearchRankInput": "full text search",
     }
+    shapes = _aggregated_shapes(model)
     for named in model.types.values():
         if isinstance(named, Scalar) and named.element is not None and named.element not in model.types:
             taken[f"{named.element}Filter"] = f"the bounds of {named.name}"
     for name, named in model.types.items():
-        for generated, use in _generated_names(name, named):
+        for generated, use in _generated_names(name, named, shapes.get(name, set())):
             if generated in taken:
                 raise SchemaError(
                     name,
@@ -117,16 +118,38 @@ def _check_condition_names(model: SchemaModel) -> None:
             raise SchemaError(f"{name}.{SEARCH_RANK}", found=f"a field named {SEARCH_RANK}", expected=expected)
 
 
-def _generated_names(name: str, named: NamedType) -> Iterator[tuple[str, str]]:
-    """The names of the input types that may be made for a type, and what for."""
+def _generated_names(name: str, named: NamedType, aggregated: set[Shape]) -> Iterator[tuple[str, str]]:
+    """The names of the input types that may be made for a type, and what for.
+
+    Args:
+        aggregated: the shapes in which figures about its rows may be asked for in arguments.
+    """
     if isinstance(named, ObjectType) and named.derived_from is None:
-        for suffix in ("WhereInput", "OrderByInput", "AggregateOrderByInput", "SearchRankOrderByInput"):
+        every = ("WhereInput", "OrderByInput", "AggregateOrderByInput", "AggregateWhereInput", "SearchRankOrderByInput")
+        for suffix in every:
             yield f"{name}{suffix}", f"the arguments of {name}"
         for suffix in ("RelationFilter", "ListFilter"):
             yield f"{name}{suffix}", f"the filters of {name}"
+        parts = FUNCTIONS if aggregated else ()
+        for part in (*parts, "group", "groupKey") if Shape.GROUPS in aggregated else parts:
+            for suffix in ("WhereInput", "OrderByInput"):
+                yield f"{part_name(named, part)}{suffix}", f"the aggregates of {name}"
     elif isinstance(named, (EnumType, Scalar)):
         for suffix in ("Filter", "ListFilter"):
             yield f"{name}{suffix}", f"the filters of {name}"
+
+
+def _aggregated_shapes(model: SchemaModel) -> dict[str, set[Shape]]:
+    """By type, the shapes of its rows in which conditions and orders may be about figures."""
+    found: dict[str, set[Shape]] = {}
+    owners = (named for named in model.types.values() if isinstance(named, ObjectType))
+    relations = (field.relation for owner in owners for field in owner.fields.values() if field.relation is not None)
+    uses: list[QueryField | SubscriptionField | Relation] = [*model.queries.values(), *model.subscriptions.values()]
+    uses = [*(each for each in uses if each.shape is Shape.GROUPS), *relations]
+    for each in uses:
+        if each.shape.is_to_many or each.shape is Shape.GROUPS:
+            found.setdefault(each.target, set()).add(each.shape)
+    return found
 
 
 def _check_field(model: SchemaModel, owner: ObjectType, field: Field) -> None:
@@ -137,7 +160,7 @@ def _check_field(model: SchemaModel, owner: ObjectType, field: Field) -> None:
     refuse_untold(target, where)
     if field.resolver is not None:
         check_resolver(model, owner, field.resolver, where)
-        _check_computed(model, field, field.resolver, where)
+        _check_computed(model, field, where)
         return
     if field.relation is not None:
         _check_relation(model, owner, field, field.relation, where)
@@ -162,14 +185,14 @@ def _check_field(model: SchemaModel, owner: ObjectType, field: Field) -> None:
         _check_embedded(model, target, where, ())
 
 
-def _check_computed(model: SchemaModel, field: Field, resolver: Resolver, where: str) -> None:
+def _check_computed(model: SchemaModel, field: Field, where: str) -> None:
     target = model.types[field.type.named]
     if isinstance(target, ObjectType):
         if target.source is not None or target.derived_from is not None:
             expected = "a scalar, an enum or a type without sql_source; relation(on=...) leads to the others"
             raise SchemaError(where, found=f"{target.name}, which has a sql_source, from a method", expected=expected)
         _check_embedded(model, target, where, ())
-    for argument in resolver.arguments.values():
+    for argument in field.arguments.values():
         _check_input(model, argument, f"{where}({argument.name})")
 
 

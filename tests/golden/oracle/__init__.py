@@ -7,6 +7,7 @@ kind of field takes a resolver in `oracle`, and a check in `refusals` where ther
 
 from __future__ import annotations
 
+from golden.oracle.figures import equal_forms
 from golden.oracle.oracle import Oracle, normalised
 from golden.oracle.refusals import Refusals, Verdict
 from golden.oracle.rows import Rows, blog_rows
@@ -24,5 +25,6 @@ __all__ = [
     "Values",
     "Verdict",
     "blog_rows",
+    "equal_forms",
     "normalised",
 ]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from functools import partial
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Final
 
 from fraiseql.schema.embedded import embedded_type
-from fraiseql.schema.model import Field, ObjectType, SchemaModel
+from fraiseql.schema.model import Field, ObjectType, SchemaModel, TypeReference
 from fraiseql.schema.scalar import FilterFamily, Scalar
 from golden.oracle.documents import document_condition
 from golden.oracle.embedded import embedded_conditions
+from golden.oracle.figures import FIGURES, result_type
 from golden.oracle.networks import SPECIAL, is_within, read_interface
 from golden.oracle.texts import TEXT_CONDITIONS, has_words
 from golden.oracle.values import KINDS, Kind, Record, Values, in_utc
@@ -81,6 +83,45 @@ class Conditions:
         """A query's own argument; null asks for nulls."""
         return self._compared(field, record, self._values.native(field, record), "eq", given)
 
+    def figure(self, target: ObjectType, names: Sequence[str], records: Sequence[Record]) -> tuple[Field, Any]:
+        """An aggregate of records, the count or a function of a field, and what takes its place as a field."""
+        if list(names) == ["count"]:
+            return _figure_field("count", "Int"), len(records)
+        function, name = names
+        field = target.fields[name]
+        natives = [self._values.native(field, record) for record in records]
+        present = [native for native in natives if native is not None]
+        if function == "countDistinct":
+            value = len({self._values.same_key(field, native) for native in present})
+        else:
+            value = FIGURES[function](present, lambda native: self._values.order_key(field, native))
+        result = result_type(function, field.type.name)
+        return _figure_field(name, result), Decimal(value) if result == "Decimal" and value is not None else value
+
+    def figure_key(self, target: ObjectType, names: Sequence[str], records: Sequence[Record]) -> Any:
+        """What to order by an aggregate."""
+        field, value = self.figure(target, names, records)
+        return None if value is None else self._values.order_key(field, value)
+
+    def figures_hold(self, target: ObjectType, where: Mapping[str, Any], records: Sequence[Record]) -> Truth:
+        """Whether aggregates of records meet conditions."""
+        truths: list[Truth] = []
+        for key, below in where.items():
+            if below is None:
+                continue
+            if key in ("AND", "OR"):
+                every = (self.figures_hold(target, item, records) for item in below)
+                truths.append(all_of(every) if key == "AND" else any_of(every))
+            elif key == "NOT":
+                truths.append(opposite(self.figures_hold(target, below, records)))
+            else:
+                parts = {(key,): below} if key == "count" else {(key, name): each for name, each in below.items()}
+                for names, conditions in parts.items():
+                    field, value = self.figure(target, names, records)
+                    for operator, given in (conditions or {}).items():
+                        truths.append(self._compared(field, Record(None, {}), value, operator, given))
+        return all_of(truths)
+
     def _entry(self, target: ObjectType, key: str, below: Any, record: Record) -> Truth:
         if key == "AND":
             return all_of(self.hold(target, item, record) for item in below)
@@ -112,8 +153,11 @@ class Conditions:
         found = {
             name: (self.hold(child, where, each) is True for each in related)
             for name, where in below.items()
-            if where is not None
+            if where is not None and name != "aggregate"
         }
+        figures = below.get("aggregate")
+        if figures is not None and self.figures_hold(child, figures, related) is not True:
+            return False
         return all_of(_QUANTIFIERS[name](each) for name, each in found.items())
 
     def _compared(self, field: Field, record: Record, value: Any, operator: str, given: Any) -> Truth:
@@ -183,6 +227,10 @@ class Conditions:
         kind = self._values.kind(field.type.named)
         wanted = [kind.key(kind.given(item)) for item in given]
         return None if values is None else _LISTS[operator](_keys(kind, values), wanted)
+
+
+def _figure_field(name: str, type_name: str) -> Field:
+    return Field(name, TypeReference(nullable=True, name=type_name), None, None, name)
 
 
 def _keys(kind: Kind, values: list[Any]) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -24,6 +24,7 @@ from fraiseql.schema.model import (
     Source,
     Through,
 )
+from golden.oracle.aggregates import Aggregates, Key, selected_keys
 from golden.oracle.conditions import Conditions
 from golden.oracle.connections import CURSOR, connection, is_cursor
 from golden.oracle.embedded import embedded_page
@@ -105,8 +106,9 @@ class Oracle:
         self.values = Values(self.model, kinds)
         self.related = Related(self.model, rows)
         self._conditions = Conditions(self.model, self.values, self.related)
-        self._orders = Orders(self.model, self.values, self.related)
+        self._orders = Orders(self.model, self.values, self.related, self._conditions.figure_key)
         self.related.sort = self._orders.sorted
+        self._aggregates = Aggregates(self.model, self.values, self._conditions)
         self._set_resolvers()
 
     def execute(self, query: str, variables: Mapping[str, Any] | None = None, operation: str | None = None) -> Any:
@@ -136,7 +138,7 @@ class Oracle:
 
     def _resolver(self, owner: ObjectType, field: Field) -> Resolver:
         if owner.derived_from is not None:
-            return lambda made, _info: made[field.name]
+            return _made(field)
         named = self.model.types[field.type.named]
         if field.relation is not None:
             return self._relation(owner, field, field.relation)
@@ -157,8 +159,8 @@ class Oracle:
         target = self.model.object_type(relation.target)
         sizes = (relation.page_sizes, self.model.page_sizes)
 
-        def resolve(record: Record, _info: GraphQLResolveInfo, **arguments: Any) -> Any:
-            return self._shaped(relation.shape, target, self.related(owner, field, record), sizes, arguments)
+        def resolve(record: Record, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+            return self._shaped(relation.shape, target, self.related(owner, field, record), sizes, arguments, info)
 
         return resolve
 
@@ -168,10 +170,10 @@ class Oracle:
         records = self.related.of_source(target.source)
         sizes = (query.page_sizes, self.model.page_sizes)
 
-        def resolve(_root: Any, _info: GraphQLResolveInfo, **arguments: Any) -> Any:
+        def resolve(_root: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
             given = {name: arguments.pop(name) for name in query.arguments if name in arguments}
             found = [record for record in records if self._equal(target, query.arguments, given, record)]
-            return self._shaped(query.shape, target, found, sizes, arguments)
+            return self._shaped(query.shape, target, found, sizes, arguments, info)
 
         return resolve
 
@@ -182,12 +184,17 @@ class Oracle:
         records: Iterable[Record],
         sizes: tuple[PageSizes, ...],
         arguments: Mapping[str, Any],
+        info: GraphQLResolveInfo,
     ) -> Any:
         """What the records are in a shape."""
         if shape is Shape.ROW:
             return next(iter(self._orders.sorted(target, records)), None)
         if shape is Shape.LIST:
             return self.page(target, records, sizes, **arguments)
+        if shape is Shape.AGGREGATE:
+            return self._aggregates.aggregate(target, self._holding(target, records, arguments.get("where")))
+        if shape is Shape.GROUPS:
+            return self._groups(target, records, sizes, selected_keys(info), **arguments)
         assert target.source is not None
         order_by = arguments.get("orderBy")
         names = [*map(order_names, order_by or ()), ["id"]]
@@ -195,6 +202,22 @@ class Oracle:
         page = self._orders.sorted(target, self._holding(target, records, arguments.get("where")), order_by)
         whole = self._orders.sorted(target, self.related.of_source(target.source), order_by)
         return connection(page, whole, page_bounds(*sizes)[0], distinct.index(["id"]), **arguments)
+
+    def _groups(
+        self,
+        target: ObjectType,
+        records: Iterable[Record],
+        sizes: tuple[PageSizes, ...],
+        keys: Sequence[Key],
+        where: Mapping[str, Any] | None = None,
+        having: Mapping[str, Any] | None = None,
+        orderBy: Any = None,
+        limit: int | None = None,
+        offset: int | None = None,
+    ) -> list[Any]:
+        found = self._aggregates.groups(target, self._holding(target, records, where), keys, having, orderBy)
+        start, size = offset or 0, page_bounds(*sizes)[0] if limit is None else limit
+        return found[start : start + size]
 
     def _holding(self, target: ObjectType, records: Iterable[Record], where: Mapping[str, Any] | None) -> list[Record]:
         return [record for record in records if where is None or self._conditions.hold(target, where, record) is True]
@@ -244,6 +267,16 @@ class Oracle:
         found = self._holding(target, records, where)
         start, size = offset or 0, page_bounds(*sizes)[0] if limit is None else limit
         return self._orders.sorted(target, found, orderBy)[start : start + size]
+
+
+def _made(field: Field) -> Resolver:
+    """Of what was made for a shape: a value, or a function of the arguments."""
+
+    def resolve(made: Mapping[str, Any], _info: GraphQLResolveInfo, **arguments: Any) -> Any:
+        found = made[field.name]
+        return found(**arguments) if callable(found) else found
+
+    return resolve
 
 
 def normalised(value: Any) -> Any:

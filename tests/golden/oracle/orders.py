@@ -13,7 +13,7 @@ from golden.oracle.embedded import embedded_value
 from golden.oracle.texts import search_rank
 from golden.oracle.values import Record, Values
 
-__all__ = ["DEFAULT_PAGE_SIZE", "MAX_PAGE_SIZE", "Orders", "order_names", "page_bounds"]
+__all__ = ["DEFAULT_PAGE_SIZE", "MAX_PAGE_SIZE", "Orders", "in_order", "order_entry", "order_names", "page_bounds"]
 
 DEFAULT_PAGE_SIZE: Final = 100
 MAX_PAGE_SIZE: Final = 1_000
@@ -32,11 +32,16 @@ class Orders:
     """Sorts records as `orderBy` asks for it."""
 
     def __init__(
-        self, model: SchemaModel, values: Values, related: Callable[[ObjectType, Field, Record], list[Record]]
+        self,
+        model: SchemaModel,
+        values: Values,
+        related: Callable[[ObjectType, Field, Record], list[Record]],
+        figure_key: Callable[[ObjectType, Sequence[str], Sequence[Record]], Any],
     ) -> None:
         self._model = model
         self._values = values
         self._related = related
+        self._figure_key = figure_key
 
     def sorted(
         self, target: ObjectType, records: Iterable[Record], order_by: Sequence[Mapping[str, Any]] | None = None
@@ -51,14 +56,8 @@ class Orders:
         found = list(records)
         for order in reversed(order_by):
             names, direction, search = _entry(order)
-            valued = [(record and self._key(target, names, record, search), record) for record in found]
-            nulls = [record for key, record in valued if key is None]
-            rest = [pair for pair in valued if pair[0] is not None]
-            # Nulls count as larger than all values; a reversed sort keeps the order of equal rows too.
-            rest.sort(key=itemgetter(0), reverse=direction.startswith("desc"))
-            others = [record for _, record in rest]
-            is_first = direction.endswith("nulls_first") or direction == "desc"
-            found = nulls + others if is_first else others + nulls
+            key = partial(self._key, target, names, search=search)
+            found = in_order(found, lambda record, key=key: record and key(record), direction)
         return found
 
     def _key(self, target: ObjectType, names: Sequence[str], record: Record, search: Mapping[str, Any]) -> Any:
@@ -73,14 +72,32 @@ class Orders:
             value = self._values.native(field, record)
             return None if value is None else self._values.order_key(field, value)
         related = self._related(target, field, record)
-        if below == ["count"]:
-            return len(related)
-        return self._key(self._model.object_type(field.relation.target), below, related[0], search) if related else None
+        child = self._model.object_type(field.relation.target)
+        if field.relation.shape.is_to_many:
+            return self._figure_key(child, below, related)
+        return self._key(child, below, related[0], search) if related else None
+
+
+def in_order(items: Iterable[Any], key: Callable[[Any], Any], direction: str) -> list[Any]:
+    """Items by their keys, None being null."""
+    valued = [(key(item), item) for item in items]
+    nulls = [item for value, item in valued if value is None]
+    rest = [pair for pair in valued if pair[0] is not None]
+    # Nulls count as larger than all values; a reversed sort keeps the order of equal rows too.
+    rest.sort(key=itemgetter(0), reverse=direction.startswith("desc"))
+    others = [item for _, item in rest]
+    is_first = direction.endswith("nulls_first") or direction == "desc"
+    return nulls + others if is_first else others + nulls
 
 
 def order_names(entry: Any) -> list[str]:
     """The names of an entry of `orderBy` down to a value."""
-    return _entry(entry)[0]
+    return order_entry(entry)[0]
+
+
+def order_entry(entry: Any) -> tuple[list[str], str]:
+    """The names down to a value, and the direction."""
+    return _entry(entry)[:2]
 
 
 def _entry(entry: Any) -> tuple[list[str], str, Mapping[str, Any]]:

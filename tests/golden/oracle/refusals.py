@@ -32,7 +32,7 @@ from fraiseql.schema.embedded import embedded_type
 from fraiseql.schema.model import Argument, Field, InputType, ObjectType, QueryField, Relation
 from golden.oracle.documents import PATHS
 from golden.oracle.oracle import Oracle
-from golden.oracle.orders import page_bounds
+from golden.oracle.orders import order_names, page_bounds
 from golden.oracle.texts import is_pattern, is_regular_expression
 
 __all__ = ["BAD_USER_INPUT", "Refusals", "Verdict"]
@@ -131,7 +131,9 @@ class _Walk:
             self.verdict.must.add(path)
         else:
             try:
-                self._arguments(owner.name, node.name.value, get_argument_values(declared, node, self._values), path)
+                given = get_argument_values(declared, node, self._values)
+                self._arguments(owner.name, node.name.value, given, path)
+                self._group_orders(node, given, path)
             except GraphQLError:  # a key's variable that has no value, where there must be one
                 self.verdict.must.add(path)
         below = get_named_type(declared.type)
@@ -156,7 +158,21 @@ class _Walk:
             sizes = (source.page_sizes, self._model.page_sizes)
         if self._is_no_page(given, page_bounds(*sizes)[1]):
             self.verdict.must.add(path)
-        self._where(self._model.object_type(source.target), given.get("where") or {}, path)
+        target = self._model.object_type(source.target)
+        self._where(target, given.get("where") or {}, path)
+        self._figures(target, given.get("having") or {}, path)
+
+    def _group_orders(self, node: FieldNode, given: Mapping[str, Any], path: Path) -> None:
+        """A field of a key that groups are ordered by must be selected."""
+        names = [order_names(entry) for entry in given.get("orderBy") or ()]
+        wanted = {each[1] for each in names if each[0] == "key" and len(each) > 1}
+        if wanted and node.selection_set is not None:
+            keys = [below for below in self._fields(node.selection_set) if below.name.value == "key"]
+            selections = [below.selection_set for below in keys if below.selection_set is not None]
+            selected = {each.name.value for below in selections for each in self._fields(below)}
+            is_group = not isinstance(given.get("first", given.get("last")), int)
+            if is_group and not wanted <= selected:
+                self.verdict.must.add(path)
 
     @staticmethod
     def _is_no_page(given: Mapping[str, Any], largest: int) -> bool:
@@ -194,8 +210,34 @@ class _Walk:
             elif not field.relation.shape.is_to_many:
                 self._where(self._model.object_type(field.relation.target), below, path)
             else:
-                for item in below.values():
-                    self._where(self._model.object_type(field.relation.target), item or {}, path)
+                child = self._model.object_type(field.relation.target)
+                for name, item in below.items():
+                    (self._figures if name == "aggregate" else self._where)(child, item or {}, path)
+
+    def _figures(self, target: ObjectType, where: Mapping[str, Any], path: Path) -> None:
+        """Conditions on aggregates, which any value of their types fits."""
+        for key, below in where.items():
+            if key in ("AND", "OR", "NOT"):
+                for item in [below or {}] if key == "NOT" else below or ():
+                    self._figures(target, item, path)
+            else:
+                for conditions in [below or {}] if key == "count" else (below or {}).values():
+                    for operator, given in (conditions or {}).items():
+                        self._figure(operator, given, path)
+
+    def _figure(self, operator: str, given: Any, path: Path) -> None:
+        if given is None:
+            if operator not in _ASKS_FOR_NULLS:
+                self.verdict.must.add(path)
+        elif operator == "search":
+            if any(text is None for name, text in given.items() if name != "config"):
+                self.verdict.must.add(path)
+        elif operator in ("like", "ilike") and not is_pattern(given):
+            self.verdict.must.add(path)
+        elif operator in ("matches", "imatches"):
+            self._patterns.add(path)
+            if not is_regular_expression(given):
+                self.verdict.may.add(path)
 
     def _embedded(self, field: Field, given: Mapping[str, Any], path: Path) -> None:
         target = embedded_type(self._model, field)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
@@ -14,6 +14,7 @@ from uuid import UUID
 
 from fraiseql.schema.model import EnumType, Field, ObjectType, SchemaModel, TypeReference
 from fraiseql.schema.scalar import Scalar
+from fraiseql.schema.scalars import SCALARS
 from golden.oracle.networks import NetworkKey, network_text, read_interface
 from golden.oracle.ranges import RANGES, Range
 
@@ -219,6 +220,11 @@ class Values:
         kind = self.kind(reference.name)
         return kind.key(native) if kind is _ENUM else kind.shown(native)
 
+    def same_key(self, field: Field, native: Any) -> Hashable:
+        """The same for equal values, and only for these."""
+        key = self.order_key(field, native)
+        return key if isinstance(key, Hashable) else str(self.shown(field.type, native))
+
     def order_key(self, field: Field, native: Any) -> Any:
         """What a list is ordered by: an enum of PostgreSQL as its values were declared."""
         if isinstance(native, Enum):
@@ -248,6 +254,6 @@ class Values:
 
     def scalar(self, name: str) -> Scalar | EnumType:
         """The declared type."""
-        found = self._model.types[name]
+        found = self._model.types.get(name) or SCALARS[name]
         assert isinstance(found, (Scalar, EnumType))
         return found

@@ -80,6 +80,8 @@ class User:
     tags: list[str]
     posts: list[Post] = fraiseql.relation(on={"author_id": "id"})
     comments: list[Comment] = fraiseql.relation(on={"author_id": "id"})
+    post_summary: fraiseql.Aggregate[Post] = fraiseql.relation(on={"author_id": "id"})
+    post_groups: list[fraiseql.Group[Post]] = fraiseql.relation(on={"author_id": "id"})
 
 
 @fraiseql.type(sql_source="posts", jsonb_column=None)
@@ -105,6 +107,9 @@ class Post:
     )
     commenters: list[User] = fraiseql.relation(
         through="comments", own={"post_id": "id"}, on={"id": "author_id"}, description="Each who commented, once."
+    )
+    commenter_summary: fraiseql.Aggregate[User] = fraiseql.relation(
+        through="comments", own={"post_id": "id"}, on={"id": "author_id"}
     )
 
 
@@ -162,6 +167,26 @@ def feed() -> fraiseql.Connection[Post]:
 
 
 @fraiseql.query
+def post_summary(status: PostStatus | None) -> fraiseql.Aggregate[Post]:
+    """Figures about all posts, or about those of one status."""
+
+
+@fraiseql.query
+def post_groups() -> list[fraiseql.Group[Post]]:
+    """Figures about the posts of each status, month, author or whatever is selected in `key`."""
+
+
+@fraiseql.query
+def user_summary() -> fraiseql.Aggregate[User]:
+    """Figures about all users."""
+
+
+@fraiseql.query
+def user_groups() -> list[fraiseql.Group[User]]:
+    """Figures about the users of each role, or whatever is selected in `key`."""
+
+
+@fraiseql.query
 def comments() -> list[Comment]:
     """All comments."""
 
@@ -183,6 +208,10 @@ def live_posts() -> list[Post]:
 
 schema = fraiseql.Schema(
     types=[User, Post, Comment],
-    queries=[users, user, user_by_key, users_by_role, posts, post, posts_by_status, feed, comments],
+    queries=[
+        *(users, user, user_by_key, users_by_role, user_summary, user_groups),
+        *(posts, post, posts_by_status, feed, post_summary, post_groups),
+        comments,
+    ],
     subscriptions=[comment_added, live_post, live_posts],
 )

@@ -35,12 +35,12 @@ def read_arguments(
     for owner, selected in computed:
         declared_type = schema.type_map[owner.name]
         assert isinstance(declared_type, GraphQLObjectType)
-        resolver = resolver_of(selected)
-        args = declared_type.fields[field_of(selected).name].args
+        field = field_of(selected)
+        args = declared_type.fields[field.name].args
         given = given_arguments(args, selected.arguments, variables, selected.path)
-        named = {argument.target: None for argument in resolver.arguments.values()}
+        named = {argument.target: None for argument in field.arguments.values()}
         for name, tree in given.items():
-            argument = resolver.arguments[name]
+            argument = field.arguments[name]
             named[argument.target] = python_object(model, argument.type, value_of(tree, variables))
         found[place_of(owner, selected)] = named
     return found

@@ -146,12 +146,12 @@ class _Builder:
 
     def _output_field(self, owner: ObjectType, field: Field) -> GraphQLField:
         relation = field.relation
-        args = {} if relation is None else self._shape_arguments(relation.shape, relation.target)
+        args = {name: self._argument(argument) for name, argument in field.arguments.items()}
+        if relation is not None:
+            args.update(self._shape_arguments(relation.shape, relation.target))
         if field.type.item is not None and owner.name in self._stored:
             embedded = embedded_type(self._model, field)
             args = args if embedded is None else self._shape_arguments(Shape.LIST, embedded.name)
-        if field.resolver is not None:
-            args = {name: self._argument(argument) for name, argument in field.resolver.arguments.items()}
         return self._field(field, args)
 
     def _field(self, field: Field | QueryField | SubscriptionField, args: dict[str, GraphQLArgument]) -> GraphQLField:
@@ -193,6 +193,10 @@ class _Builder:
             if name == "where":
                 if has_conditions(self._model, target):
                     made[name] = GraphQLArgument(self._filters.where(target))
+            elif name == "having":
+                made[name] = GraphQLArgument(self._filters.aggregates(target))
+            elif name == "orderBy" and shape is Shape.GROUPS:
+                made[name] = GraphQLArgument(GraphQLList(GraphQLNonNull(self._orders.groups(target))))
             elif name == "orderBy":
                 if has_order(self._model, target):
                     made[name] = GraphQLArgument(GraphQLList(GraphQLNonNull(self._orders.order_by(target))))

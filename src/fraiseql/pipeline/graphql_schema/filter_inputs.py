@@ -17,6 +17,7 @@ from graphql import (
 )
 
 from fraiseql.pipeline.operators import (
+    AGGREGATE,
     EMBEDDED_LIST_OPERATORS,
     LIST_OPERATORS,
     RANK,
@@ -28,6 +29,7 @@ from fraiseql.pipeline.operators import (
     has_list_conditions,
     operators_of,
 )
+from fraiseql.schema.aggregates import COUNT, FUNCTIONS, aggregated, part_name
 from fraiseql.schema.embedded import embedded_type
 from fraiseql.schema.model import EnumType, Field, ObjectType, SchemaModel
 from fraiseql.schema.scalar import Scalar
@@ -69,6 +71,15 @@ def _conditional(model: SchemaModel, target: ObjectType) -> dict[str, Field]:
     return found
 
 
+def _connectives(this: GraphQLInputObjectType) -> dict[str, GraphQLInputField]:
+    several = GraphQLList(GraphQLNonNull(this))
+    return {
+        "AND": GraphQLInputField(several, description="All of these hold; so for an empty list."),
+        "OR": GraphQLInputField(several, description="One of these holds; not so for an empty list."),
+        "NOT": GraphQLInputField(this, description="This does not hold."),
+    }
+
+
 class FilterInputs:
     """Makes them.
 
@@ -99,11 +110,7 @@ class FilterInputs:
                 key: GraphQLInputField(self._conditions(field), deprecation_reason=field.deprecated)
                 for key, field in conditional.items()
             }
-            several = GraphQLList(GraphQLNonNull(this))
-            made["AND"] = GraphQLInputField(several, description="All of these hold; so for an empty list.")
-            made["OR"] = GraphQLInputField(several, description="One of these holds; not so for an empty list.")
-            made["NOT"] = GraphQLInputField(this, description="This does not hold.")
-            return made
+            return {**made, **_connectives(this)}
 
         text = f"Which {target.name} rows to give: those for which all conditions hold."
         return self._input(name, lambda: GraphQLInputObjectType(name, fields, description=text))
@@ -124,6 +131,33 @@ class FilterInputs:
         name = f"{target.name}RelationFilter"
         where = self.where(target)
         fields = {key: GraphQLInputField(where, description=text) for key, (_, _, text) in RELATION_OPERATORS.items()}
+        about = "The figures about the rows meet the conditions."
+        fields[AGGREGATE] = GraphQLInputField(self.aggregates(target), description=about)
+        return self._input(name, lambda: GraphQLInputObjectType(name, fields))
+
+    def aggregates(self, target: ObjectType) -> GraphQLInputObjectType:
+        """The conditions on figures about rows of a type."""
+        name = f"{target.name}AggregateWhereInput"
+
+        def fields() -> dict[str, GraphQLInputField]:
+            count = GraphQLInputField(self._filter(SCALARS["Int"]), description="How many rows there are.")
+            parts = ((function, self._part(target, function)) for function in FUNCTIONS)
+            made = {function: GraphQLInputField(part) for function, part in parts if part is not None}
+            return {COUNT: count, **made, **_connectives(self._made[name])}
+
+        text = f"Conditions on figures about {target.name} rows, all of which must hold."
+        return self._input(name, lambda: GraphQLInputObjectType(name, fields, description=text))
+
+    def _part(self, target: ObjectType, function: str) -> GraphQLInputObjectType | None:
+        fields: dict[str, GraphQLInputField] = {}
+        for key, field in aggregated(function, target, self._model.types).items():
+            named = self._model.types.get(field.type.name) or SCALARS[field.type.name]
+            assert isinstance(named, (Scalar, EnumType))
+            if operators_of(named):
+                fields[key] = GraphQLInputField(self._filter(named), deprecation_reason=field.deprecated)
+        if not fields:
+            return None
+        name = f"{part_name(target, function)}WhereInput"
         return self._input(name, lambda: GraphQLInputObjectType(name, fields))
 
     def _embedded_list(self, target: ObjectType) -> GraphQLInputObjectType:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -16,17 +16,16 @@ from graphql import (
 )
 
 from fraiseql.pipeline.operators import SEARCHES, is_searched
+from fraiseql.schema.aggregates import COUNT, FUNCTIONS, KEY, aggregated, key_fields, part_name
 from fraiseql.schema.embedded import embedded_type
 from fraiseql.schema.model import EnumType, Field, ObjectType, SchemaModel, Shape
 from fraiseql.schema.scalar import Scalar
 from fraiseql.schema.validate import SEARCH_RANK
 
-__all__ = ["COUNT", "DIRECTIONS", "ORDER_DIRECTION", "SEARCH_RANK", "OrderInputs", "has_order"]
+__all__ = ["DIRECTIONS", "ORDER_DIRECTION", "SEARCH_RANK", "OrderInputs", "has_order"]
 
 ORDER_DIRECTION: Final = "OrderDirection"
 EMBEDDED_LIST_ORDER: Final = "EmbeddedListOrderByInput"
-COUNT: Final = "count"
-"""The key of the number of rows that a relation to many leads to, or of elements in an embedded list."""
 _SEARCH: Final = "TextSearchRankInput"
 
 _DIRECTIONS: Final = {
@@ -103,10 +102,7 @@ class OrderInputs:
                 made[SEARCH_RANK] = GraphQLInputField(self._ranks(target, searched), description=about)
             return made
 
-        if name not in self._made:
-            self._made[name] = GraphQLInputObjectType(name, fields, is_one_of=True)
-        made: GraphQLInputObjectType = self._made[name]
-        return made
+        return self._one_of(name, fields)
 
     def _entry(self, field: Field) -> GraphQLEnumType | GraphQLInputObjectType | None:
         if _is_ordered(self._model, field):
@@ -133,10 +129,44 @@ class OrderInputs:
         return made
 
     def _aggregates(self, target: ObjectType) -> GraphQLInputObjectType:
+        """By a figure about the rows that a relation to many leads to."""
         name = f"{target.name}AggregateOrderByInput"
+        return self._one_of(name, lambda: self._figures(target))
+
+    def groups(self, target: ObjectType) -> GraphQLInputObjectType:
+        """What groups of the rows of a type can be ordered by."""
+
+        def fields() -> dict[str, GraphQLInputField]:
+            every = key_fields(target, self._model.types)
+            keys = {key: field for key, field in every.items() if _is_ordered(self._model, field)}
+            text = "By a field of the key, which must be selected; by each of them where it is selected several times."
+            made = {KEY: self._part(target, "groupKey", keys, text)} if keys else {}
+            return {**made, **self._figures(target)}
+
+        return self._one_of(f"{target.name}GroupOrderByInput", fields)
+
+    def _figures(self, target: ObjectType) -> dict[str, GraphQLInputField]:
+        made = {COUNT: GraphQLInputField(self._direction, description="How many rows there are.")}
+        for function in FUNCTIONS:
+            fields = aggregated(function, target, self._model.types)
+            if fields:
+                made[function] = self._part(target, function, fields)
+        return made
+
+    def _part(
+        self, target: ObjectType, part: str, fields: Mapping[str, Field], text: str | None = None
+    ) -> GraphQLInputField:
+        entries = {
+            key: GraphQLInputField(self._direction, deprecation_reason=field.deprecated)
+            for key, field in fields.items()
+        }
+        return GraphQLInputField(
+            self._one_of(f"{part_name(target, part)}OrderByInput", lambda: entries), description=text
+        )
+
+    def _one_of(self, name: str, fields: Callable[[], dict[str, GraphQLInputField]]) -> GraphQLInputObjectType:
         if name not in self._made:
-            count = GraphQLInputField(self._direction, description="How many rows there are.")
-            self._made[name] = GraphQLInputObjectType(name, {COUNT: count}, is_one_of=True)
+            self._made[name] = GraphQLInputObjectType(name, fields, is_one_of=True)
         made: GraphQLInputObjectType = self._made[name]
         return made
 

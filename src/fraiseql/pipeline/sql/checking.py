@@ -58,14 +58,14 @@ class CheckedValues(Values):
             return f"case when {text} is null then null when {is_scalar} then to_json({text}) else {misfit} end"
         return self._read(named, text, f"jsonb_typeof({jsonb}) not in ('object', 'array')", misfit)
 
-    def _from_column(self, name: str, column: str) -> str:
+    def from_column(self, name: str, column: str) -> str:
         named = self._model.types[name]
         misfit = _no_value(f"to_json({column})")
         if isinstance(named, EnumType):
             return _enum_name(named, f"{column}::text", f"to_json({column})")
         assert isinstance(named, Scalar)
         if named.is_json or named.sql_type == "text":
-            return super()._from_column(name, column)
+            return super().from_column(name, column)
         # A text is cast as it is read from jsonb; what else PostgreSQL casts is an error only by its size.
         kind = f"(select typcategory from pg_catalog.pg_type where oid = pg_typeof({column}))"
         whens = [
@@ -86,7 +86,7 @@ class CheckedValues(Values):
 
     def _from_array(self, name: str, column: str) -> str:
         alias = f"e${next(self._numbers)}"
-        value = self._from_column(name, f"{alias}.value")
+        value = self.from_column(name, f"{alias}.value")
         array = f"to_json(array(select to_json({value}) from unnest({column}) {alias}(value)))"
         return (
             f"case when {column} is null then null when array_ndims({column}) > 1 "

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeAlias
 
 from fraiseql.errors import RequestError
 from fraiseql.pipeline.arguments import Fields, Items, Leaf, Tree
 from fraiseql.pipeline.operators import (
+    AGGREGATE,
     LIST_OPERATORS,
     OPERATORS,
     RANK,
@@ -20,14 +22,18 @@ from fraiseql.pipeline.operators import (
 from fraiseql.pipeline.sql.bind import Bindings
 from fraiseql.pipeline.sql.embedded import EmbeddedFilters
 from fraiseql.pipeline.sql.searches import config_of, rank_of, searcher, vector_of
-from fraiseql.pipeline.sql.values import Base, Values, joined, source_name
+from fraiseql.pipeline.sql.values import Base, Values, joined, related, source_name
+from fraiseql.schema.aggregates import COUNT, COUNT_FIELD, aggregated
 from fraiseql.schema.embedded import embedded_type
 from fraiseql.schema.model import EnumType, Field, InputField, InputType, ObjectType, Relation, SchemaModel
 from fraiseql.schema.scalar import FilterFamily, Scalar
+from fraiseql.schema.scalars import SCALARS
 from fraiseql.schema.validate import filtered_field
 
 __all__ = ["Filters"]
 
+_Conditions: TypeAlias = Callable[[str, Tree, str], list[str]]
+"""Renders what is asked for under one key, of the name, the tree and the place of the key."""
 _EQ = OPERATORS[FilterFamily.EQUALITY]["eq"]
 _NUMBER = OPERATORS[FilterFamily.ORDERED]
 
@@ -81,33 +87,71 @@ class Filters:
 
     def where(self, target: ObjectType, base: Base, tree: Tree | None, path: tuple[str, ...]) -> list[str]:
         """The conditions of `where`, all of which must hold."""
-        return [] if tree is None else self._all(target, base, tree, path, "where")
+        return [] if tree is None else self._all(self._row(target, base, path), tree, path, "where")
+
+    def having(
+        self, target: ObjectType, base: Base, tree: Tree | None, path: tuple[str, ...], place: str = "having"
+    ) -> list[str]:
+        """The conditions on aggregates of the rows of a type, all of which must hold."""
+        return [] if tree is None else self._all(self._figures(target, base, path), tree, path, place)
+
+    def _row(self, target: ObjectType, base: Base, path: tuple[str, ...]) -> _Conditions:
+        """The conditions on a row."""
+        return lambda name, tree, place: self._field(target.fields[name], base, tree, path, place)
+
+    def _figures(self, target: ObjectType, base: Base, path: tuple[str, ...]) -> _Conditions:
+        """The conditions on aggregates of rows."""
+
+        def conditions(name: str, tree: Tree, place: str) -> list[str]:
+            assert isinstance(tree, Fields)
+            if name == COUNT:
+                return self._figure(COUNT_FIELD, "count(*)", tree, path, place)
+            found: list[str] = []
+            for key, field in aggregated(name, target, self._model.types).items():
+                below = tree.fields.get(key)
+                if isinstance(below, Fields):
+                    value = self._values.aggregate(name, target.row_fields[key], base)
+                    found += self._figure(field, value, below, path, f"{place}.{key}")
+            return found
+
+        return conditions
+
+    def _figure(self, field: Field, value: str, tree: Fields, path: tuple[str, ...], place: str) -> list[str]:
+        operators = operators_of(self._named(field))
+        return self._operators(operators, value, field, tree, path, place)
+
+    def _named(self, field: Field) -> Scalar | EnumType:
+        named = (
+            self._model.types.get(field.type.named) or SCALARS[field.type.named]
+        )  # aggregates have types of their own
+        assert isinstance(named, (Scalar, EnumType))
+        return named
 
     def on_element(self, target: ObjectType, jsonb: str, tree: Tree, path: tuple[str, ...]) -> str:
         """That an element of an embedded list is an object, and meets the conditions of `where`."""
         return self._embedded.met(target, jsonb, tree, path, "where")
 
-    def _all(self, target: ObjectType, base: Base, tree: Tree, path: tuple[str, ...], place: str) -> list[str]:
+    def _all(self, entry: _Conditions, tree: Tree, path: tuple[str, ...], place: str) -> list[str]:
         assert isinstance(tree, Fields)
         conditions: list[str] = []
         for name, below in tree.fields.items():
             here = f"{place}.{name}"
             if name in ("AND", "OR"):
                 if below.value is not None:
-                    conditions.append(self._several(name, target, base, below, path, here))
+                    conditions.append(self._several(name, entry, below, path, here))
             elif name == "NOT":
                 if below.value is not None:
                     self._denied += 1
-                    conditions.append(f"not {self._joined('and', self._all(target, base, below, path, here), path)}")
+                    conditions.append(f"not {self._joined('and', self._all(entry, below, path, here), path)}")
                     self._denied -= 1
             else:
-                conditions += self._field(target.fields[name], base, below, path, here)
+                conditions += entry(name, below, here)
         return conditions
 
-    def _several(self, word: str, target: ObjectType, base: Base, tree: Tree, path: tuple[str, ...], place: str) -> str:
+    def _several(self, word: str, entry: _Conditions, tree: Tree, path: tuple[str, ...], place: str) -> str:
         assert isinstance(tree, Items)
         parts = [
-            self._joined("and", self._all(target, base, item, path, f"{place}[{index}]"), path)
+            self._joined("and", self._all(entry, item, path, f"{place}[{index}]"), path)
             for index, item in enumerate(tree.items)
         ]
         return self._joined(word.lower(), parts, path)
@@ -128,16 +172,14 @@ class Filters:
         embedded = embedded_type(self._model, field)
         if embedded is not None:
             return self._embedded.on(field, embedded, base, tree, path, place, denied=bool(self._denied))
-        named = self._model.types[field.type.named]
-        assert isinstance(named, (Scalar, EnumType))
-        operators = operators_of(named) if field.type.item is None else LIST_OPERATORS
+        operators = operators_of(self._named(field)) if field.type.item is None else LIST_OPERATORS
         return self._operators(operators, self._values.condition(field, base), field, tree, path, place)
 
     def _inside(self, target: ObjectType, base: Base, tree: Tree, path: tuple[str, ...], place: str) -> list[str]:
         """The conditions on an embedded object, one level deeper."""
         self._depth += 1
         self._bindings.count_condition(path, self._depth)
-        conditions = self._all(target, base, tree, path, place)
+        conditions = self._all(self._row(target, base, path), tree, path, place)
         self._depth -= 1
         return conditions
 
@@ -147,7 +189,9 @@ class Filters:
             return [self._exists("exists", relation, ours, tree, path, place, failing=False)]
         conditions: list[str] = []
         for name, below in tree.fields.items():
-            if below.value is not None:
+            if below.value is not None and name == AGGREGATE:
+                conditions.append(self._aggregate(relation, ours, below, path, f"{place}.{name}"))
+            elif below.value is not None:
                 word, failing, _ = RELATION_OPERATORS[name]
                 here = f"{place}.{name}"
                 conditions.append(self._exists(word, relation, ours, below, path, here, failing=failing))
@@ -164,6 +208,33 @@ class Filters:
         *,
         failing: bool,
     ) -> str:
+        target, theirs = self._enter(relation, path)
+        # A table between is joined: how often it names a row is the same to EXISTS, and one inside another is slow.
+        between, conditions = joined(relation, theirs.alias, ours.alias, self._numbers)
+        conditions += self._values.membership(target, theirs)
+        wanted = self._all(self._row(target, theirs, path), tree, path, place)
+        if failing:  # where it is unknown whether a row meets them, it does not
+            conditions.append(f"{self._joined('and', wanted, path)} is not true")
+        else:
+            conditions += wanted
+        self._depth -= 1
+        assert target.source is not None
+        origin = f"{between}, " * bool(between) + f"{source_name(target.source)} {theirs.alias}"
+        return f"{word} (select from {origin} where {' and '.join(conditions)})"
+
+    def _aggregate(self, relation: Relation, ours: Base, tree: Tree, path: tuple[str, ...], place: str) -> str:
+        """Conditions on aggregates of the rows that a relation leads to, all of them in one scan."""
+        target, theirs = self._enter(relation, path)
+        conditions = related(relation, theirs.alias, ours.alias, self._numbers)
+        conditions += self._values.membership(target, theirs)
+        wanted = self._joined("and", self.having(target, theirs, tree, path, place), path)
+        self._depth -= 1
+        assert target.source is not None
+        origin = f"{source_name(target.source)} {theirs.alias}"
+        return f"exists (select from {origin} where {' and '.join(conditions)} having {wanted})"
+
+    def _enter(self, relation: Relation, path: tuple[str, ...]) -> tuple[ObjectType, Base]:
+        """Go one relation deeper: the type of its rows, and the base of one."""
         target = self._model.object_type(relation.target)
         assert target.source is not None
         self._depth += 1
@@ -171,18 +242,7 @@ class Filters:
         self.sources.add(str(target.source))
         if relation.through is not None:
             self.sources.add(str(relation.through.source))
-        theirs = Base.of_source(f"t${next(self._numbers)}", target.source)
-        # A table between is joined: how often it names a row is the same to EXISTS, and one inside another is slow.
-        between, conditions = joined(relation, theirs.alias, ours.alias, self._numbers)
-        conditions += self._values.membership(target, theirs)
-        wanted = self._all(target, theirs, tree, path, place)
-        if failing:  # where it is unknown whether a row meets them, it does not
-            conditions.append(f"{self._joined('and', wanted, path)} is not true")
-        else:
-            conditions += wanted
-        self._depth -= 1
-        origin = f"{between}, " * bool(between) + f"{source_name(target.source)} {theirs.alias}"
-        return f"{word} (select from {origin} where {' and '.join(conditions)})"
+        return target, Base.of_source(f"t${next(self._numbers)}", target.source)
 
     def _operators(
         self,
@@ -209,8 +269,7 @@ class Filters:
             return self._search(value, field, tree, path, place)
         if operator.operand is Operand.LENGTH:
             return self._operators(_NUMBER, operator.sql.format(value), field, tree, path, place)
-        named = self._model.types[field.type.named]
-        assert isinstance(named, (Scalar, EnumType))
+        named = self._named(field)
         if operator.operand is Operand.BOUND:
             return self._operators(bound_operators(named), operator.sql.format(value), field, tree, path, place)
         self._bindings.count_condition(path)
@@ -221,7 +280,7 @@ class Filters:
 
     def _search(self, value: str, field: Field, tree: Fields, path: tuple[str, ...], place: str) -> list[str]:
         config = config_of(tree)
-        vector = vector_of(self._model.types[field.type.named], value, config)
+        vector = vector_of(self._named(field), value, config)
         queries: list[str] = []
         for name in SEARCHES:
             leaf = tree.fields.get(name)
@@ -248,7 +307,7 @@ class Filters:
             message = f'The argument "{place}" must not be null; eq, neq and isnull ask for nulls.'
             raise RequestError(message, code="BAD_USER_INPUT", path=path)
         parameter = self._bindings.add(leaf, path, place, operator.prepare, operator.blames)
-        named = self._model.types[field.type.named]
+        named = self._named(field)
         sql_type = named.sql_type if isinstance(named, Scalar) else "text"
         if operator.operand is Operand.ELEMENT:
             assert isinstance(named, Scalar)

@@ -8,17 +8,18 @@ from typing import Final
 
 from fraiseql.errors import RequestError
 from fraiseql.pipeline.arguments import Fields, Items, Leaf, Tree
-from fraiseql.pipeline.graphql_schema.order_inputs import COUNT, DIRECTIONS
+from fraiseql.pipeline.graphql_schema.order_inputs import DIRECTIONS
 from fraiseql.pipeline.operators import SEARCHES
 from fraiseql.pipeline.sql.bind import Bindings
 from fraiseql.pipeline.sql.embedded import count_of
 from fraiseql.pipeline.sql.searches import config_of, rank_of, searcher, vector_of
 from fraiseql.pipeline.sql.values import Base, Values, related, source_name
+from fraiseql.schema.aggregates import COUNT
 from fraiseql.schema.embedded import embedded_type
 from fraiseql.schema.model import Field, ObjectType, SchemaModel
 from fraiseql.schema.validate import SEARCH_RANK
 
-__all__ = ["Orders", "Term", "ordered"]
+__all__ = ["Entry", "Orders", "Term", "entry_of", "ordered"]
 
 
 _OPPOSITES: Final = {
@@ -98,7 +99,7 @@ class Orders:
         """The order that is asked for; what comes again decides nothing any more."""
         terms: dict[tuple[str, ...], Term] = {}
         for index, item in enumerate(tree.items if isinstance(tree, Items) else ()):
-            entry = _entry(item, f"orderBy[{index}]")
+            entry = entry_of(item, f"orderBy[{index}]")
             if entry.names not in terms:
                 value = self._value(target, base, entry, path)
                 terms[entry.names] = Term(value, entry.direction, entry.names, entry.nullable_in(target))
@@ -112,7 +113,7 @@ class Orders:
         by_id = Term(self._values.compared(field, base), "asc", ("id",), field.type.nullable)
         return [] if is_object else [by_id]
 
-    def _value(self, target: ObjectType, base: Base, entry: _Entry, path: tuple[str, ...], depth: int = 1) -> str:
+    def _value(self, target: ObjectType, base: Base, entry: Entry, path: tuple[str, ...], depth: int = 1) -> str:
         """What to order by: a field, or one of the object or row that it leads to, null where there is none."""
         names = entry.names[depth - 1 :]
         if names[0] == SEARCH_RANK:
@@ -130,14 +131,20 @@ class Orders:
         below = self._model.object_type(field.relation.target)
         theirs, origin = self._related(field, below, base)
         if field.relation.shape.is_to_many:
-            assert names[1:] == (COUNT,)
-            return f"(select count(*) {origin})"
+            return f"(select {self.figure(below, theirs, names[1:])} {origin})"
         # The very row that the field itself shows.
         order = ordered(self._by_id(below, theirs))
         value = self._value(below, theirs, entry, path, depth + 1)
         return f"(select {value} {origin}{order} limit 1)"
 
-    def _rank(self, field: Field, base: Base, entry: _Entry, path: tuple[str, ...]) -> str:
+    def figure(self, target: ObjectType, base: Base, names: tuple[str, ...]) -> str:
+        """What an aggregate is of all rows of a type: the count, or a function of a field."""
+        if names == (COUNT,):
+            return "count(*)"
+        function, name = names
+        return self._values.aggregate(function, target.row_fields[name], base)
+
+    def _rank(self, field: Field, base: Base, entry: Entry, path: tuple[str, ...]) -> str:
         search = entry.search
         assert search is not None
         self._bindings.count_order(path, of="relations and searches")
@@ -166,7 +173,7 @@ class Orders:
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class Entry:
     """One object of `orderBy`.
 
     Attributes:
@@ -188,7 +195,7 @@ class _Entry:
         return len(self.names) > 1 or target.fields[self.names[0]].type.nullable
 
 
-def _entry(tree: Tree, place: str) -> _Entry:
+def entry_of(tree: Tree, place: str) -> Entry:
     names: list[str] = []
     is_search = False
     while isinstance(tree, Fields):
@@ -199,11 +206,11 @@ def _entry(tree: Tree, place: str) -> _Entry:
         names.append(name)
         place = f"{place}.{name}"
     assert isinstance(tree, Leaf)
-    return _Entry(tuple(names), tree.value, place)
+    return Entry(tuple(names), tree.value, place)
 
 
-def _search(names: list[str], tree: Fields, place: str) -> _Entry:
+def _search(names: list[str], tree: Fields, place: str) -> Entry:
     """A rank: several of one text are each of their own, as the words are only known to PostgreSQL."""
     kinds = [name for name in SEARCHES if name in tree.fields]
     direction = tree.fields["direction"].value
-    return _Entry((*names, *kinds, config_of(tree), place), direction, place, tree)
+    return Entry((*names, *kinds, config_of(tree), place), direction, place, tree)

@@ -13,7 +13,7 @@ from fraiseql.pipeline.sql.pages import page_bounds
 from fraiseql.pipeline.sql.rendering import Rendering, Site
 from fraiseql.pipeline.sql.values import Base
 
-__all__ = ["list_of_rows", "one_row", "page_bounds", "page_size", "read_once"]
+__all__ = ["list_of_rows", "one_row", "page_bounds", "page_of", "page_size", "read_once"]
 
 
 def one_row(rendering: Rendering, site: Site) -> str:
@@ -34,7 +34,7 @@ def _each(rendering: Rendering, site: Site, *, many: bool) -> str:
     if conditions:
         rows += f" where {' and '.join(conditions)}"
     rows += ordered(rendering.orders.terms(site.target, site.base, site.given.get("orderBy"), site.path))
-    rows += _page(rendering, site, cost) if many else " limit 1"
+    rows += page_of(rendering, site, cost) if many else " limit 1"
     rows = read_once(rows, site.base, columns.list)
     return f"select {columns.element} from (select {columns.list} {rows}) {columns.alias}"
 
@@ -49,7 +49,8 @@ def read_once(rows: str, base: Base, columns: str) -> str:
     return f"from (select {base.alias}.* {rows}) {base.alias}"
 
 
-def _page(rendering: Rendering, site: Site, cost: Cost) -> str:
+def page_of(rendering: Rendering, site: Site, cost: Cost) -> str:
+    """The LIMIT and OFFSET of a site; the cost is told how many rows that are."""
     size = page_size(rendering, site, cost, "limit")
     offset = site.given.get("offset")
     start = "" if offset is None else f" offset {rendering.bindings.offset(offset, site.path)}"

@@ -20,6 +20,7 @@ from fraiseql.effects import Statement
 from fraiseql.limits import QueryLimits
 from fraiseql.pipeline.plan import RootField
 from fraiseql.pipeline.records import COMPUTED
+from fraiseql.pipeline.sql.aggregates import aggregate_of_rows, page_of_groups
 from fraiseql.pipeline.sql.bind import Binding
 from fraiseql.pipeline.sql.connections import connection
 from fraiseql.pipeline.sql.cost import Cost
@@ -33,7 +34,13 @@ __all__ = ["BoundStatement", "render", "render_given"]
 
 _GIVEN: Final = "given$"
 _SHAPES: Final[Mapping[Shape, ShapeRenderer]] = MappingProxyType(
-    {Shape.ROW: one_row, Shape.LIST: list_of_rows, Shape.CONNECTION: connection}
+    {
+        Shape.ROW: one_row,
+        Shape.LIST: list_of_rows,
+        Shape.CONNECTION: connection,
+        Shape.AGGREGATE: aggregate_of_rows,
+        Shape.GROUPS: page_of_groups,
+    }
 )
 
 

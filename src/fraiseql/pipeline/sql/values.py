@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
+from typing import Final
 
 from fraiseql.pipeline.sql.forms import FORMS
 from fraiseql.pipeline.sql.quoting import identifier, literal
@@ -12,6 +13,11 @@ from fraiseql.schema.model import EnumType, Field, ObjectType, Relation, SchemaM
 from fraiseql.schema.scalar import Scalar
 
 __all__ = ["Base", "Values", "finite", "identifier", "joined", "literal", "related", "source_name", "typed"]
+
+_AGGREGATES: Final = {
+    "countDistinct": "count(distinct {})",
+    **{function: f"{function}({{}})" for function in ("sum", "avg", "min", "max")},
+}
 
 
 def source_name(source: Source) -> str:
@@ -135,6 +141,26 @@ class Values:
         values = f"array(select {alias}.value::{sql_type} from jsonb_array_elements_text({jsonb}) {alias}(value))"
         return f"(case when jsonb_typeof({jsonb}) = 'array' then {values} end)"
 
+    def grouped(self, field: Field, base: Base) -> str:
+        """A scalar or enum field to group by: a bare column; inside jsonb, an error where it does not fit its type."""
+        column, named = base.column(field), self._model.types[field.type.named]
+        if column is not None:
+            return column
+        if not isinstance(named, Scalar):
+            return base.text(field)
+        fitting = self._fitting(named, base.text(field), base.element(field))
+        return fitting if named.sql_type == "text" else f"{fitting}::{named.sql_type}"
+
+    def aggregate(self, function: str, field: Field, base: Base) -> str:
+        """What an aggregate function makes of a scalar or enum field of all rows."""
+        named, column = self._model.types[field.type.named], base.column(field)
+        value = self.grouped(field, base)
+        if function != "countDistinct" and column is not None and isinstance(named, Scalar):
+            value = f"{column}::{named.sql_type}"  # whose functions there are
+        if function == "avg" and named.name == "Float":
+            return f"(sum({value}) / count({value}))"  # avg() sums squares too, which overflow from 1e154 on
+        return _AGGREGATES[function].format(value)
+
     def shown(self, field: Field, base: Base) -> str:
         """A field of scalars or enums as JSON shall hold it."""
         column = base.column(field)
@@ -144,7 +170,7 @@ class Values:
                 return self._from_text(field.type.name, base.text(field), base.element(field))
             return self.elements(base.element(field), field.type)
         if item is None:
-            return self._from_column(field.type.name, column)
+            return self.from_column(field.type.name, column)
         named = self._model.types[item.named]
         if isinstance(named, Scalar) and named.is_json:
             return f"to_json({column})"
@@ -192,18 +218,26 @@ class Values:
         assert isinstance(named, Scalar)
         if named.is_json:
             return jsonb
+        fitting = self._fitting(named, text, jsonb)
+        if named.sql_type == "text":
+            return fitting
+        form = FORMS.get(named.sql_type)
+        return finite(named, fitting) if form is None or form.guard is None else typed(named, fitting)
+
+    def _fitting(self, named: Scalar, text: str, jsonb: str) -> str:
+        """The text of a value inside jsonb; an error where it has another form than its type's."""
         form = FORMS.get(named.sql_type)
         if form is None or named.sql_type == "tsvector":  # any text will do, and each jsonb has one
             begins = f"ascii({text}) in (91, 123)"  # `[` and `{`, which is quicker than to look at every value's type
             wrong = f"{begins} and jsonb_typeof({jsonb}) in ('object', 'array')"
-            text = f"(case when {wrong} then ('no scalar: ' || {text})::int4::text else {text} end)"
-        elif form.guard is not None:
-            wrong = f"('not a {named.sql_type}: ' || {text})::int4::text"
-            text = f"(case when {form.guard(text)} then {text} else {wrong} end)"
-            return typed(named, text)
-        return text if named.sql_type == "text" else finite(named, text)
+            return f"(case when {wrong} then ('no scalar: ' || {text})::int4::text else {text} end)"
+        if form.guard is None:
+            return text
+        wrong = f"('not a {named.sql_type}: ' || {text})::int4::text"
+        return f"(case when {form.guard(text)} then {text} else {wrong} end)"
 
-    def _from_column(self, name: str, column: str) -> str:
+    def from_column(self, name: str, column: str) -> str:
+        """An SQL value as JSON shall hold it, by the name of its type."""
         named = self._model.types[name]
         if isinstance(named, EnumType):
             return _enum_name(named, f"{column}::text")
@@ -216,7 +250,7 @@ class Values:
             array = f"{column}::{named.sql_type}[]{'::text[]' if named.as_text else ''}"
         else:
             alias = f"e${next(self._numbers)}"
-            array = f"array(select {self._from_column(name, f'{alias}.value')} from unnest({column}) {alias}(value))"
+            array = f"array(select {self.from_column(name, f'{alias}.value')} from unnest({column}) {alias}(value))"
         # An empty array has no dimensions.
         is_list, wrong = f"coalesce(array_ndims({column}), 1) = 1", _error("no list", f"array_dims({column})")
         return f"case when {column} is null then null when {is_list} then {array} when {wrong} then null end"
