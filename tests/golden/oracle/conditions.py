@@ -151,7 +151,7 @@ class Conditions:
         if not field.relation.shape.is_to_many:
             return any(self.hold(child, below, each) is True for each in related)
         found = {
-            name: (self.hold(child, where, each) is True for each in related)
+            name: [self.hold(child, where, each) is True for each in related]
             for name, where in below.items()
             if where is not None and name != "aggregate"
         }

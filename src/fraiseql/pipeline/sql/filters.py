@@ -25,7 +25,7 @@ from fraiseql.pipeline.sql.searches import config_of, rank_of, searcher, vector_
 from fraiseql.pipeline.sql.values import Base, Values, joined, related, source_name
 from fraiseql.schema.aggregates import COUNT, COUNT_FIELD, aggregated
 from fraiseql.schema.embedded import embedded_type
-from fraiseql.schema.model import EnumType, Field, InputField, InputType, ObjectType, Relation, SchemaModel
+from fraiseql.schema.model import EnumType, Field, InputField, InputType, NamedType, ObjectType, Relation, SchemaModel
 from fraiseql.schema.scalar import FilterFamily, Scalar
 from fraiseql.schema.scalars import SCALARS
 from fraiseql.schema.validate import filtered_field
@@ -120,10 +120,12 @@ class Filters:
         operators = operators_of(self._named(field))
         return self._operators(operators, value, field, tree, path, place)
 
+    def _type(self, field: Field) -> NamedType:
+        # An aggregate may be of a type that no field has.
+        return self._model.types.get(field.type.named) or SCALARS[field.type.named]
+
     def _named(self, field: Field) -> Scalar | EnumType:
-        named = (
-            self._model.types.get(field.type.named) or SCALARS[field.type.named]
-        )  # aggregates have types of their own
+        named = self._type(field)
         assert isinstance(named, (Scalar, EnumType))
         return named
 
@@ -307,7 +309,7 @@ class Filters:
             message = f'The argument "{place}" must not be null; eq, neq and isnull ask for nulls.'
             raise RequestError(message, code="BAD_USER_INPUT", path=path)
         parameter = self._bindings.add(leaf, path, place, operator.prepare, operator.blames)
-        named = self._named(field)
+        named = self._type(field)
         sql_type = named.sql_type if isinstance(named, Scalar) else "text"
         if operator.operand is Operand.ELEMENT:
             assert isinstance(named, Scalar)
