@@ -12,6 +12,7 @@ from fraiseql.context import ANONYMOUS, Caller
 __all__ = [
     "Absent",
     "Call",
+    "CallAll",
     "Effect",
     "Emission",
     "Emit",
@@ -22,12 +23,14 @@ __all__ = [
     "Next",
     "Open",
     "Program",
+    "ResolverCall",
     "ResolverSource",
     "Row",
     "Sleep",
     "Statement",
     "Stream",
     "call",
+    "call_all",
     "changed_topic",
     "emit",
     "fetch",
@@ -75,6 +78,35 @@ class Call:
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ResolverCall:
+    """A call of a resolver: of a user's function that computes a field, asynchronous or not.
+
+    Attributes:
+        function: called with `arguments`, with those of `named` by name, and with an Info as `info` where `takes_info`.
+        field_name: in GraphQL.
+    """
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    named: Mapping[str, Any]
+    takes_info: bool
+    field_name: str
+    caller: Caller = ANONYMOUS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CallAll:
+    """Make calls that do not depend on each other; gives what each came to, in order: its result or its Exception.
+
+    Attributes:
+        limit: how many of them may be under way at once, where they wait.
+    """
+
+    calls: tuple[ResolverCall, ...]
+    limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +264,7 @@ class Sleep:
     seconds: float
 
 
-Effect: TypeAlias = Fetch | Call | Open | Next | Emit | Join | Sleep
+Effect: TypeAlias = Fetch | Call | CallAll | Open | Next | Emit | Join | Sleep
 
 _Result = TypeVar("_Result")
 Program: TypeAlias = Generator[Effect, Any, _Result]
@@ -249,6 +281,12 @@ def call(function: Callable[..., Any], *arguments: Any) -> Program[Any]:
     """Call a user's function and return its result; raises what it raises."""
     result: Any = yield Call(function, arguments)
     return result
+
+
+def call_all(calls: tuple[ResolverCall, ...], limit: int) -> Program[list[Any]]:
+    """Make calls, so many at once, and return their results in order; an Exception stands for one that failed."""
+    results: list[Any] = yield CallAll(calls, limit)
+    return results
 
 
 def open_source(source: EventSource | ResolverSource) -> Program[Any]:

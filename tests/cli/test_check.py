@@ -636,3 +636,24 @@ def test_a_statement_that_fails_is_one_sentence(
     with psycopg.connect(database_url) as connection:
         running = "select count(*) from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'"
         assert connection.execute(running).fetchone() == (0,), "it was cancelled"
+
+
+def test_methods_are_no_columns_but_what_they_need_is_one(check: Check) -> None:
+    declarations = """
+@fraiseql.type(sql_source="person", jsonb_column=None)
+class Person:
+    id: int
+    name: str
+    nick: str
+
+    @field(needs=["nick"])
+    def shout(self) -> list[str]:
+        return [self.nick.upper()]
+
+
+@fraiseql.query
+def people() -> list[Person]: ...
+"""
+    code, lines = check("create table person (id int primary key, name text not null)", declarations)
+    assert code == 1
+    assert [line.partition(":")[2].split()[0] for line in lines] == ["Person.nick:"]

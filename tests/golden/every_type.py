@@ -63,7 +63,7 @@ class _Embedded:
 
 
 @fraiseql.type(sql_source="cells", jsonb_column=None)
-class Cell(_Scalars, _Embedded):
+class Cell(_Embedded, _Scalars):
     """Each field a column."""
 
     id: ID
@@ -83,7 +83,7 @@ class Cell(_Scalars, _Embedded):
 
 
 @fraiseql.type(sql_source="documents")
-class Document(_Scalars, _Embedded):
+class Document(_Embedded, _Scalars):
     """Each field a key of a jsonb document."""
 
     id: ID = fraiseql.field(column="id")

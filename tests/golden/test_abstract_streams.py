@@ -53,6 +53,14 @@ def book_made() -> Book: ...
 def book_changed() -> Book | None: ...
 
 
+@subscription(topic="shelf.made")
+def shelf_made() -> Shelf: ...
+
+
+@subscription(topic="found.made")
+def found_made() -> Found | None: ...
+
+
 @subscription
 def live_media(id: ID) -> Media | None: ...
 
@@ -60,7 +68,7 @@ def live_media(id: ID) -> Media | None: ...
 SCHEMA = fraiseql.Schema(
     types=[Book, Film, Song, Box, Tin],
     queries=[media],
-    subscriptions=[lent, found, shelved, read, media_made, book_made, book_changed, live_media],
+    subscriptions=[lent, found, shelved, read, media_made, book_made, book_changed, live_media, shelf_made, found_made],
 )
 
 
@@ -198,6 +206,46 @@ def test_the_hidden_key_goes_and_no_text_with_it(serving: Served, title: str, ke
         assert emitted == {"data": {"mediaMade": {key: title, **expected}}}
 
 
+def test_values_that_do_not_fit_their_member(serving: Served) -> None:
+    things = [
+        {"kind": "box", "id": "b", "width": "wide"},
+        {"kind": "tin", "id": "t", "metal": {}},
+        {"kind": "tin", "id": "u", "metal": "iron"},
+        "no object",
+        {"kind": "bag", "id": "g"},
+        {"kind": 1, "id": "h"},
+    ]
+    shelf = {"id": 7, "data": {"first": [], "things": things, "found": {"type": "box", "id": "c", "width": 2}}}
+    fields = "id ... on Box { width } ... on Tin { metal }"
+    query = (
+        f"subscription {{ shelfMade {{ first {{ id }} things {{ {fields} }} found {{ ... on Box {{ width }} }} }} }}"
+    )
+    (emitted,) = serving.subscribe(query, events("shelf.made", shelf))
+    assert emitted["data"] == {
+        "shelfMade": {
+            "first": None,
+            "things": [None, None, {"id": "u", "metal": "iron"}, None, None, None],
+            "found": {"width": 2},
+        }
+    }
+    assert [(error["path"][1:], error["message"]) for error in emitted["errors"]] == [
+        (["first"], "The value of Shelf.first does not fit its type."),
+        (["things", 0, "width"], "The value of Box.width does not fit its type."),
+        (["things", 1, "metal"], "The value of Tin.metal does not fit its type."),
+        (["things", 3], "The value of Shelf.things does not fit its type."),
+        (["things", 4], "The value of Shelf.things is of no type of Thing."),
+        (["things", 5], "The value of Shelf.things is of no type of Thing."),
+    ]
+
+
+@pytest.mark.parametrize("typename", ["", "__typename"])
+def test_a_document_that_is_no_object(serving: Served, typename: str) -> None:
+    query = f"subscription {{ foundMade {{ {typename} ... on Author {{ name }} }} }}"
+    (emitted,) = serving.subscribe(query, events("found.made", {"kind": "writer", "data": ["name"]}))
+    assert emitted["data"] == {"foundMade": None}
+    assert emitted["errors"][0]["path"] == ["foundMade", "name"]
+
+
 def test_events_of_a_member_are_those_of_its_rows(serving: Served) -> None:
     emitted = serving.subscribe("subscription { bookMade { title } }", events("book.made", *ROWS))
     assert emitted == [{"data": {"bookMade": {"title": "New"}}}]
@@ -216,6 +264,10 @@ def test_a_live_query(serving: Served) -> None:
     query = "subscription { liveMedia(id: 3) { title ... on Book { sequelOf { id } author { name } } } }"
     expected = {"title": "Three", "sequelOf": {"id": "1"}, "author": {"name": "Bob"}}
     assert serving.subscribe(query) == [{"data": {"liveMedia": expected}}]
+
+
+def test_what_live_queries_can_read() -> None:
+    assert SCHEMA.model.watched_sources == {"media", "author", "holding", "v_search"}
 
 
 def test_a_live_query_watches_what_any_member_reads(serving: Served) -> None:

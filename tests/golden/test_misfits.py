@@ -12,13 +12,18 @@ from typing import Annotated, Any
 
 import psycopg
 import pytest
+from psycopg.waiting import wait_conn
 
 import fraiseql
 from fraiseql import ID, JSON
-from fraiseql.effects import Fetch
+from fraiseql.effects import Event, Fetch
 from fraiseql.errors import DatabaseError
 from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Outcome, Pipeline
+from fraiseql.postgres import Connection
+from fraiseql.postgres import run as fetch
+from fraiseql.schema import subscription
 from golden.driving import drive, opened
+from pipeline.stepping import Run, open_stream
 
 _DDL = Path(__file__).with_name("misfits.sql").read_bytes()
 
@@ -122,24 +127,44 @@ def numbers() -> list[Numbers]: ...
 def broken() -> list[Broken] | None: ...
 
 
-_PIPELINE = Pipeline(fraiseql.Schema(queries=[people, person, strict, numbers, broken]))
+@subscription(topic="person")
+def person_told(id: ID | None) -> Person | None: ...
+
+
+@subscription(topic="person", by="id")
+def person_named() -> Person | None: ...
+
+
+@subscription
+def live_people() -> list[Person]: ...
+
+
+_PIPELINE = Pipeline(
+    fraiseql.Schema(
+        queries=[people, person, strict, numbers, broken], subscriptions=[person_told, person_named, live_people]
+    )
+)
 Ask = Callable[..., tuple[GraphQLResponse, list[Fetch]]]
 
 
 @pytest.fixture(scope="module")
-def ask(module_database_url: str) -> Iterator[Ask]:
+def reading(module_database_url: str) -> Iterator[Connection]:
     with psycopg.connect(module_database_url) as connection:
         connection.execute(_DDL)
     reading = opened(module_database_url)
+    yield reading
+    reading.close()
 
+
+@pytest.fixture(scope="module")
+def ask(reading: Connection) -> Ask:
     def ask(
         text: str, variables: dict[str, Any] | None = None, *, instead: tuple[DatabaseError, ...] = ()
     ) -> tuple[GraphQLResponse, list[Fetch]]:
         program = _PIPELINE.execute(GraphQLRequest(text, None, variables or {}), "request-1")
         return drive(reading, program, instead=instead)
 
-    yield ask
-    reading.close()
+    return ask
 
 
 def _errors(response: GraphQLResponse) -> dict[str, str]:
@@ -305,3 +330,53 @@ def test_statements_are_one_where_all_fits(ask: Ask) -> None:
         response, fetches = ask(text)
         assert response.outcome is Outcome.DATA
         assert len(fetches) == 1
+
+
+def _fetched(run: Run, connection: Connection) -> int:
+    """Answer what a stream asks the database for; how often it did."""
+    count = 0
+    while isinstance(run.effect, Fetch):
+        count += 1
+        try:
+            row = wait_conn(fetch(connection, run.effect), interval=1.0, timeout=10.0)
+        except DatabaseError as error:
+            run.throw(error)
+        else:
+            run.send(row)
+    return count
+
+
+@pytest.mark.parametrize(
+    ("query", "payloads"),
+    [
+        (
+            "subscription { p: personTold { age tags numbers(limit: 1) { ratio } } }",
+            [
+                {"id": 1, "data": {"age": 1, "tags": ["a"]}},
+                {"id": 1, "data": {"age": "x", "tags": [[]]}},
+                {"id": 2, "data": {"age": 5}},
+            ],
+        ),
+        ("subscription { p: personNamed { age tags numbers(limit: 1) { ratio } } }", [{"id": 1}, {"id": 2}]),
+    ],
+)
+def test_events(reading: Connection, query: str, payloads: list[dict[str, Any]]) -> None:
+    run = open_stream(query, of=_PIPELINE)
+    assert _fetched(run, reading) == 1  # that the parameters are good
+    run.send([Event("person", payload) for payload in payloads])
+    assert _fetched(run, reading) == 2
+    bodies = []
+    for _ in payloads:
+        bodies.append(run.emitted)
+        run.send()
+    assert "errors" not in bodies[0]
+    assert [error["path"] for error in bodies[1]["errors"]][:1] == [["p", "age"]]
+    assert bodies[1]["data"]["p"]["age"] is None
+    assert bodies[-1]["data"]["p"]["numbers"] == [{"ratio": None}]
+
+
+def test_a_live_query(reading: Connection) -> None:
+    run = open_stream("subscription { livePeople(limit: 2) { age } }", of=_PIPELINE)
+    assert _fetched(run, reading) == 2
+    assert run.emitted["data"] == {"livePeople": [{"age": 36}, {"age": None}]}
+    assert [error["path"] for error in run.emitted["errors"]] == [["livePeople", 1, "age"]]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import fraiseql
 from fraiseql import ID
-from fraiseql.context import ANONYMOUS, Caller
-from fraiseql.effects import Effect, Emit, Fetch, Join, Open, Program, Sleep, Stream
+from fraiseql.context import ANONYMOUS, Caller, Info
+from fraiseql.effects import CallAll, Effect, Emit, Fetch, Join, Open, Program, ResolverCall, Sleep, Stream
 from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Pipeline
 from fraiseql.schema import subscription
 
-__all__ = ["Run", "data", "open_stream", "pipeline", "request", "schema", "stream", "users"]
+__all__ = ["Run", "data", "open_stream", "outcome", "pipeline", "request", "schema", "stream", "users"]
 
 
 @fraiseql.type(sql_source="users", jsonb_column=None)
@@ -106,6 +107,11 @@ class Run:
         assert isinstance(self.effect, Fetch)
         return self.send((json.dumps([None if text is None else json.dumps(text) for text in texts]).encode(),))
 
+    def called(self, bus: Any = None) -> Effect | None:
+        """Answer a CallAll by making its calls, one after the other; none of them may wait."""
+        assert isinstance(self.effect, CallAll), self.effect
+        return self.send([outcome(call, bus) for call in self.effect.calls])
+
     @property
     def emitted(self) -> Any:
         """The body of the emission that the program gives now."""
@@ -118,6 +124,21 @@ class Run:
         assert isinstance(self.result, GraphQLResponse), self.result
         found: list[Any] = json.loads(self.result.errors)
         return found
+
+
+def outcome(call: ResolverCall, bus: Any = None) -> Any:
+    """What a call comes to."""
+    named = {**call.named, **({"info": Info(call.caller, call.field_name, bus)} if call.takes_info else {})}
+    try:
+        result = call.function(*call.arguments, **named)
+        if inspect.iscoroutine(result):
+            result.send(None)
+            raise AssertionError("the call waits")
+    except StopIteration as stop:
+        return stop.value
+    except Exception as error:
+        return error
+    return result
 
 
 def request(query: str, variables: Mapping[str, Any] | None = None) -> GraphQLRequest:

@@ -65,10 +65,16 @@ def test_texts_are_parameters(every: Pipeline, scalar: str) -> None:
     end = "@" if scalar == "Email" else ""
     for number, place in enumerate(_EVERY_PLACE):
         if place.scalar == scalar:
-            harmless = every.explain(place.variable(), {"v": f"7{end}"})
             attacks = [f"{attack}{end}" for attack in _ATTACKS]
+            written = place.literal(attacks[number % len(attacks)])
+            if re.search(r"\b(?:after|before): %s", place.document):
+                for query, attack in ((place.variable(), attacks[0]), (written, "")):
+                    with pytest.raises(Refusal, match="is not a cursor of this list"):
+                        every.explain(query, {"v": attack} if attack else {})
+                continue
+            harmless = every.explain(place.variable(), {"v": f"7{end}"})
             taken = [_taken(every, harmless, place.variable(), {"v": attack}) for attack in attacks]
-            taken.append(_taken(every, harmless, place.literal(attacks[number % len(attacks)]), {}))
+            taken.append(_taken(every, harmless, written, {}))
             # Some attacks are no patterns and no paths.
             assert any(taken) if re.search(r"\b(?:i?like|path\w+):", place.document) else all(taken), place
 

@@ -32,6 +32,8 @@ from graphql import (
 
 from fraiseql.errors import RequestError
 from fraiseql.pipeline.variables import Variables, is_leaf
+from fraiseql.schema.model import EnumType, InputType, SchemaModel, TypeReference
+from fraiseql.schema.scalar import Scalar
 from fraiseql.schema.scalars import SCALARS
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "default_tree",
     "default_value",
     "given_arguments",
+    "python_object",
     "read_tree",
     "value_of",
 ]
@@ -146,6 +149,20 @@ def given_arguments(
         if tree is not None:
             given[name] = tree
     return given
+
+
+def python_object(model: SchemaModel, reference: TypeReference, value: Any) -> Any:
+    """A coerced value as the Python object that its annotation names; an input object is a dict by its attributes."""
+    if value is None:
+        return None
+    if reference.item is not None:
+        return [python_object(model, reference.item, each) for each in value]
+    named = model.types[reference.name]
+    if isinstance(named, InputType):
+        fields = named.fields
+        return {fields[name].target: python_object(model, fields[name].type, each) for name, each in value.items()}
+    assert isinstance(named, (EnumType, Scalar))
+    return named.load(value)
 
 
 def _null(declared: GraphQLInputType) -> Tree:

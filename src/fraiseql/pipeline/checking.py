@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fraiseql.effects import Program, fetch
 from fraiseql.errors import DatabaseError
+from fraiseql.pipeline.computed.resolution import Resolution
 from fraiseql.pipeline.misfits import Checks, may_be_misfit
 from fraiseql.pipeline.prepared import Plan, PreparedOperation
 from fraiseql.pipeline.request import GraphQLRequest
@@ -21,6 +22,7 @@ def answer_checked(
     parameters: tuple[bytes | None, ...],
     request: GraphQLRequest,
     request_id: str,
+    resolution: Resolution | None,
 ) -> Program[GraphQLResponse | None]:
     """Answer a query whose statement failed with an error, what fits beside what does not.
 
@@ -39,4 +41,8 @@ def answer_checked(
         row = yield from fetch(statement.statement, parameters)
     except DatabaseError:
         return None
-    return plan.answer(row, request.variables, Checks(plan.model, {"requestId": request_id}))
+    checks = Checks(plan.model, {"requestId": request_id})
+    if resolution is None:
+        return plan.answer(row, request.variables, checks=checks)
+    values = yield from resolution.complete(plan.sql_roots, row, check=checks.check)
+    return plan.answer(values, request.variables, resolution, checks)

@@ -70,7 +70,7 @@ def _attributes(target: AbstractType) -> Iterator[str]:
     assert target.discriminator is not None
     own = target.discriminator.attribute
     for field in target.fields.values():
-        is_plain = field.relation is None and field.expression is None
+        is_plain = field.is_held and field.expression is None
         if is_plain and field.attribute != own and own == (field.column or field.key):
             yield field.attribute
     yield own

@@ -16,12 +16,13 @@ from typing import Any, TypeAlias
 import orjson
 
 from fraiseql.errors import RequestError
+from fraiseql.pipeline.computed.slot import Failure, Slot
 from fraiseql.pipeline.marks import has_marks, holds_documents, without_marks
 from fraiseql.pipeline.members import made_member
 from fraiseql.pipeline.plan import RootField, Selection
 from fraiseql.schema.model import SchemaModel, TypeReference
 
-__all__ = ["Check", "Completion", "Rising"]
+__all__ = ["Check", "Completion", "Rising", "read"]
 
 Check: TypeAlias = "Callable[[Any, TypeReference, Selection | None, str, tuple[str | int, ...]], Any]"
 """Given a value that is not null, its type, its selection, its field as `User.age` and its path, gives what it is shown
@@ -39,18 +40,18 @@ class Completion:
         self._is_opaque = self._is_marked and holds_documents(model, root.selection)
         self._suspicious: re.Pattern[bytes] | None = None  # compiled for the first answer that has a null
 
-    def __call__(self, text: bytes, errors: list[RequestError], check: Check | None = None) -> bytes | None:
+    def __call__(self, text: Any, errors: list[RequestError], check: Check | None = None) -> bytes | None:
         """Check one value.
 
         Args:
-            text: its JSON.
+            text: its JSON; or what was read from it, with computed fields.
             errors: is given an entry for each null that rose.
             check: for values that may not fit their types.
 
         Returns:
             the JSON to answer with: `text` itself where all is well; None where the null rises to `data`.
         """
-        if check is not None or self._is_opaque:
+        if check is not None or self._is_opaque or not isinstance(text, bytes):
             return self._complete(text, errors, check)
         if b"null" in text and self._may_rise(text):
             return self._complete(text, errors, None)
@@ -61,16 +62,16 @@ class Completion:
             self._suspicious = _suspicious_null(self._root.selection)
         return self._suspicious.search(text) is not None
 
-    def _complete(self, text: bytes, errors: list[RequestError], check: Check | None) -> bytes | None:
+    def _complete(self, text: Any, errors: list[RequestError], check: Check | None) -> bytes | None:
         root, before = self._root, len(errors)
         assert root.field is not None
         try:
-            # Numbers stay as they are written: they may have more digits than Python reads, or than a float keeps.
-            value = json.loads(text, parse_int=orjson.Fragment, parse_float=orjson.Fragment)
+            value = read(text) if isinstance(text, bytes) else text
             name = f"{root.owner}.{root.name}"
             value = _nullable(value, root.field.type, root.selection, name, (root.key,), errors, check)
-            is_untouched = check is None and not self._is_marked and len(errors) == before
-            return text if is_untouched else orjson.dumps(value)
+            if isinstance(text, bytes) and check is None and not self._is_marked and len(errors) == before:
+                return text
+            return orjson.dumps(value)
         except Rising as null:
             errors.append(null.error)
             return None
@@ -102,8 +103,20 @@ def _sort_keys(selection: Selection, nullable: set[str], others: set[str]) -> No
             _sort_keys(selected.selection, nullable, others)
 
 
+def read(text: bytes) -> Any:
+    """Read JSON; numbers stay as they are written: they may have more digits than Python reads, or than a float keeps.
+
+    Raises:
+        RecursionError: it nests too deep.
+    """
+    return json.loads(text, parse_int=orjson.Fragment, parse_float=orjson.Fragment)
+
+
 class Rising(Exception):
-    """A null where none may be, a value that does not fit or is of no type, on its way up to the next nullable field."""
+    """What takes a value away, on its way up to the next field that may be null.
+
+    A null where none may be, a value that does not fit, one of no type, or what a method raised.
+    """
 
     def __init__(self, error: RequestError) -> None:
         super().__init__(error.message)
@@ -119,12 +132,16 @@ def _nullable(
     errors: list[RequestError],
     check: Check | None,
 ) -> Any:
-    if value is None:
-        if reference.nullable:
-            return None
-        message = f"Cannot return null for non-nullable field {field}."
-        raise Rising(RequestError(message, code="INTERNAL_SERVER_ERROR", path=path))
     try:
+        if isinstance(value, Slot):
+            value = value.value
+        if isinstance(value, Failure):
+            raise Rising(value.error)
+        if value is None:
+            if reference.nullable:
+                return None
+            message = f"Cannot return null for non-nullable field {field}."
+            raise Rising(RequestError(message, code="INTERNAL_SERVER_ERROR", path=path))
         return _present(value, reference, selection, field, path, errors, check)
     except Rising as null:
         if not reference.nullable:

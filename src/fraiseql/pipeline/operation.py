@@ -26,6 +26,7 @@ from fraiseql.pipeline.sql.bind import misfits
 from fraiseql.pipeline.streams import stream_of
 from fraiseql.pipeline.streams.ending import broke_off
 from fraiseql.pipeline.subscription import PreparedSubscription, prepare
+from fraiseql.pipeline.variables import Variables
 from fraiseql.schema import Schema
 
 __all__ = ["Explanation", "Pipeline"]
@@ -81,7 +82,8 @@ class Pipeline:
 
         Returns:
             A program that yields at most one Fetch, a second one where a value in the database does not fit its type,
-            and returns the answer, whatever the request or the database does.
+            and a CallAll for each level of fields that Python computes, and returns the answer, whatever the request or
+            the database does.
         """
         try:
             prepared = self._prepare(request)
@@ -89,7 +91,7 @@ class Pipeline:
                 raise _refused("A subscription needs a WebSocket, or a request that accepts text/event-stream.")
         except Refusal as refusal:
             return refuse(refusal.outcome, refusal.errors)
-        return (yield from self._query(prepared, request, request_id))
+        return (yield from self._query(prepared, request, request_id, ANONYMOUS))
 
     def operate(
         self, request: GraphQLRequest, request_id: str, caller: Caller = ANONYMOUS, after: str | None = None
@@ -109,7 +111,7 @@ class Pipeline:
         try:
             prepared = self._prepare(request)
             if not prepared.operation.is_subscription:
-                return (yield from self._query(prepared, request, request_id))
+                return (yield from self._query(prepared, request, request_id, caller))
             subscription = self._subscription(prepared, request, caller)
             subscription.resume_behind(after)
         except Refusal as refusal:
@@ -133,17 +135,25 @@ class Pipeline:
             raise _refused("The operation is no subscription.")
         return self._subscription(prepared, request, caller)
 
-    def _query(self, prepared: PreparedOperation, request: GraphQLRequest, request_id: str) -> Program[GraphQLResponse]:
+    def _query(
+        self, prepared: PreparedOperation, request: GraphQLRequest, request_id: str, caller: Caller
+    ) -> Program[GraphQLResponse]:
         try:
-            plan, statement, parameters = self._bound(prepared, request)
+            plan, statement, parameters, variables = self._bound(prepared, request)
+            resolution = plan.resolution(variables, caller, {"requestId": request_id})
             if statement is None:
                 return plan.answer((), request.variables)
             try:
                 row = yield from fetch(statement.statement, parameters)
             except DatabaseError as error:
-                checked = yield from answer_checked(error, prepared, plan, statement, parameters, request, request_id)
+                checked = yield from answer_checked(
+                    error, prepared, plan, statement, parameters, request, request_id, resolution
+                )
                 return checked or _failed(error, plan, statement, request, request_id)
-            return plan.answer(row, request.variables)
+            if resolution is None:
+                return plan.answer(row, request.variables)
+            values = yield from resolution.complete(plan.sql_roots, row)
+            return plan.answer(values, request.variables, resolution)
         except Refusal as refusal:
             return refuse(refusal.outcome, refusal.errors)
 
@@ -162,7 +172,7 @@ class Pipeline:
             given = (b"[]",) if subscription.plan.is_given else ()
             sql, parameters = subscription.statement, (*subscription.parameters, *given)
         else:
-            _, bound, parameters = self._bound(prepared, request)
+            _, bound, parameters, _ = self._bound(prepared, request)
             sql = None if bound is None else bound.statement
         if sql is None:
             return Explanation("", ())
@@ -178,15 +188,15 @@ class Pipeline:
 
     def _bound(
         self, prepared: PreparedOperation, request: GraphQLRequest
-    ) -> tuple[Plan, BoundStatement | None, tuple[bytes | None, ...]]:
-        """The plan of a query, and its statement with the parameters, where it needs one; raises Refusal."""
+    ) -> tuple[Plan, BoundStatement | None, tuple[bytes | None, ...], Variables]:
+        """The plan of a query, its statement with the parameters, where it needs one, and variables; raises Refusal."""
         try:
             variables = prepared.coerce(request.variables)
             plan = prepared.plan(variables)
             if not plan.uses_sql:
-                return plan, None, ()
+                return plan, None, (), variables
             statement = plan.statement(variables)
-            return plan, statement, plan.bind(statement, variables)
+            return plan, statement, plan.bind(statement, variables), variables
         except RecursionError:
             raise nests_too_deep(request.query, request.variables) from None
 

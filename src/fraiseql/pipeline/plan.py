@@ -65,6 +65,11 @@ class Selection:
     members: tuple[Selection, ...] = ()
     type_key: str = ""
 
+    @property
+    def fetched(self) -> list[SelectedField]:
+        """The fields without those that Python computes."""
+        return [each for each in self.fields if each.field is None or each.field.resolver is None]
+
 
 @dataclass(frozen=True, slots=True)
 class RootField:

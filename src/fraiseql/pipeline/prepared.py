@@ -6,17 +6,21 @@ statement. Both are kept, so that a request whose like was seen before is only c
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 from graphql import GraphQLSchema
 
-from fraiseql.effects import Row
+from fraiseql.context import Caller
 from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.limits import QueryLimits
 from fraiseql.pipeline.cache import Cache
+from fraiseql.pipeline.computed.calls import read_arguments
+from fraiseql.pipeline.computed.resolution import Resolution
+from fraiseql.pipeline.computed.selections import computed_fields, fetched_root
+from fraiseql.pipeline.computed.slot import resolver_of
 from fraiseql.pipeline.document import Operation
 from fraiseql.pipeline.introspection import introspect
 from fraiseql.pipeline.misfits import Checks
@@ -101,18 +105,21 @@ class Plan:
         completions: of those that are served from the database, in order.
         uses_sql: whether any of them is served from the database.
         is_given: whether the statement shows rows that it is given, those of events or of a resolver.
+        computed: the selected fields that Python computes, with the types that have them.
     """
 
     __slots__ = (
+        "_fetched",
         "_introspection",
         "_operation",
         "_planning",
         "_segments",
         "_shapes",
-        "_sql_roots",
         "completions",
+        "computed",
         "is_given",
         "roots",
+        "sql_roots",
         "uses_sql",
     )
 
@@ -120,18 +127,26 @@ class Plan:
         self._planning = planning
         self._operation = operation
         self.roots = roots
-        self._sql_roots = [root for root in roots if root.field is not None and root.selection is not None]
-        self.completions = [Completion(root, planning.model) for root in self._sql_roots]
+        self.sql_roots = [root for root in roots if root.field is not None and root.selection is not None]
+        self.completions = [Completion(root, planning.model) for root in self.sql_roots]
         field = roots[0].field if len(roots) == 1 else None
         self.is_given = isinstance(field, SubscriptionField) and field.kind is not SubscriptionKind.LIVE
-        self.uses_sql = bool(self._sql_roots)
-        if isinstance(field, SubscriptionField) and field.kind is SubscriptionKind.RESOLVER:
-            self.uses_sql = any(needs_sql(root.selection) for root in self._sql_roots)
+        self.uses_sql = bool(self.sql_roots)
+        is_resolver = isinstance(field, SubscriptionField) and field.kind is SubscriptionKind.RESOLVER
+        if is_resolver:
+            self.uses_sql = any(needs_sql(root.selection) for root in self.sql_roots)
+        self.computed = [each for root in self.sql_roots if root.selection for each in computed_fields(root.selection)]
+        self._fetched = tuple(fetched_root(planning.model, root, is_native=is_resolver) for root in roots)
         shapes = [(name, shape_of(declared)) for name, declared in operation.types.items()]
         self._shapes = [(name, shape) for name, shape in shapes if shape is not None]
         self._introspection = [node for root in roots if root.name in ("__schema", "__type") for node in root.nodes]
         # The answer to introspection may depend on variables, and is then made for each request.
         self._segments = None if self._introspection and operation.types else self._cut({})
+
+    @property
+    def takes_info(self) -> bool:
+        """Whether anything that is computed is told who asks."""
+        return any(resolver_of(selected).takes_info for _, selected in self.computed)
 
     @property
     def frame(self) -> tuple[bytes, bytes]:
@@ -143,7 +158,8 @@ class Plan:
     @property
     def weight(self) -> int:
         """Roughly its bytes."""
-        fields = sum(1 if root.selection is None else _count(root.selection) for root in self.roots)
+        roots = [*self.roots, *(self._fetched if self.computed else ())]
+        fields = sum(1 if root.selection is None else _count(root.selection) for root in roots)
         return fields * _FIELD_BYTES + sum(map(len, self._segments or ()))
 
     @property
@@ -159,18 +175,36 @@ class Plan:
         if statement is None:
             try:
                 if self.is_given:
-                    (root,) = self.roots
+                    (root,) = self._fetched
                     statement = render_given(
                         planning.model, planning.schema, root, variables, planning.limits, checking=checking
                     )
                 else:
                     statement = render(
-                        planning.model, planning.schema, self.roots, variables, planning.limits, checking=checking
+                        planning.model, planning.schema, self._fetched, variables, planning.limits, checking=checking
                     )
             except RequestError as error:
                 raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
             planning.statements.put(key, statement, len(statement.statement.sql))
         return statement
+
+    def resolution(self, variables: Variables, caller: Caller, hint: Mapping[str, Any]) -> Resolution | None:
+        """What computes the fields of one answer; None where there are none.
+
+        Args:
+            hint: entries for the `extensions` of masked errors.
+
+        Raises:
+            Refusal: an argument does not fit.
+        """
+        if not self.computed:
+            return None
+        planning = self._planning
+        try:
+            arguments = read_arguments(planning.model, planning.schema, self.computed, variables)
+        except RequestError as error:
+            raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
+        return Resolution(planning.model, arguments, caller, hint, planning.limits.max_concurrent_calls)
 
     def bind(self, statement: BoundStatement, variables: Variables) -> tuple[bytes | None, ...]:
         """The parameters of one request; raises Refusal where a value is out of its range, or its pages too large."""
@@ -183,26 +217,35 @@ class Plan:
         statement.cost.check(values, self._planning.limits)
         return tuple(map(encode, values))
 
-    def answer(self, row: Row, given: Mapping[str, Any], checks: Checks | None = None) -> GraphQLResponse:
-        """Put the answer together from the row's JSON texts; `given` are the variables as the request sent them.
+    def answer(
+        self,
+        row: Sequence[Any],
+        given: Mapping[str, Any],
+        resolution: Resolution | None = None,
+        checks: Checks | None = None,
+    ) -> GraphQLResponse:
+        """Put the answer together; `given` are the variables as the request sent them.
 
         Args:
+            row: the JSON texts of the root fields; or what `resolution` made of them.
             checks: for the row of the checking statement.
 
         Raises:
             Refusal: introspection beside them cannot be answered.
         """
         segments = self._segments or self._cut(given)
-        errors: list[RequestError] = []
+        errors: list[RequestError] = [] if resolution is None else resolution.errors
         check = None if checks is None else checks.check
         parts: list[bytes | None] = [segments[0]]
         for complete, value, segment in zip(self.completions, row, segments[1:], strict=True):
-            parts += (complete(value or b"null", errors, check), segment)
+            parts += (complete(b"null" if value is None else value, errors, check), segment)
         if not errors:
             return GraphQLResponse(Outcome.DATA, b"".join(parts))  # type: ignore[arg-type]
         data = None if None in parts else orjson.Fragment(b"".join(parts)[len(_DATA) : -1])  # type: ignore[arg-type]
-        cause = None if checks is None else checks.cause
-        return respond_with_errors(errors, data, cause or Refusal(Outcome.DATA_AND_ERRORS, errors))
+        cause: BaseException | None = None if checks is None else checks.cause
+        if cause is None:
+            cause = Refusal(Outcome.DATA_AND_ERRORS, errors) if resolution is None else resolution.cause_of(errors)
+        return respond_with_errors(errors, data, cause)
 
     def fail(self, error: DatabaseError, hint: Mapping[str, Any], given: Mapping[str, Any]) -> GraphQLResponse:
         """Answer that no field that needs SQL has a value; nulls rise to `data` where a field may not be null.
@@ -212,7 +255,7 @@ class Plan:
         """
         errors = [
             RequestError("Internal server error.", code="INTERNAL_SERVER_ERROR", path=(root.key,), extensions=hint)
-            for root in self._sql_roots
+            for root in self.sql_roots
         ]
         data = None
         if all(root.field is None or root.field.type.nullable for root in self.roots):

@@ -7,7 +7,7 @@ its declared type is an error at its path, and rises as a null does (GraphQL §6
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
@@ -19,16 +19,16 @@ from fraiseql.payloads import encode_number
 from fraiseql.pipeline.failures import shown
 from fraiseql.pipeline.held import MISSING, NO_OBJECT, held
 from fraiseql.pipeline.members import member_of
-from fraiseql.pipeline.plan import RootField, SelectedField, Selection
+from fraiseql.pipeline.plan import HIDDEN_TYPE_KEY, RootField, SelectedField, Selection
 from fraiseql.schema.model import EnumType, Field, ObjectType, SchemaModel, TypeReference
 from fraiseql.schema.scalar import Scalar
 
-__all__ = ["enum_name", "project"]
+__all__ = ["Misfit", "Projection", "enum_name", "project"]
 
 _Path = tuple[str | int, ...]
 
 
-class _Misfit(Exception):
+class Misfit(Exception):
     """A value does not fit, or is null where it may not be: on its way up to the next field that may be null."""
 
     def __init__(self, error: RequestError, cause: BaseException | None = None) -> None:
@@ -48,12 +48,12 @@ def project(
     Returns:
         its JSON, None where a null rises to `data`; the errors; the cause of the first that has one.
     """
-    projection = _Projection(model, hint)
+    projection = Projection(model, hint)
     assert root.field is not None
     try:
         found = projection.nullable(value, root.field.type, root.selection, f"{root.owner}.{root.name}", (root.key,))
         return orjson.dumps(found), projection.errors, projection.cause
-    except _Misfit as misfit:
+    except Misfit as misfit:
         projection.note(misfit)
     return None, projection.errors, projection.cause
 
@@ -69,33 +69,53 @@ def enum_name(named: EnumType, value: Any) -> str:
     raise ValueError(f"{named.name} has no value {value!r}")
 
 
-class _Projection:
-    def __init__(self, model: SchemaModel, hint: Mapping[str, Any]) -> None:
+class Projection:
+    """Projects the values of one answer.
+
+    Args:
+        hint: entries for the `extensions` of an error that has a cause.
+        computed: gives what stands for a computed field: of a value, a selected field of a type, at a path. With it,
+            objects of abstract types tell of their type as those do that SQL makes.
+
+    Attributes:
+        errors: of fields that may be null, and are.
+        cause: of the first that has one.
+    """
+
+    def __init__(
+        self,
+        model: SchemaModel,
+        hint: Mapping[str, Any],
+        computed: Callable[[Any, SelectedField, ObjectType, _Path], Any] | None = None,
+    ) -> None:
         self._model = model
         self._hint = hint
+        self._computed = computed
         self.errors: list[RequestError] = []
         self.cause: BaseException | None = None
 
-    def note(self, misfit: _Misfit) -> None:
+    def note(self, misfit: Misfit) -> None:
+        """Add an error to the others."""
         self.errors.append(misfit.error)
         self.cause = self.cause or misfit.cause
 
-    def misfit(self, field: str, path: _Path, cause: Exception) -> _Misfit:
+    def misfit(self, field: str, path: _Path, cause: Exception) -> Misfit:
         message = f"The value of {field} does not fit its type."
         error = RequestError(message, code="INTERNAL_SERVER_ERROR", path=path, extensions=self._hint)
-        return _Misfit(error, cause)
+        return Misfit(error, cause)
 
     def nullable(
         self, value: Any, reference: TypeReference, selection: Selection | None, field: str, path: _Path
     ) -> Any:
+        """A value as its type says, null where it misfits and may be null; raises Misfit."""
         try:
             if value is None:
                 if reference.nullable:
                     return None
                 message = f"Cannot return null for non-nullable field {field}."
-                raise _Misfit(RequestError(message, code="INTERNAL_SERVER_ERROR", path=path))
+                raise Misfit(RequestError(message, code="INTERNAL_SERVER_ERROR", path=path))
             return self._present(value, reference, selection, field, path)
-        except _Misfit as misfit:
+        except Misfit as misfit:
             if not reference.nullable:
                 raise
             self.note(misfit)
@@ -113,10 +133,14 @@ class _Projection:
             if isinstance(value, NO_OBJECT):
                 raise self.misfit(field, path, TypeError(f"{field}: {type(value).__name__} is no object"))
             try:
-                selection = member_of(selection, value)
+                key, selection = selection.type_key, member_of(selection, value)
             except Exception as error:  # a property is a user's code
                 raise self.misfit(field, path, error) from None
-            return {each.key: self._field(value, each, selection.type, (*path, each.key)) for each in selection.fields}
+            mark = {key: selection.type.name} if self._computed is not None and key == HIDDEN_TYPE_KEY else {}
+            fields = {
+                each.key: self._field(value, each, selection.type, (*path, each.key)) for each in selection.fields
+            }
+            return mark | fields
         try:
             return self._leaf(value, self._model.types[reference.name])
         except Exception as error:  # a value may be of any class
@@ -126,10 +150,12 @@ class _Projection:
         field = selected.field
         if field is None:
             return owner.name
+        if field.resolver is not None:
+            return None if self._computed is None else self._computed(value, selected, owner, path)
         name = f"{owner.name}.{field.name}"
         try:
             found = self._held(value, field, selected, name, path)
-        except _Misfit as misfit:
+        except Misfit as misfit:
             if not field.type.nullable:
                 raise
             self.note(misfit)
@@ -140,13 +166,13 @@ class _Projection:
         try:
             found = held(value, field.attribute)
         except Exception as error:  # a property is a user's code
-            raise _Misfit(shown(error, path, self._hint), error) from None
+            raise Misfit(shown(error, path, self._hint), error) from None
         if found is MISSING:
             missing = AttributeError(f"{name}: {type(value).__name__} holds no {field.attribute!r}")
-            raise _Misfit(shown(missing, path, self._hint), missing)
+            raise Misfit(shown(missing, path, self._hint), missing)
         if selected.arguments:  # of a relation, or of an embedded list
             ignored = ValueError(f"{name}: its arguments cannot be applied to Python values")
-            raise _Misfit(shown(ignored, path, self._hint), ignored)
+            raise Misfit(shown(ignored, path, self._hint), ignored)
         return found
 
     def _leaf(self, value: Any, named: object) -> Any:

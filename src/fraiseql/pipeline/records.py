@@ -25,7 +25,7 @@ def chooses_elements(selection: Selection) -> bool:
     return any(map(chooses_elements, selection.members)) or any(
         bool(each.arguments) or (each.selection is not None and chooses_elements(each.selection))
         for each in selection.fields
-        if each.field is not None and each.field.relation is None
+        if each.field is not None and each.field.is_held
     )
 
 
@@ -40,7 +40,7 @@ def lacks_relations(selection: Selection, value: Any) -> bool:
 
 def without_relations(selection: Selection) -> Selection:
     """What of a selection a row holds itself, whole embedded lists included."""
-    kept = (each for each in selection.fields if each.field is None or each.field.relation is None)
+    kept = (each for each in selection.fields if each.field is None or each.field.is_held)
     members = tuple(map(without_relations, selection.members))
     return replace(selection, fields=tuple(map(_without_arguments, kept)), members=members)
 
@@ -68,7 +68,7 @@ def record_of(model: SchemaModel, selection: Selection, value: Any) -> bytes:
     computed: dict[str, Any] = {}
     for selected in selection.fields:
         field = selected.field
-        if field is None or field.relation is not None:
+        if field is None or not field.is_held:
             continue
         stored = _stored(model, field.type, held(value, field.attribute))
         if field.expression is not None:
@@ -110,7 +110,7 @@ def _begins_at(fields: tuple[SelectedField, ...]) -> Iterator[str]:
 
 def _column(model: SchemaModel, target: ObjectType, column: str, value: Any) -> Any:
     """A column, by the attribute of the field that is it, or by its own name."""
-    fields: list[Field] = [each for each in target.fields.values() if each.column == column and each.relation is None]
+    fields: list[Field] = [each for each in target.fields.values() if each.column == column and each.is_held]
     for field in fields:
         found = held(value, field.attribute)
         if found is not MISSING:
@@ -142,5 +142,5 @@ def _stored(model: SchemaModel, reference: TypeReference, value: Any) -> Any:
     return record | {
         each.key: _stored(model, each.type, found)
         for each in named.fields.values()
-        if (found := held(value, each.attribute)) is not MISSING
+        if each.is_held and (found := held(value, each.attribute)) is not MISSING
     }

@@ -9,10 +9,12 @@ from typing import Any
 from graphql import GraphQLObjectType
 
 from fraiseql.context import Caller
-from fraiseql.effects import Emission, Event, Statement
+from fraiseql.effects import Emission, Event, Program, Statement
 from fraiseql.errors import RequestError
-from fraiseql.pipeline.arguments import Tree, given_arguments, value_of
+from fraiseql.pipeline.arguments import Tree, given_arguments, python_object, value_of
+from fraiseql.pipeline.computed.resolution import Resolution
 from fraiseql.pipeline.failures import masked, shown
+from fraiseql.pipeline.held import MISSING
 from fraiseql.pipeline.misfits import Checks
 from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
 from fraiseql.pipeline.project import project
@@ -20,8 +22,7 @@ from fraiseql.pipeline.records import without_relations
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, respond
 from fraiseql.pipeline.sql.bind import Binding
 from fraiseql.pipeline.variables import Variables
-from fraiseql.schema.model import EnumType, InputType, SchemaModel, SubscriptionField, SubscriptionKind, TypeReference
-from fraiseql.schema.scalar import Scalar
+from fraiseql.schema.model import SchemaModel, SubscriptionField, SubscriptionKind
 from fraiseql.schema.validate import AFTER_ARGUMENT
 
 __all__ = ["PreparedSubscription", "emission_of", "prepare"]
@@ -34,7 +35,7 @@ class PreparedSubscription:
         field: what is subscribed to.
         root: how: the response key, and what is selected.
         after: the cursor to resume behind; None to begin with what happens next.
-        key: equal for an equal selection, equal arguments and the same tenant.
+        key: equal for an equal selection, equal arguments and the same tenant, unless the caller plays a part.
         statement: what serves the selection; None where nothing of it comes from the database.
         parameters: of the statement, without the given rows.
         bindings: where each parameter comes from.
@@ -62,6 +63,9 @@ class PreparedSubscription:
             self.after = value_of(self._given().get(AFTER_ARGUMENT), variables)
         # Coerced variables are JSON values in the order of their declaration: equal ones are spelled alike.
         self.key: Hashable = (plan, repr(variables), caller.tenant_id)
+        if plan.takes_info:
+            self.key = (self.key, object())  # equal to no other: what is computed for a caller is nobody else's
+        plan.resolution(variables, caller, {})  # or its arguments do not fit
         self.statement: Statement | None = None
         self.parameters: tuple[bytes | None, ...] = ()
         self.bindings: tuple[Binding, ...] = ()
@@ -122,6 +126,44 @@ class PreparedSubscription:
             return respond(data, errors, _extensions(cursor), Refusal(Outcome.DATA_AND_ERRORS, errors))
         return respond(data, errors, _extensions(cursor), cause)
 
+    def computed(
+        self,
+        text: bytes,
+        hint: Mapping[str, Any],
+        cursor: str | None = None,
+        native: Any = MISSING,
+        checks: Checks | None = None,
+    ) -> Program[GraphQLResponse]:
+        """The same with computed fields.
+
+        Args:
+            hint: entries for the `extensions` of masked errors.
+            native: the Python value that the text was made from, where there is one.
+        """
+        resolution = self.plan.resolution(self._variables, self.caller, hint)
+        if resolution is None:
+            return self.result(text, cursor, checks)
+        check = None if checks is None else checks.check
+        (value,) = yield from resolution.complete([self.root], [text], native, check)
+        return self._resolved(value, resolution, cursor, checks)
+
+    def projected(self, value: Any, hint: Mapping[str, Any], cursor: str | None = None) -> Program[GraphQLResponse]:
+        """As `project`, with computed fields."""
+        resolution = self.plan.resolution(self._variables, self.caller, hint)
+        if resolution is None:
+            return self.project(value, cursor, hint)
+        found = yield from resolution.project(self.root, value)
+        return self._resolved(found, resolution, cursor)
+
+    def _resolved(
+        self, value: Any, resolution: Resolution, cursor: str | None, checks: Checks | None = None
+    ) -> GraphQLResponse:
+        errors = resolution.errors
+        (complete,) = self.plan.completions
+        data = self._data(complete(value, errors, None if checks is None else checks.check))
+        cause = None if checks is None else checks.cause
+        return respond(data, errors, _extensions(cursor), cause or resolution.cause_of(errors))
+
     def failure(self, error: Exception, hint: Mapping[str, Any], cursor: str | None = None) -> GraphQLResponse:
         """The result where there is no value for the field."""
         return self._without_value([shown(error, self.path, hint)], cursor, masked(error))
@@ -142,7 +184,7 @@ class PreparedSubscription:
     def _read_arguments(self) -> Mapping[str, Any]:
         given = self._given()
         return {
-            argument.target: _python(self.model, argument.type, value_of(given[name], self._variables))
+            argument.target: python_object(self.model, argument.type, value_of(given[name], self._variables))
             for name, argument in self.field.arguments.items()
             if name in given
         }
@@ -181,17 +223,3 @@ def emission_of(response: GraphQLResponse, request_id: str, event: Event | None 
 
 def _extensions(cursor: str | None) -> dict[str, Any] | None:
     return None if cursor is None else {"cursor": cursor}
-
-
-def _python(model: SchemaModel, reference: TypeReference, value: Any) -> Any:
-    """A coerced value as the Python object that its annotation names."""
-    if value is None:
-        return None
-    if reference.item is not None:
-        return [_python(model, reference.item, each) for each in value]
-    named = model.types[reference.name]
-    if isinstance(named, InputType):
-        fields = named.fields
-        return {fields[name].target: _python(model, fields[name].type, each) for name, each in value.items()}
-    assert isinstance(named, (EnumType, Scalar))
-    return named.load(value)

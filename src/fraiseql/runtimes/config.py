@@ -169,6 +169,9 @@ class FraiseQLConfig:
     query_default_page_size: int = _limit(QueryLimits, "default_page_size", "rows of a list without a limit")
     query_max_page_size: int = _limit(QueryLimits, "max_page_size", "the largest limit of a list")
     query_request_timeout: float = _limit(QueryLimits, "request_timeout", "from a complete request to its answer")
+    query_max_concurrent_calls: int = _limit(
+        QueryLimits, "max_concurrent_calls", "asynchronous methods of one operation under way at once"
+    )
     query_max_cached_documents: int = _limit(QueryLimits, "max_cached_documents", "documents kept parsed and planned")
     query_max_cached_statements: int = _limit(
         QueryLimits, "max_cached_statements", "statements kept, one for each shape of filter"

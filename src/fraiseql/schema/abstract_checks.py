@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fraiseql.errors import SchemaError
+from fraiseql.schema.computed import check_arguments
 from fraiseql.schema.model import AbstractType, Field, NamedType, ObjectType, SchemaModel, TypeReference
 
 __all__ = ["check_implementations", "fields_inside", "read_fields", "refuse_untold"]
@@ -60,6 +61,7 @@ def _check_field(model: SchemaModel, owner: ObjectType, interface: str, promised
     if not _is_subtype(model, field.type, promised.type):
         expected = f"{promised.type}, as {origin} has, or a type of it"
         raise SchemaError(where, found=f"the type {field.type}", expected=expected)
+    check_arguments(field, promised, where, origin)
     # Lists have arguments that are named by the type of their rows, and have to be the same.
     takes_arguments = promised.type.item is not None or (
         promised.relation is not None and promised.relation.shape.is_paged

@@ -164,7 +164,7 @@ def _values(target: ObjectType, types: Mapping[str, NamedType]) -> Iterator[tupl
     """The fields that hold one scalar or enum, and its type."""
     for field in target.fields.values():
         named = types.get(field.type.named)  # None for a type that is still to be made
-        if field.relation is None and field.type.item is None and isinstance(named, (Scalar, EnumType)):
+        if field.is_held and field.type.item is None and isinstance(named, (Scalar, EnumType)):
             yield field, named
 
 

@@ -6,12 +6,13 @@ import inspect
 import sys
 import types
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from typing import Annotated, Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
 from fraiseql.errors import SchemaError
 from fraiseql.schema.declarations import (
     FieldOptions,
+    MethodDeclaration,
     QueryDeclaration,
     RelationOptions,
     SubscriptionDeclaration,
@@ -88,7 +89,16 @@ def attribute_annotations(cls: Any, names: Mapping[str, Any]) -> Iterator[tuple[
             continue
         resolved = _resolve(annotation, module, names, f"{cls.__name__}.{name}")
         if get_origin(resolved) is not ClassVar and resolved is not ClassVar:
-            yield name, resolved, getattr(cls, name, inspect.Parameter.empty)
+            yield name, resolved, _default(cls, name)
+
+
+def _default(cls: Any, name: str) -> Any:
+    """An attribute's value in the class; that of a dataclass with slots is its field's default."""
+    default = getattr(cls, name, inspect.Parameter.empty)
+    if isinstance(default, types.MemberDescriptorType):
+        kept = getattr(cls, "__dataclass_fields__", {}).get(name)
+        return inspect.Parameter.empty if kept is None or kept.default is MISSING else kept.default
+    return default
 
 
 def _refuse_without_annotation(cls: Any, annotated: Mapping[str, Any]) -> None:
@@ -100,15 +110,17 @@ def _refuse_without_annotation(cls: Any, annotated: Mapping[str, Any]) -> None:
 
 
 def parameter_annotations(
-    function: Callable[..., Any], names: Mapping[str, Any], *, takes_info: bool = False
+    function: Callable[..., Any], names: Mapping[str, Any], *, skipped: int = 0, where: str = ""
 ) -> tuple[list[tuple[str, Any, Any]], Any]:
     """The parameters of a function as `attribute_annotations` gives attributes, and its resolved return annotation.
 
-    `takes_info` says that the first parameter is the one that is given an Info, and left out here.
+    Args:
+        skipped: how many of the first parameters are none of the field's arguments: `self`, `info`.
+        where: names it in a SchemaError; its own name by default.
     """
     signature = inspect.signature(function)
-    where = function.__name__
-    parameters = list(_parameters(function, names, takes_info=takes_info))
+    where = where or function.__name__
+    parameters = list(_parameters(function, names, skipped, where))
     if signature.return_annotation is signature.empty:
         raise SchemaError(where, found="no return annotation", expected="-> list[T], -> T or -> T | None")
     return parameters, _resolve(signature.return_annotation, function.__module__, names, f"{where} -> ...")
@@ -121,15 +133,13 @@ def directive_annotations(function: Callable[..., Any], names: Mapping[str, Any]
         raise SchemaError(
             f"{function.__name__} -> ...", found=_shown(returned), expected="None: a directive has no value"
         )
-    return list(_parameters(function, names))
+    return list(_parameters(function, names, 0, function.__name__))
 
 
 def _parameters(
-    function: Callable[..., Any], names: Mapping[str, Any], *, takes_info: bool = False
+    function: Callable[..., Any], names: Mapping[str, Any], skipped: int, where: str
 ) -> Iterator[tuple[str, Any, Any]]:
-    signature = inspect.signature(function)
-    where = function.__name__
-    for parameter in list(signature.parameters.values())[takes_info:]:
+    for parameter in list(inspect.signature(function).parameters.values())[skipped:]:
         place = f"{where}({parameter.name})"
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
             raise SchemaError(place, found=parameter.kind.description, expected="a named parameter")
@@ -180,7 +190,9 @@ def _reference(annotation: Any, where: str, declared: list[_Named]) -> TypeRefer
             declared.append(named)
             return TypeReference(nullable=False, name=named.name)
         declaration = declaration_of(annotation)
-        if declaration is not None and not isinstance(declaration, (QueryDeclaration, SubscriptionDeclaration)):
+        if declaration is not None and not isinstance(
+            declaration, (QueryDeclaration, SubscriptionDeclaration, MethodDeclaration)
+        ):
             declared.append(declaration.cls)
             return TypeReference(nullable=False, name=declaration.name)
     raise SchemaError(where, found=_shown(annotation), expected=_EXPECTED)

@@ -49,6 +49,7 @@ from fraiseql.schema.members import (
     source_of_type,
     with_members,
 )
+from fraiseql.schema.methods import Method, methods_of, refuse_method_options, resolver_of, signature_of
 from fraiseql.schema.model import (
     AbstractType,
     Field,
@@ -277,6 +278,8 @@ class _Builder:
         if isinstance(declaration, UnionDeclaration):
             for attribute, *_ in attribute_annotations(declaration.cls, self._names):
                 raise SchemaError(f"{name}.{attribute}", found="an attribute of a union", expected="none")
+            for method in methods_of(declaration.cls):
+                raise SchemaError(f"{name}.{method.attribute}", found="a method of a union", expected="none")
             for member in named_members(declaration).values():
                 self._add(member)
         else:
@@ -317,9 +320,34 @@ class _Builder:
             if field.name in fields:
                 raise SchemaError(where, found=f"a second field named {field.name}", expected="one field of each name")
             fields[field.name] = field
+        for method in methods_of(declaration.cls):
+            field = self._computed(method, f"{declaration.name}.{method.attribute}")
+            if field.name in fields:
+                where, found = f"{declaration.name}.{method.attribute}", f"a second field named {field.name}"
+                raise SchemaError(where, found=found, expected="one field of each name")
+            fields[field.name] = field
         if not fields:
             raise SchemaError(declaration.name, found="no annotated attribute", expected="at least one field")
         return MappingProxyType(fields)
+
+    def _computed(self, method: Method, where: str) -> Field:
+        parameters, returned = signature_of(method, self._names, where)
+        annotation = read_annotation(returned, f"{where} -> ...")
+        if annotation.shaped is not None:
+            found, expected = f"the type {annotation.type}", "a scalar, an enum or a type without sql_source"
+            raise SchemaError(where, found=found, expected=expected)
+        reference = self._note(annotation, where)
+        options = method.options
+        name = graphql_name(options.name or camel_case(method.attribute), where)
+        coordinate = f"{where.partition('.')[0]}.{name}"
+        self._directives.note(options.directives, "FIELD_DEFINITION", coordinate)
+        arguments = self._parameters(where, parameters, coordinate)
+        resolver = resolver_of(method, reference, arguments, parameters, where)
+        description = options.description or inspect.getdoc(method.function)
+        deprecated = deprecation(options, where)
+        return Field(
+            *(name, reference, description, None, method.attribute, None, method.attribute, None, deprecated, resolver)
+        )
 
     def _field(
         self,
@@ -329,6 +357,8 @@ class _Builder:
         options: FieldOptions | RelationOptions | None,
         source: Source | None,
     ) -> Field:
+        if isinstance(options, FieldOptions):
+            refuse_method_options(options, where)
         name = graphql_name(camel_case(attribute) if options is None or options.name is None else options.name, where)
         description = annotation.description if options is None or options.description is None else options.description
         reference = self._note(annotation, where)
@@ -365,6 +395,9 @@ class _Builder:
                     f"{declaration.name}.{attribute}", found=f"a second {field.name}", expected="one of each name"
                 )
             fields[field.name] = field
+        for method in methods_of(declaration.cls):
+            where = f"{declaration.name}.{method.attribute}"
+            raise SchemaError(where, found="@fraiseql.field for a method of an input type", expected="an output type")
         if not fields:
             raise SchemaError(declaration.name, found="no annotated attribute", expected="at least one field")
         return InputType(declaration.name, declaration.description, MappingProxyType(fields), declaration.one_of)
@@ -376,6 +409,7 @@ class _Builder:
         if isinstance(options, RelationOptions):
             raise SchemaError(where, found="relation(...)", expected="an input value")
         options = options or FieldOptions()
+        refuse_method_options(options, where)
         if options.sql is not None:
             raise SchemaError(where, found="sql=... of an input value", expected="none: only output fields have it")
         reference = self._note(annotation, where)
@@ -433,7 +467,7 @@ class _Builder:
         kind = kind_of(declaration)
         info = kind is SubscriptionKind.RESOLVER and takes_info(function)
         asynchronous = kind is SubscriptionKind.RESOLVER and is_asynchronous(function)
-        parameters, returned = parameter_annotations(function, self._names, takes_info=info)
+        parameters, returned = parameter_annotations(function, self._names, skipped=info)
         if kind is SubscriptionKind.RESOLVER:
             returned = yielded(returned, asynchronous=asynchronous, where=f"{where} -> ...")
         else:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import enum as _enum
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from fraiseql.errors import SchemaError
 from fraiseql.schema.directives import Use, hashable
@@ -17,6 +17,7 @@ __all__ = [
     "FieldOptions",
     "InputDeclaration",
     "InterfaceDeclaration",
+    "MethodDeclaration",
     "QueryDeclaration",
     "RelationOptions",
     "SubscriptionDeclaration",
@@ -40,9 +41,23 @@ _Class = TypeVar("_Class", bound=Callable[..., Any])
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
+class _Absent:
+    """Stands in a class for an attribute: an instance that does not hold it has none of that name."""
+
+    __slots__ = ()
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is None:
+            return self
+        entries = (entry for base in instance.__class__.__mro__ for entry in vars(base).items())
+        name = next((name for name, value in entries if value is self), "")
+        message = f"{instance.__class__.__name__!r} object has no attribute {name!r}"
+        raise AttributeError(message, name=name, obj=instance)
+
+
 @dataclass(frozen=True, slots=True)
-class FieldOptions:
-    """What `field` was given."""
+class FieldOptions(_Absent):
+    """What `field` was given; called with a method, as a decorator is."""
 
     column: str | None = None
     key: str | None = None
@@ -51,10 +66,37 @@ class FieldOptions:
     sql: str | None = None
     deprecated: str | None = None
     directives: Sequence[Use] = ()
+    needs: tuple[Any, ...] | None = None
+    batch: bool = False
+
+    def __call__(self, function: Any, /) -> Any:
+        declared = function.__func__ if isinstance(function, staticmethod) else function
+        if not inspect.isfunction(declared):
+            raise SchemaError("@fraiseql.field", found=repr(function), expected="a method")
+        for option in ("column", "key", "sql"):
+            if getattr(self, option) is not None:
+                found = f"{option}={getattr(self, option)!r} for a method"
+                raise SchemaError(declared.__qualname__, found=found, expected='needs=["attribute", ...], or none')
+        setattr(declared, _ATTRIBUTE, MethodDeclaration(declared, self))
+        return function
 
 
 @dataclass(frozen=True, slots=True)
-class RelationOptions:
+class MethodDeclaration:
+    """A method under `@fraiseql.field`."""
+
+    function: Callable[..., Any]
+    options: FieldOptions
+
+
+if TYPE_CHECKING:
+
+    class _Marker(Any):  # type: ignore[misc]  # the value of an attribute of any annotation
+        def __call__(self, function: _Function, /) -> _Function: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RelationOptions(_Absent):
     """What `relation` was given."""
 
     on: Mapping[str, str]
@@ -162,6 +204,7 @@ Declaration = (
     | EnumDeclaration
     | QueryDeclaration
     | SubscriptionDeclaration
+    | MethodDeclaration
 )
 
 
@@ -432,6 +475,9 @@ def subscription(
     return declare if function is None else declare(function)
 
 
+@overload
+def field(function: _Function, /) -> _Function: ...
+@overload
 def field(
     *,
     column: str | None = None,
@@ -441,8 +487,27 @@ def field(
     description: str | None = None,
     deprecated: str | None = None,
     directives: Sequence[Use] = (),
+    needs: Iterable[str] | None = None,
+    batch: bool = False,
+) -> _Marker: ...
+def field(
+    function: Any = None,
+    /,
+    *,
+    column: str | None = None,
+    key: str | None = None,
+    sql: str | None = None,
+    name: str | None = None,
+    description: str | None = None,
+    deprecated: str | None = None,
+    directives: Sequence[Use] = (),
+    needs: Iterable[str] | None = None,
+    batch: bool = False,
 ) -> Any:
-    """Say more of a field than its annotation does: as its default, or inside `Annotated`.
+    """Say more of a field than its annotation does, as its default or inside `Annotated`; or make a method a field.
+
+    A method computes the field, asynchronous or not: it is called with an instance that holds what it needs, an
+    optional `info` and the field's arguments.
 
     Args:
         column: the real column that holds it, also where the type's other fields are keys of a jsonb column.
@@ -450,11 +515,23 @@ def field(
         sql: an SQL expression that computes it, in which `{name}` is a column of the type's source, `{{` and `}}` are
             braces. Its value is cast to the annotation's type.
         name: in GraphQL; the attribute's name in camelCase by default.
-        description: in GraphQL.
+        description: in GraphQL; a method's docstring by default.
         deprecated: why it should not be used any more, and what should.
         directives: what `fraiseql.directive` made, with arguments.
+        needs: of a method: the attributes that it reads; all but relations and other methods by default.
+        batch: of a static method: it is called once with a list of all instances, and gives a list of as many values.
+
+    Raises:
+        SchemaError: not a method.
     """
-    return FieldOptions(column, key, name, description, sql, deprecated, hashable(directives))
+    given = needs if needs is None or isinstance(needs, str) or not isinstance(needs, Iterable) else tuple(needs)
+    applied = hashable(directives)
+    options = FieldOptions(
+        *(column, key, name, description, sql, deprecated, applied),
+        needs=given,  # type: ignore[arg-type]  # is checked later
+        batch=batch,
+    )
+    return options if function is None else options(function)
 
 
 def relation(

@@ -29,6 +29,6 @@ def stored_types(model: SchemaModel) -> frozenset[str]:
 
 def _held(model: SchemaModel, field: Field) -> ObjectType | None:
     named = model.types[field.type.named]
-    if field.relation is not None or not isinstance(named, ObjectType) or named.derived_from is not None:
+    if not field.is_held or not isinstance(named, ObjectType) or named.derived_from is not None:
         return None
     return named

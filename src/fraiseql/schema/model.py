@@ -29,6 +29,7 @@ __all__ = [
     "PageSizes",
     "QueryField",
     "Relation",
+    "Resolver",
     "SchemaModel",
     "Shape",
     "Source",
@@ -148,6 +149,26 @@ class Relation:
 
 
 @dataclass(frozen=True, slots=True)
+class Resolver:
+    """The Python function that a field's values come from.
+
+    Attributes:
+        function: called with an instance, or with a list of all of them where `is_batch`, and with each argument by its
+            `target`.
+        arguments: of the field.
+        takes_info: whether it has the parameter `info`.
+        needs: the attributes that the instance must hold; None for all that are no relation.
+        is_batch: whether it gives a list of values, one for each instance.
+    """
+
+    function: Callable[..., Any]
+    arguments: Mapping[str, Argument]
+    takes_info: bool = False
+    needs: tuple[str, ...] | None = None
+    is_batch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """One output field.
 
@@ -157,6 +178,7 @@ class Field:
         key: its key wherever its type is read from jsonb.
         relation: where it leads, for a field served from another source.
         attribute: its name in Python.
+        resolver: what computes it, for a field that no source holds.
         expression: the SQL that computes it, in place of a column or a key.
         deprecated: why it should not be used any more.
         arguments: of its own; a relation has those of its shape.
@@ -171,12 +193,19 @@ class Field:
     attribute: str = ""
     expression: Expression | None = None
     deprecated: str | None = None
+    resolver: Resolver | None = None
     arguments: Mapping[str, InputField] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def is_held(self) -> bool:
+        """Whether its own object holds it: it is neither a relation nor computed."""
+        return self.relation is None and self.resolver is None
 
     @property
     def place(self) -> tuple[object, ...]:
         """Equal for fields that hold the same value of a row."""
-        return (self.type, self.column, self.key, self.relation, self.expression)
+        resolver = None if self.resolver is None else self.resolver.function
+        return (self.type, self.column, self.key, self.relation, self.expression, resolver)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,10 +269,10 @@ class AbstractType(ObjectType):
         found = dict(self.fields)
         if self.is_union:
             first, *others = self.members.values()
-            for name, field in first.fields.items():
+            for name, held in first.fields.items():
                 alike = (each.fields.get(name) for each in others)
-                if all(each is not None and each.place == field.place for each in alike):
-                    found[name] = field
+                if held.resolver is None and all(each is not None and each.place == held.place for each in alike):
+                    found[name] = held
         if self.discriminator is not None:
             found.setdefault(self.discriminator.name, self.discriminator)
         return found
@@ -413,7 +442,8 @@ class SchemaModel:
             return
         seen.add(target.name)
         yield str(target.source)
-        for below in target.fields.values():
+        members = target.members.values() if isinstance(target, AbstractType) else (target,)
+        for below in (each for member in members for each in member.fields.values()):
             if below.relation is not None:
                 if below.relation.through is not None:
                     yield str(below.relation.through.source)

@@ -9,6 +9,7 @@ from typing import Final
 from fraiseql.errors import SchemaError
 from fraiseql.schema.abstract_checks import check_implementations, fields_inside, read_fields, refuse_untold
 from fraiseql.schema.aggregates import FUNCTIONS, part_name
+from fraiseql.schema.computed import check_resolver
 from fraiseql.schema.embedded import stored_types
 from fraiseql.schema.model import (
     EnumType,
@@ -20,6 +21,7 @@ from fraiseql.schema.model import (
     PageSizes,
     QueryField,
     Relation,
+    Resolver,
     SchemaModel,
     Shape,
     SubscriptionField,
@@ -157,6 +159,10 @@ def _check_field(model: SchemaModel, owner: ObjectType, field: Field) -> None:
     if isinstance(target, InputType):
         raise SchemaError(where, found=f"the input type {target.name}", expected="an output type")
     refuse_untold(target, where)
+    if field.resolver is not None:
+        check_resolver(model, owner, field.resolver, where)
+        _check_computed(model, field, field.resolver, where)
+        return
     if field.relation is not None:
         _check_relation(model, owner, field, field.relation, where)
         return
@@ -180,6 +186,17 @@ def _check_field(model: SchemaModel, owner: ObjectType, field: Field) -> None:
         _check_embedded(model, target, where, ())
 
 
+def _check_computed(model: SchemaModel, field: Field, resolver: Resolver, where: str) -> None:
+    target = model.types[field.type.named]
+    if isinstance(target, ObjectType):
+        if target.source is not None or target.derived_from is not None:
+            expected = "a scalar, an enum or a type without sql_source; relation(on=...) leads to the others"
+            raise SchemaError(where, found=f"{target.name}, which has a sql_source, from a method", expected=expected)
+        _check_embedded(model, target, where, ())
+    for argument in resolver.arguments.values():
+        _check_input(model, argument, f"{where}({argument.name})")
+
+
 def _check_relation(model: SchemaModel, owner: ObjectType, field: Field, relation: Relation, where: str) -> None:
     target = model.types[relation.target]
     if owner.source is None:
@@ -195,7 +212,7 @@ def _check_shape(target: ObjectType, shape: Shape, where: str) -> None:
     """The place of a row in a connection ends with its `id`, which tells apart rows that are otherwise equal."""
     if shape is Shape.CONNECTION:
         field = target.identity
-        if field is None or field.type.item is not None or field.type.nullable or field.relation is not None:
+        if field is None or field.type.item is not None or field.type.nullable or not field.is_held:
             raise SchemaError(where, found=f"a connection of {target.name}", expected=f"{target.name}.id, never null")
 
 
@@ -333,6 +350,6 @@ def _check_filter(
 def filtered_field(target: ObjectType, argument: InputField) -> Field | None:
     """The output field that an argument's value must equal: by attribute name, or by column."""
     for field in target.row_fields.values():
-        if field.relation is None and argument.target in (field.key, field.column, field.name):
+        if field.is_held and argument.target in (field.key, field.column, field.name):
             return field
     return None

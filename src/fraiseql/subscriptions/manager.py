@@ -20,6 +20,7 @@ from fraiseql.subscriptions.arguments import (
     check_request,
     is_async,
 )
+from fraiseql.subscriptions.calling import run_at_once
 from fraiseql.subscriptions.groups import Groups
 from fraiseql.subscriptions.metrics import SubscriptionMetrics
 from fraiseql.subscriptions.resolvers import SKIP, Resolver, check_default, default_value, resolved_value
@@ -237,7 +238,7 @@ class SubscriptionManager:
             if value is SKIP:
                 self._counts["skipped"] += 1
                 return None
-            response = prepared.project(value, event.cursor)
+            response = run_at_once(prepared.projected(value, {}, event.cursor))
         self._counts["serialised"] += 1
         if isinstance(response.cause, Exception):
             self._failed(name, response.cause)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import Enum
-from inspect import isawaitable
 from typing import Any, Final, TypeAlias
 
 from fraiseql.effects import Event
@@ -16,6 +15,7 @@ from fraiseql.pipeline.project import enum_name
 from fraiseql.schema.model import EnumType, InputType, SubscriptionKind
 from fraiseql.schema.scalar import Scalar
 from fraiseql.schema.validate import filtered_field
+from fraiseql.subscriptions.calling import plain_value
 
 __all__ = ["SKIP", "Resolver", "check_default", "default_value", "resolved_value"]
 
@@ -54,12 +54,7 @@ def resolved_value(resolver: Resolver, event: Event, arguments: Mapping[str, Any
         TypeError: it gives something to be awaited, which nobody does here.
         Exception: what it raises.
     """
-    value = resolver(event, arguments)
-    if isawaitable(value):
-        if isinstance(value, Coroutine):
-            value.close()  # or Python would warn that it was never awaited
-        raise TypeError(f"a resolver must give a value, not something to be awaited: {type(value).__name__}")
-    return value
+    return plain_value(resolver(event, arguments))
 
 
 def default_value(prepared: PreparedSubscription, event: Event) -> Any:

@@ -152,6 +152,8 @@ class _Builder:
         if field.type.item is not None and owner.name in self._stored:
             embedded = embedded_type(self._model, field)
             args = args if embedded is None else self._shape_arguments(Shape.LIST, embedded.name)
+        if field.resolver is not None:
+            args = {name: self._argument(argument) for name, argument in field.resolver.arguments.items()}
         return self._field(field, args)
 
     def _field(self, field: Field | QueryField | SubscriptionField, args: dict[str, GraphQLArgument]) -> GraphQLField:

@@ -63,7 +63,7 @@ def _conditional(model: SchemaModel, target: ObjectType) -> dict[str, Field]:
                 found[field.name] = field
         elif embedded_type(model, field) is not None:
             found[field.name] = field
-        elif isinstance(named, (Scalar, EnumType)):
+        elif field.is_held and isinstance(named, (Scalar, EnumType)):
             item = field.type.item
             has_any = operators_of(named) if item is None else item.item is None and has_list_conditions(named)
             if has_any:

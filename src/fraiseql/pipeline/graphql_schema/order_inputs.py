@@ -67,7 +67,7 @@ def _is_ordered(model: SchemaModel, field: Field) -> bool:
     """Whether a field has one value of a type that has an order."""
     named = model.types[field.type.named]
     ordered = isinstance(named, EnumType) or (isinstance(named, Scalar) and named.sortable)
-    return ordered and field.type.item is None
+    return ordered and field.type.item is None and field.resolver is None
 
 
 class OrderInputs:

@@ -40,7 +40,7 @@ def abstract_object(
     def member_object(member: Selection) -> str:
         rendering.cost.fields += len(member.fields)
         values = [
-            (each.key, known.get(id(each)) or field(rendering, each, base, member.type)) for each in member.fields
+            (each.key, known.get(id(each)) or field(rendering, each, base, member.type)) for each in member.fetched
         ]
         values = inside_document(rendering, member, base, values)
         mark = f"{literal(member.type.name)}::text"
@@ -64,7 +64,7 @@ def _shared(members: tuple[Selection, ...]) -> list[SelectedField]:
     if not others:
         return []
     planned = [{id(each) for each in member.fields} for member in others]
-    return [each for each in first.fields if each.selection is not None and all(id(each) in ids for ids in planned)]
+    return [each for each in first.fetched if each.selection is not None and all(id(each) in ids for ids in planned)]
 
 
 def _is_marked(selection: Selection) -> bool:

@@ -16,7 +16,7 @@ __all__ = ["inside_document"]
 def inside_document(
     rendering: Rendering, selection: Selection, base: Base, pairs: list[tuple[str, str]]
 ) -> list[tuple[str, str]]:
-    """The keys and values of a selection, where one that is read from a row's jsonb makes sure that it is an object.
+    """The keys and values fetched for a selection, where one that is read from a row's jsonb makes sure of an object.
 
     What lies inside an object of jsonb is not a row, and needs no such care.
     """
@@ -24,7 +24,7 @@ def inside_document(
         return pairs
     read = {
         index: each.field.type
-        for index, each in enumerate(selection.fields)
+        for index, each in enumerate(selection.fetched)
         if each.field is not None and each.field.relation is None and base.column(each.field) is None
     }
     # One that can be shown as wrong, if there is one: any JSON is right.

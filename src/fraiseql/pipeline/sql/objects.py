@@ -33,7 +33,7 @@ def columns_of(rendering: Rendering, selection: Selection, base: Base) -> Column
         text = abstract_object(rendering, selection, base, _field, _object)
         return Columns(f"{text} as object", alias, f"{alias}.object")
     rendering.cost.fields += len(selection.fields)
-    pairs = [(each.key, _field(rendering, each, base, selection.type)) for each in selection.fields]
+    pairs = [(each.key, _field(rendering, each, base, selection.type)) for each in selection.fetched]
     return object_of(rendering, inside_document(rendering, selection, base, pairs))
 
 

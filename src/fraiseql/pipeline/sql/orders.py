@@ -107,7 +107,7 @@ class Orders:
 
     def _by_id(self, target: ObjectType, base: Base) -> list[Term]:
         field = target.identity
-        if field is None or field.type.item is not None or field.relation is not None:
+        if field is None or field.type.item is not None or not field.is_held:
             return []
         is_object = isinstance(self._model.types[field.type.name], ObjectType)
         by_id = Term(self._values.compared(field, base), "asc", ("id",), field.type.nullable)

@@ -45,7 +45,7 @@ class _EventStream:
         # Shared by all users of a tenant; what is for one of them is emitted for that one.
         topics = frozenset({subscription.field.topic})
         source = EventSource(topics, caller.tenant_id, every_user=True)
-        if subscription.after is not None:
+        if subscription.after is not None or subscription.plan.takes_info:
             source = EventSource(topics, caller.tenant_id, caller.user_id, subscription.after)
         try:
             handle = yield from open_source(source)
@@ -90,7 +90,8 @@ class _EventStream:
             response = self._subscription.failure(text, {"requestId": self._request_id}, event.cursor)
             yield from emit(emission_of(response, self._request_id, event))
         elif text is not None:
-            response = self._subscription.result(text.encode(), event.cursor, checks)
+            hint = {"requestId": self._request_id}
+            response = yield from self._subscription.computed(text.encode(), hint, event.cursor, checks=checks)
             yield from emit(emission_of(response, self._request_id, event))
         self._cursor = event.cursor or self._cursor
 

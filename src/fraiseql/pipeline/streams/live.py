@@ -46,7 +46,8 @@ def live_stream(
             if body is None and not error.unavailable:
                 return _not_run(subscription, error, request_id)
             return broke_off(subscription, error, request_id)
-        response = subscription.result(row[0] or b"null", checks=checks and checks())
+        hint = {"requestId": request_id}
+        response = yield from subscription.computed(row[0] or b"null", hint, checks=checks and checks())
         # Who has just come is given what is true now, also where that is nothing new for the others.
         yield from emit(emission_of(response, request_id), to_newcomers=response.body == body)
         body = response.body

@@ -58,7 +58,7 @@ class _ResolverStream:
         values = (value if isinstance(value, (list, tuple)) else ()) if is_list else (value,)
         rows = [each for each in values if each is not None]
         if subscription.statement is None or selection is None or not self._lack(selection, rows):
-            return subscription.project(value, hint=self._hint)
+            return (yield from subscription.projected(value, self._hint))
         failure = subscription.own_failure(value, self._hint)
         if failure is not None:
             return failure
@@ -73,7 +73,7 @@ class _ResolverStream:
         shown = iter(found)
         texts = ["null" if each is None else next(shown) for each in values]
         text = f"[{','.join(texts)}]" if is_list else texts[0]
-        return subscription.result(text.encode(), checks=checks)
+        return (yield from subscription.computed(text.encode(), self._hint, native=value, checks=checks))
 
     @staticmethod
     def _lack(selection: Selection, rows: list[object]) -> bool:

@@ -9,10 +9,11 @@ from typing import Any
 
 import anyio
 
-from fraiseql.effects import Call, Effect, Emit, EventSource, Fetch, Join, Next, Open, Sleep
+from fraiseql.effects import Call, CallAll, Effect, Emit, EventSource, Fetch, Join, Next, Open, Sleep
 from fraiseql.limits import SubscriptionLimits
 from fraiseql.observations import InternalErrorMasked, Observer
 from fraiseql.runtimes.anyio.bus import Bus
+from fraiseql.runtimes.anyio.calling import call_all
 from fraiseql.runtimes.anyio.database import Database
 from fraiseql.runtimes.anyio.generators import Generators
 from fraiseql.runtimes.anyio.programs import Handle, Run, guarded
@@ -65,6 +66,8 @@ class Performer:
                 return await self._open(source, run)
             case Call(function, arguments):
                 return await guarded(_call(function, arguments))
+            case CallAll():
+                return await call_all(effect, self._bus)
             case Sleep(seconds):
                 await anyio.sleep(seconds)
                 return anyio.current_time()

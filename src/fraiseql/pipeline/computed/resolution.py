@@ -1,0 +1,260 @@
+"""Computes the fields of one answer: level by level, since what a method gives may have computed fields itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from fraiseql.context import Caller
+from fraiseql.effects import Program, call_all
+from fraiseql.errors import RequestError
+from fraiseql.pipeline.computed.calls import Arguments, calls_of, grouped, values_of
+from fraiseql.pipeline.computed.instances import Loading, instance_of_value, is_native
+from fraiseql.pipeline.computed.selections import has_computed
+from fraiseql.pipeline.computed.slot import Failure, Place, Slot, field_of, place_of, resolver_of
+from fraiseql.pipeline.failures import masked, shown
+from fraiseql.pipeline.held import MISSING, held
+from fraiseql.pipeline.nulls import Check, Rising, read
+from fraiseql.pipeline.plan import HIDDEN_TYPE_KEY, RootField, SelectedField, Selection
+from fraiseql.pipeline.project import Misfit, Projection
+from fraiseql.pipeline.response import Outcome, Refusal
+from fraiseql.schema.computed import needed_fields
+from fraiseql.schema.model import Field, ObjectType, SchemaModel, TypeReference
+
+__all__ = ["Resolution"]
+
+_MAX_DIGITS: Final = 4_300  # Python's own limit of what it reads as an integer
+_Path: TypeAlias = tuple[str | int, ...]
+
+
+class Resolution:
+    """The computed fields of one answer.
+
+    Args:
+        arguments: of the fields.
+        caller: who asks.
+        hint: entries for the `extensions` of masked errors.
+        limit: how many asynchronous methods may be under way at once.
+    """
+
+    def __init__(
+        self, model: SchemaModel, arguments: Arguments, caller: Caller, hint: Mapping[str, Any], limit: int
+    ) -> None:
+        self._model = model
+        self._arguments = arguments
+        self._caller = caller
+        self._hint = hint
+        self._limit = limit
+        self._projection = Projection(model, hint, self._slot_in_value)
+        self._raised: dict[int, RequestError] = {}  # errors that are meant for the client, by their identity
+        self._slots: list[Slot] = []
+        self._check: Check | None = None
+        self._computes: dict[int, bool] = {}  # by the identity of a selection
+        self._needs: dict[Place, tuple[tuple[str, ...], tuple[Field, ...]]] = {}
+
+    @property
+    def errors(self) -> list[RequestError]:
+        """Those inside of values that methods gave."""
+        return self._projection.errors
+
+    def cause_of(self, errors: Sequence[RequestError]) -> BaseException | None:
+        """What the log has of an answer's errors: the first cause; None where all were meant for the client."""
+        unmeant = [error for error in errors if id(error) not in self._raised]
+        return self._projection.cause or (Refusal(Outcome.DATA_AND_ERRORS, unmeant) if unmeant else None)
+
+    def complete(
+        self,
+        roots: Sequence[RootField],
+        row: Sequence[bytes | None],
+        native: Any = MISSING,
+        check: Check | None = None,
+    ) -> Program[list[Any]]:
+        """Compute the fields of root fields, given as JSON texts, and return what stands for these.
+
+        Args:
+            native: the Python value of the only root field, whose relations the text holds, where there is one.
+            check: for the texts of the checking statement.
+        """
+        self._check = check
+        values = [self._root(root, text or b"null", native) for root, text in zip(roots, row, strict=True)]
+        yield from self._run()
+        return values
+
+    def project(self, root: RootField, value: Any) -> Program[Any]:
+        """Compute the fields of a root field's Python value, and return what stands for its text."""
+        assert root.field is not None
+        try:
+            name = f"{root.owner}.{root.name}"
+            found = self._projection.nullable(value, root.field.type, root.selection, name, (root.key,))
+        except Misfit as misfit:
+            found = self._misfit(misfit)
+        yield from self._run()
+        return found
+
+    def _root(self, root: RootField, text: bytes, native: Any) -> Any:
+        if root.field is None or root.selection is None or not self._has_computed(root.selection):
+            return text
+        try:
+            row = json.loads(text, parse_int=_int)
+            return self._read(read(text), row, root.field.type, root.selection, (root.key,), native)
+        except RecursionError as error:  # a JSON scalar nests too deep
+            return self._failure(error, (root.key,))
+
+    def _read(
+        self, out: Any, row: Any, reference: TypeReference, selection: Selection, path: _Path, native: Any
+    ) -> Any:
+        """What is shown of an object or a list, with slots for what is to be computed.
+
+        Args:
+            out: the value as it is shown; what is of another form than its type stays as it is.
+            row: the same value, with numbers read.
+            native: the Python value that it was made from; MISSING where there is none.
+        """
+        item = reference.item
+        if item is None:
+            return self._read_object(out, row, selection, path, native) if isinstance(out, dict) else out
+        if not isinstance(out, list):
+            return out
+        natives = native if isinstance(native, (list, tuple)) and len(native) == len(out) else [MISSING] * len(out)
+        return [
+            self._read(each, row[index], item, selection, (*path, index), natives[index])
+            for index, each in enumerate(out)
+        ]
+
+    def _read_object(
+        self, out: dict[str, Any], row: dict[str, Any], selection: Selection, path: _Path, native: Any
+    ) -> Any:
+        shown_object: dict[str, Any] = {}
+        if selection.members:
+            name = out.get(selection.type_key)
+            member = next((each for each in selection.members if each.type.name == name), None)
+            if member is None:
+                return out
+            if selection.type_key == HIDDEN_TYPE_KEY:
+                shown_object[HIDDEN_TYPE_KEY] = name
+            selection = member
+        instances: dict[tuple[str, ...], Any] = {}
+        for selected in selection.fields:
+            key, field = selected.key, selected.field
+            here = (*path, key)
+            if field is not None and field.resolver is not None:
+                shown_object[key] = self._slot_in_row(row, native, selected, selection.type, here, instances)
+            elif field is not None and selected.selection is not None and self._has_computed(selected.selection):
+                is_own = field.relation is None and native is not MISSING and not selected.arguments
+                below = _below(native, field.attribute) if is_own else MISSING
+                shown_object[key] = self._read(out[key], row[key], field.type, selected.selection, here, below)
+            else:
+                shown_object[key] = out[key]
+        return shown_object
+
+    def _slot_in_row(
+        self,
+        row: Mapping[str, Any],
+        native: Any,
+        selected: SelectedField,
+        owner: ObjectType,
+        path: _Path,
+        instances: dict[tuple[str, ...], Any],
+    ) -> Slot | Failure:
+        """A field of an object from SQL; methods that need the same share an instance."""
+        if native is not MISSING and native is not None:
+            return self._slot_in_value(native, selected, owner, path)
+        attributes, fields = self._needed(selected, owner)
+        try:
+            if attributes not in instances:
+                loading = Loading(self._model, path, self._check)
+                instances[attributes] = loading.instance(owner, fields, row)
+        except Rising as misfit:
+            return Failure(misfit.error)
+        except Exception as error:  # what is stored may be more than Python can hold: the year 10,000
+            return self._failure(error, path)
+        return self._slot(Slot(selected, owner, instances[attributes], path, is_native=False))
+
+    def _slot_in_value(self, value: Any, selected: SelectedField, owner: ObjectType, path: _Path) -> Slot | Failure:
+        """A field of an object from Python."""
+        try:
+            instance = instance_of_value(self._model, owner, self._needed(selected, owner)[1], value)
+        except Exception as error:  # a value may be of any class
+            return self._failure(error, path)
+        return self._slot(Slot(selected, owner, instance, path, is_native(owner, value)))
+
+    def _slot(self, slot: Slot) -> Slot:
+        self._slots.append(slot)
+        return slot
+
+    def _run(self) -> Program[None]:
+        while self._slots:
+            slots, self._slots = self._slots, []
+            groups = grouped(slots)
+            results = yield from call_all(calls_of(groups, self._arguments, self._caller), self._limit)
+            for group, result in zip(groups, results, strict=True):
+                for slot, value in zip(group, values_of(group, result), strict=True):
+                    self._fill(slot, value)
+
+    def _fill(self, slot: Slot, value: Any) -> None:
+        if isinstance(value, Exception):
+            slot.value = self._failure(self._explained(slot, value), slot.path)
+            return
+        field = field_of(slot.selected)
+        name = f"{slot.owner.name}.{field.name}"
+        try:
+            slot.value = self._projection.nullable(value, field.type, slot.selected.selection, name, slot.path)
+        except Misfit as misfit:
+            slot.value = self._misfit(misfit)
+
+    def _explained(self, slot: Slot, error: Exception) -> Exception:
+        """The same, or where a method reads what it did not ask for, what to do about it."""
+        if not isinstance(error, AttributeError) or slot.is_native or not is_native(slot.owner, error.obj):
+            return error
+        field = next((each for each in slot.owner.fields.values() if each.attribute == error.name), None)
+        if field is None or (not field.is_held and field.relation is None):
+            return error
+        where = f"{slot.owner.name}.{field_of(slot.selected).attribute}"
+        if field.relation is not None:
+            explained = AttributeError(f"{where} reads the relation {error.name!r}, which no method is given")
+        else:
+            advice = f"put it into needs=[...] of its @fraiseql.field: needs={[*self._needed_names(slot), error.name]}"
+            explained = AttributeError(f"{where} reads {error.name!r}, which was not fetched: {advice}")
+        explained.__cause__ = error
+        return explained
+
+    def _failure(self, error: Exception, path: _Path) -> Failure:
+        entry = shown(error, path, self._hint)
+        cause = masked(error)
+        if cause is None:
+            self._raised[id(entry)] = entry
+        self._projection.cause = self._projection.cause or cause
+        return Failure(entry)
+
+    def _misfit(self, misfit: Misfit) -> Failure:
+        self._projection.cause = self._projection.cause or misfit.cause
+        return Failure(misfit.error)
+
+    def _has_computed(self, selection: Selection) -> bool:
+        found = self._computes.get(id(selection))
+        if found is None:
+            found = self._computes[id(selection)] = has_computed(selection)
+        return found
+
+    def _needed(self, selected: SelectedField, owner: ObjectType) -> tuple[tuple[str, ...], tuple[Field, ...]]:
+        place = place_of(owner, selected)
+        found = self._needs.get(place)
+        if found is None:
+            fields = needed_fields(self._model, owner, resolver_of(selected))
+            found = self._needs[place] = (tuple(each.attribute for each in fields), fields)
+        return found
+
+    def _needed_names(self, slot: Slot) -> tuple[str, ...]:
+        return self._needed(slot.selected, slot.owner)[0]
+
+
+def _below(native: Any, attribute: str) -> Any:
+    try:
+        return held(native, attribute)
+    except Exception:  # a property's, which then holds nothing
+        return MISSING
+
+
+def _int(digits: str) -> Any:
+    return int(digits) if len(digits) <= _MAX_DIGITS else digits

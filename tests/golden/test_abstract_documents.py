@@ -1,0 +1,94 @@
+"""An interface over a source with a jsonb column, whose discriminator is a number; types in a module of their own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import fraiseql
+from fraiseql import ID
+from golden.serving import Served, served
+
+_DDL = b"""
+create table doc (id int primary key, "Sort of" int not null, by int, data jsonb not null);
+create view v_note as select id, jsonb_build_object('id', id, 'name', upper(data->>'name'), 'text', 'own') as data
+    from doc where "Sort of" = 1;
+insert into doc values
+    (1, 1, null, '{"id": 1, "name": "a", "text": "x"}'), (2, 2, 1, '{"id": 2, "name": "b", "to": "me"}'),
+    (3, 1, 2, '{"id": 3, "name": "c", "text": "y"}'), (4, 2, 4, '{"id": 4, "name": "d", "to": "you"}');
+"""
+
+
+@fraiseql.interface(sql_source="doc", discriminator="Sort of")
+class Doc:
+    id: ID = fraiseql.field(column="id")
+    name: str
+    answers: list[Doc] = fraiseql.relation(on={"by": "id"})
+
+
+@fraiseql.type(when="1", sql_source="v_note")
+class Note(Doc):
+    text: str
+    answers: list[Doc] = fraiseql.relation(on={"by": "id"})
+
+
+@fraiseql.type(when="2")
+class Mail(Doc):
+    to: str
+    about: Mail | None = fraiseql.relation(on={"id": "by"})
+    notes: list[Note] = fraiseql.relation(on={"id": "by"})
+
+
+@fraiseql.query
+def docs() -> list[Doc]: ...
+
+
+@fraiseql.query
+def mails(to: str | None) -> list[Mail]: ...
+
+
+@fraiseql.query
+def notes() -> list[Note]: ...
+
+
+_SCHEMA = fraiseql.Schema.from_module(sys.modules[__name__])
+
+
+@pytest.fixture(scope="module")
+def serving(module_database_url: str) -> Iterator[Served]:
+    with served(module_database_url, _DDL, _SCHEMA) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (
+            "{ docs { id name ... on Note { text } ... on Mail { to } } }",
+            [
+                {"id": "1", "name": "a", "text": "x"},
+                {"id": "2", "name": "b", "to": "me"},
+                {"id": "3", "name": "c", "text": "y"},
+                {"id": "4", "name": "d", "to": "you"},
+            ],
+        ),
+        ("{ notes { name text } }", [{"name": "A", "text": "own"}, {"name": "C", "text": "own"}]),
+        ('{ mails(to: "you") { id } }', [{"id": "4"}]),
+        (
+            '{ mails(where: {OR: [{to: {like: "m%"}}, {about: {}}]}, orderBy: [{to: DESC}]) { id } }',
+            [{"id": "4"}, {"id": "2"}],
+        ),
+        ('{ mails(where: {about: {name: {neq: "x"}}}) { id about { id } } }', [{"id": "4", "about": {"id": "4"}}]),
+        ("{ mails { notes { name } } }", [{"notes": [{"name": "A"}]}, {"notes": []}]),
+        ('{ docs(where: {answers: {some: {name: {eq: "c"}}}}) { id } }', [{"id": "2"}]),
+        (
+            "{ docs(limit: 1) { answers { id ... on Mail { notes { answers { __typename } } } } } }",
+            [{"answers": [{"id": "2", "notes": [{"answers": [{"__typename": "Mail"}]}]}]}],
+        ),
+    ],
+)
+def test_rows(serving: Served, query: str, expected: Any) -> None:
+    assert next(iter(serving.data(query).values())) == expected
