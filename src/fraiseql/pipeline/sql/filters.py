@@ -121,7 +121,7 @@ class Filters:
         return self._operators(operators, value, field, tree, path, place)
 
     def _type(self, field: Field) -> NamedType:
-        # Aggregates have types of their own.
+        # An aggregate may be of a type that no field has.
         return self._model.types.get(field.type.named) or SCALARS[field.type.named]
 
     def _named(self, field: Field) -> Scalar | EnumType:
