@@ -5,7 +5,7 @@ Nothing here knows Python's annotations, GraphQL's syntax or SQL; `build` makes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from types import MappingProxyType
@@ -200,6 +200,15 @@ class Field:
         return self.relation is None and self.resolver is None
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of its own row that it is read from, or that its relation begins at."""
+        if self.relation is not None:
+            return self.relation.begins_at
+        if self.expression is not None:
+            return self.expression.columns
+        return () if self.column is None else (self.column,)
+
+    @property
     def place(self) -> tuple[object, ...]:
         """Equal for fields that hold the same value of a row."""
         resolver = None if self.resolver is None else self.resolver.function
@@ -233,6 +242,11 @@ class ObjectType:
     interfaces: tuple[str, ...] = ()
     membership: Membership | None = None
     declared: Callable[..., Any] | None = None
+
+    @property
+    def columns(self) -> Iterable[str]:
+        """Each column of a row that any field is read from."""
+        return dict.fromkeys(column for field in self.row_fields.values() for column in field.columns)
 
     @property
     def identity(self) -> Field | None:
@@ -274,6 +288,12 @@ class AbstractType(ObjectType):
         if self.discriminator is not None:
             found.setdefault(self.discriminator.name, self.discriminator)
         return found
+
+    @property
+    def columns(self) -> Iterable[str]:
+        """Each column of a row that any field, of a member too, is read from."""
+        own = (column for field in self.row_fields.values() for column in field.columns)
+        return dict.fromkeys([*own, *(column for member in self.members.values() for column in member.columns)])
 
 
 @dataclass(frozen=True, slots=True)

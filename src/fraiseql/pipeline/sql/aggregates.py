@@ -16,7 +16,7 @@ from fraiseql.pipeline.sql.objects import Columns, object_of
 from fraiseql.pipeline.sql.orders import entry_of
 from fraiseql.pipeline.sql.rendering import Rendering, Site
 from fraiseql.pipeline.sql.rows import page_of
-from fraiseql.pipeline.sql.values import identifier, literal
+from fraiseql.pipeline.sql.values import literal
 from fraiseql.schema.aggregates import COUNT, KEY, TRUNCATED_TO
 from fraiseql.schema.model import Field
 
@@ -88,8 +88,7 @@ class _Figures:
     def _documents(self, rows: str) -> str:
         """A SELECT of the rows that makes each document once; `offset 0` keeps it from being merged with ours."""
         base = self._site.base
-        used = {column: None for each in self._site.target.row_fields.values() for column in _columns(each)}
-        columns = {base.jsonb: None, **{f"{base.alias}.{identifier(column)}": None for column in used}}
+        columns = {base.jsonb: None, **dict.fromkeys(map(base.named, self._site.target.columns))}
         return f"select {', '.join(columns)} from {rows} offset 0"
 
     def _source(self, name: str) -> Field:
@@ -140,13 +139,6 @@ class _Figures:
         if value not in self._columns["k$"]:
             self.keys.append(field.name)
         return self._shown(field, value, "k$")
-
-
-def _columns(field: Field) -> tuple[str, ...]:
-    """Those that a field is read from."""
-    if field.expression is not None:
-        return field.expression.columns
-    return () if field.column is None else (field.column,)
 
 
 def _order(rendering: Rendering, site: Site, figures: _Figures) -> list[str]:

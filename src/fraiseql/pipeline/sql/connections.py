@@ -174,7 +174,7 @@ class _Connection:
         # A shared page has row_number() over the same order, which keeps its columns to the rows of the page too; with
         # a subquery each document of the source would be built twice, for the order and for its row.
         if not (self._is_shared and base.jsonb in order):
-            rows = read_once(rows, base, columns)
+            rows = read_once(rows, self._site, columns)
         return f"select {columns} {rows}"
 
 

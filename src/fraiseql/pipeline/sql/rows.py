@@ -11,7 +11,6 @@ from fraiseql.pipeline.sql.objects import columns_of
 from fraiseql.pipeline.sql.orders import ordered
 from fraiseql.pipeline.sql.pages import page_bounds
 from fraiseql.pipeline.sql.rendering import Rendering, Site
-from fraiseql.pipeline.sql.values import Base
 
 __all__ = ["list_of_rows", "one_row", "page_bounds", "page_of", "page_size", "read_once"]
 
@@ -35,18 +34,20 @@ def _each(rendering: Rendering, site: Site, *, many: bool) -> str:
         rows += f" where {' and '.join(conditions)}"
     rows += ordered(rendering.orders.terms(site.target, site.base, site.given.get("orderBy"), site.path))
     rows += page_of(rendering, site, cost) if many else " limit 1"
-    rows = read_once(rows, site.base, columns.list)
+    rows = read_once(rows, site, columns.list)
     return f"select {columns.element} from (select {columns.list} {rows}) {columns.alias}"
 
 
-def read_once(rows: str, base: Base, columns: str) -> str:
+def read_once(rows: str, site: Site, columns: str) -> str:
     """FROM and all behind it, with a LIMIT, such that the document of a row is made once for all columns.
 
     A view may build it by functions, and PostgreSQL would run them for each field, unless a LIMIT stands between.
     """
+    base = site.base
     if not base.jsonb or columns.count(base.jsonb) < 2:
         return rows
-    return f"from (select {base.alias}.* {rows}) {base.alias}"
+    used = [column for column in map(base.named, site.target.columns) if column in columns and column != base.jsonb]
+    return f"from (select {', '.join([base.jsonb, *used])} {rows}) {base.alias}"
 
 
 def page_of(rendering: Rendering, site: Site, cost: Cost) -> str:

@@ -69,6 +69,10 @@ class Base:
         """The base of a row of a source."""
         return cls(alias, "" if source.jsonb_column is None else f"{alias}.{identifier(source.jsonb_column)}")
 
+    def named(self, column: str) -> str:
+        """A column of the row by its name."""
+        return f"{self.alias}.{identifier(column)}"
+
     def column(self, field: Field) -> str | None:
         """The column that holds a field, or what computes it from others; None where jsonb holds it."""
         if field.expression is not None:
