@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from functools import partial
+from types import coroutine
 from typing import Any, Protocol, TypeAlias
 
 import anyio
@@ -105,13 +107,37 @@ async def guarded(answer: Awaitable[Any]) -> Any:
     or the server.
     """
     try:
-        return await answer
+        return await _stepped(_awaited(answer))
     except Exception:
         raise
     except BaseException as error:
         if isinstance(error, (GeneratorExit, KeyboardInterrupt)) or _is_ours(error):
             raise
         raise unwelcome(error) from error
+
+
+async def _awaited(answer: Awaitable[Any]) -> Any:
+    return await answer
+
+
+@coroutine
+def _stepped(answer: Coroutine[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    """As `yield from` (PEP 380), which does not tell a GeneratorExit of a user's code from that of who closes us."""
+    step: Callable[[], Any] = partial(answer.send, None)
+    while True:
+        try:
+            waits = step()
+        except StopIteration as stop:
+            return stop.value
+        except GeneratorExit as error:
+            raise unwelcome(error) from error
+        try:
+            step = partial(answer.send, (yield waits))
+        except GeneratorExit:
+            answer.close()
+            raise
+        except BaseException as error:
+            step = partial(answer.throw, error)
 
 
 def unwelcome(error: BaseException) -> RuntimeError:
