@@ -420,6 +420,25 @@ def test_the_log_has_what_the_client_was_not_shown(name: str, cause: type) -> No
     assert isinstance(run.result.cause, cause)
 
 
+def test_the_log_has_each_of_them_with_the_nulls_that_nothing_was_raised_for() -> None:
+    run = start("{ users { risky required rank } }")
+    names = ["broken", "misfit", "null"]
+    run.send((json.dumps([{"needs$name": name, "needs$id": "raising"} for name in names]).encode(),))
+    run.called()
+    cause = run.result.cause
+    assert isinstance(cause, ExceptionGroup)
+    assert [type(each).__name__ for each in cause.exceptions].count("KeyError") == 3  # risky, required, and one batch
+    assert sum(isinstance(each, ValueError) for each in cause.exceptions) == 2
+
+
+def test_a_null_that_a_method_gives_is_told_with_its_place() -> None:
+    run = start("{ users { required } }")
+    run.send((json.dumps([{"needs$name": "null"}]).encode(),))
+    run.called()
+    assert json.loads(run.result.body)["errors"][0]["extensions"] == _MASKED
+    assert str(run.result.cause) == "Cannot return null for non-nullable field User.required at users.0.required"
+
+
 @pytest.mark.parametrize(
     ("field", "says"),
     [

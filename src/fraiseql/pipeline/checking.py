@@ -41,8 +41,9 @@ def answer_checked(
         row = yield from fetch(statement.statement, parameters)
     except DatabaseError:
         return None
-    checks = Checks(plan.model, {"requestId": request_id})
+    hint = {"requestId": request_id}
+    checks = Checks(plan.model, hint)
     if resolution is None:
-        return plan.answer(row, request.variables, checks=checks)
+        return plan.answer(row, request.variables, hint, checks=checks)
     values = yield from resolution.complete(plan.sql_roots, row, check=checks.check)
-    return plan.answer(values, request.variables, resolution, checks)
+    return plan.answer(values, request.variables, hint, resolution, checks)

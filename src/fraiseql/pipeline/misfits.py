@@ -81,12 +81,12 @@ class Checks:
         raise Rising(RequestError(message, code="INTERNAL_SERVER_ERROR", path=path, extensions=self._hint))
 
     @property
-    def cause(self) -> MisfitsFound | None:
-        """What the log is told, where values did not fit."""
+    def causes(self) -> list[Exception]:
+        """What the log is told, where values did not fit: one error of all of them."""
         if not self._count:
-            return None
+            return []
         more = [f"and {self._count - len(self._told)} more"] if self._count > len(self._told) else []
-        return MisfitsFound("; ".join([*self._told, *more]))
+        return [MisfitsFound("; ".join([*self._told, *more]))]
 
     def _note(self, value: Any, field: str, path: tuple[str | int, ...]) -> None:
         self._count += 1

@@ -140,9 +140,10 @@ class Pipeline:
     ) -> Program[GraphQLResponse]:
         try:
             plan, statement, parameters, variables = self._bound(prepared, request)
-            resolution = plan.resolution(variables, caller, {"requestId": request_id})
+            hint = {"requestId": request_id}
+            resolution = plan.resolution(variables, caller, hint)
             if statement is None:
-                return plan.answer((), request.variables)
+                return plan.answer((), request.variables, hint)
             try:
                 row = yield from fetch(statement.statement, parameters)
             except DatabaseError as error:
@@ -151,9 +152,9 @@ class Pipeline:
                 )
                 return checked or _failed(error, plan, statement, request, request_id)
             if resolution is None:
-                return plan.answer(row, request.variables)
+                return plan.answer(row, request.variables, hint)
             values = yield from resolution.complete(plan.sql_roots, row)
-            return plan.answer(values, request.variables, resolution)
+            return plan.answer(values, request.variables, hint, resolution)
         except Refusal as refusal:
             return refuse(refusal.outcome, refusal.errors)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from fraiseql.observations import (
     ConnectionLost,
@@ -20,10 +20,13 @@ from fraiseql.observations import (
     RequestRefused,
     WebSocketClosed,
 )
+from fraiseql.pipeline.failures import errors_of
 
 __all__ = ["configure_logging", "log_observation", "logger"]
 
 logger = logging.getLogger("fraiseql")
+
+_MOST_LOGGED: Final = 100  # errors of one answer, each with its traceback
 
 
 def log_observation(observation: Observation) -> None:
@@ -68,7 +71,11 @@ def _websocket_closed(seen: WebSocketClosed) -> None:
 
 
 def _masked(seen: InternalErrorMasked) -> None:
-    logger.error("request %s failed: %s", seen.request_id, seen.error, exc_info=seen.error)
+    errors = errors_of(seen.error)
+    for error in errors[:_MOST_LOGGED]:
+        logger.error("request %s failed: %s", seen.request_id, error, exc_info=error)
+    if len(errors) > _MOST_LOGGED:
+        logger.error("request %s failed: %d more errors", seen.request_id, len(errors) - _MOST_LOGGED)
 
 
 def _opened(seen: ConnectionOpened) -> None:

@@ -18,7 +18,6 @@ from fraiseql.pipeline.held import MISSING, held
 from fraiseql.pipeline.nulls import Check, Rising, read
 from fraiseql.pipeline.plan import HIDDEN_TYPE_KEY, RootField, SelectedField, Selection
 from fraiseql.pipeline.project import Misfit, Projection
-from fraiseql.pipeline.response import Outcome, Refusal
 from fraiseql.schema.computed import needed_fields
 from fraiseql.schema.model import Field, ObjectType, SchemaModel, TypeReference
 
@@ -47,7 +46,6 @@ class Resolution:
         self._hint = hint
         self._limit = limit
         self._projection = Projection(model, hint, self._slot_in_value)
-        self._raised: dict[int, RequestError] = {}  # errors that are meant for the client, by their identity
         self._slots: list[Slot] = []
         self._check: Check | None = None
         self._computes: dict[int, bool] = {}  # by the identity of a selection
@@ -58,10 +56,10 @@ class Resolution:
         """Those inside of values that methods gave."""
         return self._projection.errors
 
-    def cause_of(self, errors: Sequence[RequestError]) -> BaseException | None:
-        """What the log has of an answer's errors: the first cause; None where all were meant for the client."""
-        unmeant = [error for error in errors if id(error) not in self._raised]
-        return self._projection.cause or (Refusal(Outcome.DATA_AND_ERRORS, unmeant) if unmeant else None)
+    @property
+    def causes(self) -> list[Exception]:
+        """What was raised and is not meant for the client."""
+        return self._projection.causes
 
     def complete(
         self,
@@ -220,15 +218,11 @@ class Resolution:
         return explained
 
     def _failure(self, error: Exception, path: _Path) -> Failure:
-        entry = shown(error, path, self._hint)
-        cause = masked(error)
-        if cause is None:
-            self._raised[id(entry)] = entry
-        self._projection.cause = self._projection.cause or cause
-        return Failure(entry)
+        self._projection.note_cause(masked(error))
+        return Failure(shown(error, path, self._hint))
 
     def _misfit(self, misfit: Misfit) -> Failure:
-        self._projection.cause = self._projection.cause or misfit.cause
+        self._projection.note_cause(misfit.cause)
         return Failure(misfit.error)
 
     def _has_computed(self, selection: Selection) -> bool:
