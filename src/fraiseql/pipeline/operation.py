@@ -185,7 +185,7 @@ class Pipeline:
         try:
             return prepare(self._planning, prepared, request.variables, caller)
         except RecursionError:
-            raise nests_too_deep(request.query, request.variables) from None
+            raise nests_too_deep(request.query, self.limits.max_depth, request.variables) from None
 
     def _bound(
         self, prepared: PreparedOperation, request: GraphQLRequest
@@ -199,7 +199,7 @@ class Pipeline:
             statement = plan.statement(variables)
             return plan, statement, plan.bind(statement, variables), variables
         except RecursionError:
-            raise nests_too_deep(request.query, request.variables) from None
+            raise nests_too_deep(request.query, self.limits.max_depth, request.variables) from None
 
     def _prepare(self, request: GraphQLRequest) -> PreparedOperation:
         key = (request.query, request.operation_name)
@@ -210,7 +210,7 @@ class Pipeline:
                     self._planning.schema, request.query, self.limits, introspection=self._introspection
                 )
             except RecursionError:
-                raise nests_too_deep(request.query) from None
+                raise nests_too_deep(request.query, self.limits.max_depth) from None
             prepared = PreparedOperation(self._planning, document.operation(request.operation_name))
             self._prepared.put(key, prepared, len(request.query))
         return prepared
