@@ -296,4 +296,10 @@ def test_default_may_be_overridden_with_null_where_null_is_forbidden(execute: An
     execution = execute('query ($id: ID = "1") { post(id: $id) { id } }', {"id": None})
     assert execution.brief == ("BAD_USER_INPUT", ["post"])
     execution = execute("query ($if: Boolean = true) { posts { id @include(if: $if) } }", {"if": None})
+    assert execution.brief == ("BAD_USER_INPUT", ["posts", "id"])
+    assert execution.error["locations"] == [{"line": 1, "column": 55}]
+    execution = execute("query ($if: Boolean = true) { ... @skip(if: $if) { posts { id } } }", {"if": None})
+    assert execution.brief == ("BAD_USER_INPUT", None)
+    assert execution.error["locations"] == [{"line": 1, "column": 45}]
+    execution = execute("query ($if: Boolean = true) { posts { ... @skip(if: $if) { id } } }", {"if": None})
     assert execution.error["extensions"]["code"] == "BAD_USER_INPUT"
