@@ -463,6 +463,20 @@ def test_a_stored_value_that_python_cannot_hold_fails_its_methods_only() -> None
     assert found["errors"][0]["path"] == ["users", 0, "allOfIt"]
 
 
+@pytest.mark.parametrize("levels", [300, 5_000])
+def test_a_stored_value_that_nests_deep_fails_no_more_than_its_methods(levels: int) -> None:
+    deep = "[" * levels + "null" + "]" * levels
+    run = start("{ users { anything initial } }")
+    run.send((f'[{{"anything":{deep},"needs$name":"Ada"}}]'.encode(),))
+    run.called()
+    assert run.result.body == f'{{"data":{{"users":[{{"anything":{deep},"initial":"A"}}]}}}}'.encode()
+    run = start("{ user(id: 1) { initial allOfIt } }")
+    run.send((json.dumps({**_ROW, "needs$anything": 0}).replace('anything": 0', f'anything": {deep}').encode(),))
+    run.called()
+    assert [error["path"] for error in run.errors] == ([["user", "allOfIt"]] if levels > 1_000 else [])
+    assert run.result.cause is None or "anything nests too deep" in str(run.result.cause)
+
+
 def test_a_batch_is_called_once_with_all_objects() -> None:
     run = start("{ users { rank(base: 10) posts { author { rank } } } }")
     row = {"needs$id": "1", "posts": [{"author": {"needs$id": "2"}}, {"author": None}, {"author": {"needs$id": "3"}}]}

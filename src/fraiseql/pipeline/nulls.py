@@ -8,10 +8,9 @@ or for a null, the JSON is read for that.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -21,12 +20,10 @@ from fraiseql.pipeline.failures import UnfitValue
 from fraiseql.pipeline.marks import has_marks, holds_documents, without_marks
 from fraiseql.pipeline.members import made_member
 from fraiseql.pipeline.plan import RootField, Selection
+from fraiseql.pipeline.reading import read, read_outer
 from fraiseql.schema.model import SchemaModel, TypeReference
 
-__all__ = ["Check", "Completion", "Rising", "read"]
-
-_DEEP: Final = 200  # of 254 levels that are written, and fewer than the stack allows to read
-_BRACKET: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]|[\]}]')
+__all__ = ["Check", "Completion", "Rising"]
 
 _Path: TypeAlias = tuple[str | int, ...]
 Check: TypeAlias = "Callable[[Any, TypeReference, Selection | None, str, tuple[str | int, ...]], Any]"
@@ -75,7 +72,7 @@ class Completion:
     ) -> bytes | None:
         root, before, told = self._root, len(errors), ""
         assert root.field is not None
-        for read_json in (read, _read_outer) if isinstance(text, bytes) else (read,):
+        for read_json in (read, read_outer) if isinstance(text, bytes) else (read,):
             try:
                 return self._walked(text, read_json, errors, hint, check)
             except Rising as null:
@@ -127,43 +124,6 @@ def _sort_keys(selection: Selection, nullable: set[str], others: set[str]) -> No
         (nullable if may_be_null else others).add(selected.key)
         if selected.selection is not None:
             _sort_keys(selected.selection, nullable, others)
-
-
-def read(text: bytes) -> Any:
-    """Read JSON; numbers stay as they are written: they may have more digits than Python reads, or than a float keeps.
-
-    Raises:
-        RecursionError: it nests too deep.
-    """
-    return json.loads(text, parse_int=orjson.Fragment, parse_float=orjson.Fragment)
-
-
-def _read_outer(text: bytes) -> Any:
-    """The same, where what lies deeper than any selection stays as it is written: that is of JSON scalars.
-
-    A NaN, which JSON does not have, holds its place meanwhile.
-    """
-    kept: list[bytes] = []
-    deep: list[bytes] = []
-    level = begin = end = 0
-    for match in _BRACKET.finditer(text):
-        if match[0] in (b"[", b"{"):
-            level += 1
-            if level == _DEEP:
-                begin = match.start()
-                kept.append(text[end:begin])
-        elif match[0] in (b"]", b"}"):
-            if level == _DEEP:
-                end = match.end()
-                deep.append(text[begin:end])
-            level -= 1
-    places = iter(deep)
-    return json.loads(
-        b"NaN".join([*kept, text[end:]]),
-        parse_int=orjson.Fragment,
-        parse_float=orjson.Fragment,
-        parse_constant=lambda _: orjson.Fragment(next(places)),
-    )
 
 
 class Rising(Exception):
