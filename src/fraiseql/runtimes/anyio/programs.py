@@ -165,20 +165,31 @@ async def run_program(program: Program[Any], perform: Perform, run: Run) -> Any:
         Exception: what the program raises; errors of effects are thrown into it first.
     """
     try:
-        effect = next(program)
+        step = partial(next, program)
         while True:
+            effect = _next_effect(step)
             try:
                 result = await perform(effect, run)
             except Exception as error:
-                effect = program.throw(error)
+                step = partial(program.throw, error)
             else:
-                effect = program.send(result)
+                step = partial(program.send, result)
     except StopIteration as stop:
         return stop.value
     finally:
         program.close()
         if run.finalisers:
             await _finalise(run.finalisers)
+
+
+def _next_effect(step: Callable[[], Effect]) -> Effect:
+    """What a program wants next; a user's code in it, say of a scalar, raises nothing but an Exception."""
+    try:
+        return step()
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise unwelcome(error) from error
 
 
 async def _finalise(finalisers: list[Callable[[], Awaitable[None]]]) -> None:
