@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from fraiseql.pipeline.sql.forms import FORMS
+from fraiseql.pipeline.sql.forms import form_of
 from fraiseql.pipeline.sql.quoting import literal
 from fraiseql.pipeline.sql.values import Values, typed
 from fraiseql.schema.model import EnumType, TypeReference
@@ -77,7 +77,7 @@ class CheckedValues(Values):
             low, high = _RANGES[named.sql_type]
             outside = f"round({column}::text::numeric) not between {low} and {high}"
             whens.append(f"when case when {kind} = 'N' then {outside} end then {misfit}")
-        elif named.sql_type not in FORMS:
+        elif form_of(named.sql_type) is None:
             whens.append(f"when pg_typeof({column}) <> {literal(named.sql_type)}::regtype then {misfit}")
         if named.finite is not None:
             is_finite = named.finite.format(f"{column}::{named.sql_type}")
@@ -95,8 +95,8 @@ class CheckedValues(Values):
 
     @staticmethod
     def _read(named: Scalar, text: str, is_scalar: str, misfit: str) -> str:
-        """A value read from a text; for those whose texts we do not know `Scalar.parse` decides."""
-        form = FORMS.get(named.sql_type)
+        """A value read from a text; each of those whose texts we do not know is shown as a misfit."""
+        form = form_of(named.sql_type)
         if form is None:
             return f"case when {text} is not null then {misfit} end"
         fits = f"{is_scalar} and {form.fits(text)}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final
 
-from fraiseql.pipeline.sql.forms import FORMS
+from fraiseql.pipeline.sql.forms import form_of
 from fraiseql.pipeline.sql.quoting import identifier, literal
 from fraiseql.schema.model import EnumType, Field, ObjectType, Relation, SchemaModel, Source, TypeReference
 from fraiseql.schema.scalar import Scalar
@@ -225,13 +225,13 @@ class Values:
         fitting = self._fitting(named, text, jsonb)
         if named.sql_type == "text":
             return fitting
-        form = FORMS.get(named.sql_type)
+        form = form_of(named.sql_type)
         return finite(named, fitting) if form is None or form.guard is None else typed(named, fitting)
 
     def _fitting(self, named: Scalar, text: str, jsonb: str) -> str:
         """The text of a value inside jsonb; an error where it has another form than its type's."""
-        form = FORMS.get(named.sql_type)
-        if form is None or named.sql_type == "tsvector":  # any text will do, and each jsonb has one
+        form = form_of(named.sql_type)
+        if form is None or form.is_text:  # any text may do, and each jsonb has one
             begins = f"ascii({text}) in (91, 123)"  # `[` and `{`, which is quicker than to look at every value's type
             wrong = f"{begins} and jsonb_typeof({jsonb}) in ('object', 'array')"
             return f"(case when {wrong} then ('no scalar: ' || {text})::int4::text else {text} end)"
