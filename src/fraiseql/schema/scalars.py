@@ -32,6 +32,7 @@ from fraiseql.schema.basic_scalars import (
 )
 from fraiseql.schema.exact_scalars import EXACT_SCALARS
 from fraiseql.schema.network_scalars import NETWORK_SCALARS
+from fraiseql.schema.numbers import plain
 from fraiseql.schema.range_scalars import RANGE_SCALARS
 from fraiseql.schema.scalar import FilterFamily, Scalar
 
@@ -111,9 +112,7 @@ def _scalars() -> Mapping[str, Scalar]:
             as_text=True,
             finite="abs({}) < 'Infinity'",
         ),
-        Scalar(
-            "JSON", "jsonb", as_it_is, as_it_is, as_it_is, "Any JSON value.", family=FilterFamily.JSON, sortable=False
-        ),
+        Scalar("JSON", "jsonb", as_it_is, as_it_is, plain, "Any JSON value.", family=FilterFamily.JSON, sortable=False),
         *EXACT_SCALARS,
         *NETWORK_SCALARS,
         *RANGE_SCALARS,
