@@ -126,10 +126,8 @@ def _iso(name: str, read: Callable[[str], dt.datetime | dt.date | dt.time]) -> C
         except (TypeError, ValueError):
             raise ValueError(f"{name} cannot represent value: {excerpt(value)}; expected ISO 8601") from None
         if _FINER.search(value):
-            message = (
-                f"{name} cannot represent value: {excerpt(value)}; expected at most 6 digits of a second's fraction"
-            )
-            raise ValueError(message)
+            most = "at most 6 digits of a second's fraction"
+            raise ValueError(f"{name} cannot represent value: {excerpt(value)}; expected {most}")
         return found
 
     return parse

@@ -140,10 +140,13 @@ class Values:
             return self.compared(field, base)
         if column is not None:
             return column
-        sql_type = named.sql_type if isinstance(named, Scalar) else "text"
-        alias, jsonb = f"e${next(self._numbers)}", base.element(field)
-        values = f"array(select {alias}.value::{sql_type} from jsonb_array_elements_text({jsonb}) {alias}(value))"
-        return f"(case when jsonb_typeof({jsonb}) = 'array' then {values} end)"
+        sql_type, jsonb = named.sql_type if isinstance(named, Scalar) else "text", base.element(field)
+        return f"(case when jsonb_typeof({jsonb}) = 'array' then {self._array_of(sql_type, jsonb)} end)"
+
+    def _array_of(self, sql_type: str, jsonb: str) -> str:
+        """The elements of a jsonb list as conditions see them."""
+        alias = f"e${next(self._numbers)}"
+        return f"array(select {alias}.value::{sql_type} from jsonb_array_elements_text({jsonb}) {alias}(value))"
 
     def grouped(self, field: Field, base: Base) -> str:
         """A scalar or enum field to group by: a bare column; inside jsonb, an error where it does not fit its type."""
