@@ -83,7 +83,7 @@ def _scalars() -> Mapping[str, Scalar]:
             serialize_datetime,
             dt.datetime.fromisoformat,
             "A point in time in ISO 8601; without an offset it is in UTC.",
-            finite="isfinite({})",
+            finite="{} between '0001-01-01 00:00:00+00' and '9999-12-31 23:59:59.999999+00'",
         ),
         Scalar(
             "Date",
@@ -92,7 +92,7 @@ def _scalars() -> Mapping[str, Scalar]:
             serialize_date,
             dt.date.fromisoformat,
             "A calendar day in ISO 8601: `2024-02-29`.",
-            finite="isfinite({})",
+            finite="{} between '0001-01-01' and '9999-12-31'",
         ),
         Scalar(
             "Time",
@@ -101,6 +101,7 @@ def _scalars() -> Mapping[str, Scalar]:
             serialize_time,
             dt.time.fromisoformat,
             "A time of day in ISO 8601, without an offset: `13:30:00`.",
+            finite="{} < '24:00:00'",
         ),
         Scalar(
             "Decimal",

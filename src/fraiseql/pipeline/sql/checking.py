@@ -2,8 +2,8 @@
 
 What fits is shown by the same expression. What does not is shown as `misfits` expects it: in place of a scalar or an
 object a list of the one value, in place of a list an object of it. Of a scalar whose texts we do not know, each value
-is shown so. A JSON number such as `5.0` is an integer here (GraphQL §3.5.1): PostgreSQL's cast, which is quick and so is
-the first statement's, does not read it.
+is shown so. A JSON number such as `5.0` is an integer here (GraphQL §3.5.1): PostgreSQL's cast, which is quick and
+therefore the first statement's, does not read it.
 """
 
 from __future__ import annotations

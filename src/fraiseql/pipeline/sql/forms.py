@@ -126,7 +126,8 @@ _DATE: Final = (
 )
 _MINUTES: Final = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 _MIDNIGHT: Final = r"24:00(?::00(?:\.0{0,20})?)?"
-_TIME: Final = rf"(?:{_MINUTES}(?::(?:[0-5][0-9]|60)(?:\.[0-9]{{0,20}})?)?|{_MIDNIGHT})"
+_NEXT_DAY: Final = r"^24|^23:59:(60|59[.]999999[5-9])"  # as a time of day, 24:00:00
+_TIME: Final = rf"{_MINUTES}(?::(?:[0-5][0-9]|60)(?:\.[0-9]{{0,20}})?)?"
 _CLOCK: Final = rf"(?:{_MINUTES}(?::(?:[0-5][0-9](?:\.[0-9]{{0,20}})?|60(?:\.0{{0,20}})?))?|{_MIDNIGHT})"
 _OFFSET: Final = "(?: ?(?:Z|[+-](?:0[0-9]|1[0-5])(?::?[0-5][0-9](?::?[0-5][0-9])?)?))"
 _LOCAL: Final = f"{_DATE}(?:[T ]{_CLOCK})?"
@@ -142,7 +143,7 @@ def _like_a_date(text: str) -> str:
 
 
 def _like_a_time(text: str) -> str:
-    return f"{text} like '__:__%' and {text} !~ '[^0-9:.]'"
+    return f"{text} like '__:__%' and {text} !~ '[^0-9:.]|{_NEXT_DAY}'"
 
 
 def _interval() -> str:
@@ -244,7 +245,7 @@ _FORMS: Final[Mapping[str, TextForm]] = MappingProxyType(
         "uuid": TextForm(_matching(rf"{_UUID}|\{{{_UUID}\}}")),
         "timestamptz": TextForm(_matching(_MOMENT), _like_a_moment),
         "date": TextForm(_matching(_DATE), _like_a_date),
-        "time": TextForm(_matching(_TIME), _like_a_time),
+        "time": TextForm(_both(_like_a_time, _matching(_TIME)), _like_a_time),
         "interval": _strict(_matching(_interval())),
         "bytea": _strict(_matching(rf"\\x(?:{_HEX}{{2}})*")),
         "inet": _strict(_matching(_address())),

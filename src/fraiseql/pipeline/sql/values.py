@@ -269,11 +269,11 @@ def _error(what: str, value: str) -> str:
 
 
 def finite(named: Scalar, value: str) -> str:
-    """A value cast to its scalar's type; NaN and the infinities, which JSON does not know, are errors: no integers."""
+    """A value cast to its scalar's type; what does not meet `Scalar.finite` is an error: no integer."""
     if named.finite is None:
         return typed(named, value)
     cast = f"{value}::{named.sql_type}"
-    misfit = f"('not finite: ' || {cast})::int4::text::{named.sql_type}"
+    misfit = f"('out of range: ' || {cast})::int4::text::{named.sql_type}"
     return _written(named, f"(case when {named.finite.format(cast)} then {cast} else {misfit} end)")
 
 
