@@ -32,9 +32,15 @@ _TYPES = {
     "clock": "time(1)",
     "ci": "bool",
 }
+_SCALARS = {
+    field: fraiseql.scalar(f"Its{field.title().replace('_', '')}", sql_type=sql_type)
+    for field, sql_type in _TYPES.items()
+}
 _UNDECIDED = ("money", "positive")
 _DDL = """
 create domain positive as int check (value > 0);
+create table columns (id int primary key, small int, amount float8, word int, local date);
+insert into columns values (1, 5, 1.239, 12345, '2024-01-05'), (2, 70000, 1000, null, null);
 create table documents (id int primary key, data jsonb not null);
 """
 _TEXTS: dict[str, tuple[list[Any], list[Any]]] = {
@@ -58,12 +64,8 @@ _TEXTS: dict[str, tuple[list[Any], list[Any]]] = {
 
 
 def _class(name: str, **options: Any) -> type:
-    annotations = {"id": int, **{field: Annotated[str, _scalar(field)] | None for field in _TYPES}}
+    annotations = {"id": int, **{field: Annotated[str, _SCALARS[field]] | None for field in _TYPES}}
     return fraiseql.type(**options)(type(name, (), {"__annotations__": annotations, "id": fraiseql.field(column="id")}))
-
-
-def _scalar(field: str) -> fraiseql.Scalar:
-    return fraiseql.scalar(f"Its{field.title().replace('_', '')}", sql_type=_TYPES[field])
 
 
 def _schema() -> fraiseql.Schema:
@@ -71,8 +73,11 @@ def _schema() -> fraiseql.Schema:
 
     def documents() -> Any: ...
 
+    def columns() -> Any: ...
+
     documents.__annotations__["return"] = list[document]  # type: ignore[valid-type]
-    return fraiseql.Schema(queries=[fraiseql.query(documents)])
+    columns.__annotations__["return"] = list[_class("Columns", sql_source="columns", jsonb_column=None)]  # type: ignore[misc]
+    return fraiseql.Schema(queries=[fraiseql.query(documents), fraiseql.query(columns)])
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +124,16 @@ def test_beside_misfits(reading: Connection, field: str) -> None:
 def _named(field: str) -> str:
     head, *rest = field.split("_")
     return head + "".join(map(str.title, rest))
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [("small", [None, None]), ("amount", [None, None])],
+)
+def test_columns_of_another_type(reading: Connection, field: str, values: list[Any]) -> None:
+    """Each value of a column that has to be cast is an error where one does not fit."""
+    program = Pipeline(_schema()).execute(GraphQLRequest(f"{{ columns {{ {field} word }} }}"), "request-1")
+    body = json.loads(drive(reading, program)[0].body)
+    assert [row[field] for row in body["data"]["columns"]] == values
+    assert [row["word"] for row in body["data"]["columns"]] == ["123", None]
+    assert [error["path"] for error in body["errors"]] == [["columns", 0, field], ["columns", 1, field]]

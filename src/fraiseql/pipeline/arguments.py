@@ -110,7 +110,8 @@ def read_tree(node: ValueNode, declared: GraphQLInputType, variables: Variables)
         return _list(node, declared, variables)
     if isinstance(declared, GraphQLScalarType) and has_variables(node):
         scalar = scalar_of(declared)
-        return Leaf(lambda given: _mixed(node, scalar, given), _mixed(node, scalar, variables), may_fail=True)
+        _mixed(node, scalar, variables)  # it may fail
+        return Leaf(lambda given: _mixed(node, scalar, given), (), may_fail=True)
     value = _constant(node, declared)
     return Leaf(lambda _: value, value, is_literal=True)
 

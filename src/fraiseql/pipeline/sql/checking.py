@@ -16,9 +16,11 @@ from fraiseql.pipeline.sql.quoting import literal
 from fraiseql.pipeline.sql.values import Base, Values, typed
 from fraiseql.schema.model import EnumType, Field, TypeReference
 from fraiseql.schema.scalar import Scalar
+from fraiseql.schema.scalars import SCALARS
 
 __all__ = ["CheckedValues"]
 
+_OWN_TYPES: Final = frozenset(scalar.sql_type for scalar in SCALARS.values())
 _RANGES: Final = {"int4": (-(2**31), 2**31 - 1), "int8": (-(2**63), 2**63 - 1)}
 
 
@@ -97,7 +99,7 @@ class CheckedValues(Values):
             low, high = _RANGES[named.sql_type]
             outside = f"round({column}::text::numeric) not between {low} and {high}"
             whens.append(f"when case when {kind} = 'N' then {outside} end then {misfit}")
-        elif form_of(named.sql_type) is None:
+        elif not _is_cast_known(named.sql_type):
             whens.append(f"when pg_typeof({column}) <> {literal(named.sql_type)}::regtype then {misfit}")
         if named.finite is not None:
             is_finite = named.finite.format(f"{column}::{named.sql_type}")
@@ -126,6 +128,12 @@ class CheckedValues(Values):
 
 def _of_type(jsonb: str, kind: str, shown: str, misfit: str) -> str:
     return f"case jsonb_typeof({jsonb}) when '{kind}' then {shown} when 'null' then null else {misfit} end"
+
+
+def _is_cast_known(sql_type: str) -> bool:
+    """Whether the conditions here are all that a cast from another type than a text can fail for."""
+    form = form_of(sql_type)
+    return form is not None and (form.is_text or sql_type in _OWN_TYPES)
 
 
 def _whole(text: str, jsonb: str) -> str:
