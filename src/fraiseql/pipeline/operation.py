@@ -183,7 +183,7 @@ class Pipeline:
         self, prepared: PreparedOperation, request: GraphQLRequest, caller: Caller
     ) -> PreparedSubscription:
         try:
-            return prepare(self._planning, prepared, request.variables, caller)
+            return prepare(self._planning, prepared, request, caller)
         except RecursionError:
             raise nests_too_deep(request.query, self.limits.max_depth, request.variables) from None
 
@@ -192,7 +192,7 @@ class Pipeline:
     ) -> tuple[Plan, BoundStatement | None, tuple[bytes | None, ...], Variables]:
         """The plan of a query, its statement with the parameters, where it needs one, and variables; raises Refusal."""
         try:
-            variables = prepared.coerce(request.variables)
+            variables = prepared.coerce(request)
             plan = prepared.plan(variables)
             if not plan.uses_sql:
                 return plan, None, (), variables
