@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
-from fraiseql.errors import DatabaseError, RequestError
+from fraiseql.errors import DatabaseError, RequestError, ValueRefused
 
-__all__ = ["masked", "shown"]
+__all__ = ["masked", "refused", "shown"]
 
 
 def shown(
@@ -41,6 +41,13 @@ def shown(
 def masked(error: Exception) -> Exception | None:
     """The error, if `shown` hides it: only that is for the log."""
     return None if isinstance(error, RequestError) and _is_json(error) else error
+
+
+def refused(error: Exception) -> ValueRefused:
+    """What the log has of an error that the client is told to be its mistake: it may be another's all the same."""
+    told = ValueRefused(f"a value was refused: {error}")
+    told.__cause__ = error
+    return told
 
 
 def _is_json(error: RequestError) -> bool:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from fraiseql.errors import ValueRefused
 from fraiseql.observations import (
     ConnectionLost,
     ConnectionOpened,
@@ -68,6 +69,9 @@ def _websocket_closed(seen: WebSocketClosed) -> None:
 
 
 def _masked(seen: InternalErrorMasked) -> None:
+    if isinstance(seen.error, ValueRefused):
+        logger.info("request %s: %s", seen.request_id, seen.error)
+        return
     logger.error("request %s failed: %s", seen.request_id, seen.error, exc_info=seen.error)
 
 
