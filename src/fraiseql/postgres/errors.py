@@ -34,9 +34,9 @@ _CONNECTION_FAILURES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )
 _PERMANENT = frozenset({"28P01", "28000", "3D000", "42501", "22023", "08P01"})
 
-# "unnamed portal parameter $2 = '...'", in the server's language, but not the list after "portal with parameters:". It is
-# the outermost of what PostgreSQL was doing, which stands last. A statement's text, which may end so, does not: behind it
-# are a quotation mark and the function that ran it.
+# "unnamed portal parameter $2 = '...'", in the server's language, but not the list after "portal with parameters:". It
+# is the outermost of what PostgreSQL was doing, which stands last. A statement's text, which may end so, does not: it
+# is quoted, and the function that ran it follows.
 _PARAMETER = re.compile(
     r"""^ (?: [^:"$\n] | "[^"\n]*" )* [ ] \$([0-9]{1,5}) (?: [ ]=[ ] '(?: [^'] | '' )*' )? \Z""",
     re.MULTILINE | re.VERBOSE,

@@ -371,7 +371,7 @@ class _Builder:
             relation = relation_of(options, *annotation.rows, where)
             return Field(name, reference, description, None, attribute, relation, attribute, deprecated=deprecated)
         if options is not None and options.sql is not None:
-            expression = computed_by(options, reference, self._types, source, where)
+            expression = computed_by(options, reference, self._types, where)
             return Field(name, reference, description, None, attribute, None, attribute, expression, deprecated)
         column = None if options is None else options.column
         key = (
