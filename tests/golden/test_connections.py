@@ -317,3 +317,124 @@ def test_arguments_that_nothing_selected_needs(execute: Execute, selected: str, 
     assert execute(query, {"v": value})["data"]["people"].keys() == {selected.split()[0]}
     (error,) = execute(query, {"v": wrong})["errors"]
     assert (error["path"], error["extensions"]["code"]) == (["people"], "BAD_USER_INPUT")
+
+
+@fraiseql.type(sql_source="torn", jsonb_column=None)
+class Torn:
+    """Whose table does not keep what is said of it."""
+
+    id: ID
+    text: str
+
+
+@fraiseql.query
+def torn() -> fraiseql.Connection[Torn]: ...
+
+
+_TORN = """
+create table torn (id int primary key, text text);
+insert into torn select n, case when n % 3 > 0 then 'same' || n % 2 end from generate_series(1, 12) n;
+create view torn_document as select id, to_jsonb(torn) as data from torn;
+"""
+
+
+@fraiseql.type(sql_source="torn_document")
+class TornDocument:
+    id: ID
+    text: str
+
+
+@fraiseql.query
+def torn_documents() -> fraiseql.Connection[TornDocument]: ...
+
+
+@pytest.fixture(scope="module")
+def execute_torn(module_database_url: str) -> Iterator[Execute]:
+    with psycopg.connect(module_database_url) as connection:
+        connection.execute(_TORN)
+    with opened(module_database_url) as connection:
+        ask = asking(Pipeline(fraiseql.Schema(queries=[torn, torn_documents])), connection)
+        yield lambda *given: ask(*given).json
+
+
+@pytest.mark.parametrize("direction", ["ASC", "DESC", "ASC_NULLS_FIRST", "DESC_NULLS_LAST"])
+@pytest.mark.parametrize("size", [2, 5])
+@pytest.mark.parametrize("connection", ["torn", "tornDocuments"])
+def test_no_row_is_lost_where_nulls_are_that_never_should_be(
+    execute_torn: Execute, connection: str, direction: str, size: int
+) -> None:
+    """All rows in the end, or an error."""
+    query = f"""query($after: String) {{ {connection}(first: {size}, after: $after, orderBy: {{text: {direction}}}) {{
+        nodes {{ id }} pageInfo {{ hasNextPage endCursor }}
+    }} }}"""
+    found: list[str] = []
+    cursor = None
+    while True:
+        answer = execute_torn(query, {"after": cursor})
+        if "errors" in answer:
+            assert (connection, answer["errors"][0]["path"]) == ("torn", ["torn"])
+            return
+        page = answer["data"][connection]
+        found += [node["id"] for node in page["nodes"]]
+        cursor = page["pageInfo"]["endCursor"]
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+    assert sorted(map(int, found)) == list(range(1, 13))
+
+
+@pytest.mark.parametrize("size", ["", "first: 1, ", "last: 1, "])
+@pytest.mark.parametrize(
+    "selected",
+    [
+        *("totalCount", "__typename", "pageInfo { hasNextPage }", "pageInfo { hasPreviousPage }"),
+        "nodes @include(if: false) { id } __typename",
+    ],
+)
+def test_an_order_that_no_selected_field_needs(execute: Execute, selected: str, size: str) -> None:
+    order = '{searchRank: {name: {plain: "Ada"}}}'
+    answer = execute(f'{{ people({size}where: {{name: {{eq: "Bob"}}}}, orderBy: {order}) {{ {selected} }} }}')
+    assert "errors" not in answer
+
+
+def test_many_terms_of_an_order(execute: Execute) -> None:
+    ranks = [{"searchRank": {"name": {"plain": f"w{number}"}}} for number in range(120)]
+    page = execute(_PAGE, {"orderBy": ranks, "first": 2})["data"]["people"]
+    after = execute(_PAGE, {"orderBy": ranks, "first": 1, "after": page["pageInfo"]["startCursor"]})
+    assert after["data"]["people"]["edges"] == page["edges"][1:]
+
+
+def test_long_texts_are_places_too(module_database_url: str, execute: Execute) -> None:
+    with psycopg.connect(module_database_url, autocommit=True) as connection:
+        connection.execute("insert into person values (1000, repeat('é', 40000)), (1001, repeat('é', 40001))")
+        try:
+            page = execute(_PAGE, {"orderBy": [{"name": "DESC"}], "first": 1})["data"]["people"]
+            answer = execute(_PAGE, {"orderBy": [{"name": "DESC"}], "first": 1, "after": page["pageInfo"]["endCursor"]})
+        finally:
+            connection.execute("delete from person where id >= 1000")
+    found = [page["edges"][0]["node"]["id"], answer["data"]["people"]["edges"][0]["node"]["id"]]
+    assert found == ["1001", "1000"]
+
+
+def test_floats_keep_their_digits_whatever_the_database_says(module_database_url: str) -> None:
+    """A cursor holds a float as text."""
+    with psycopg.connect(module_database_url, autocommit=True) as connection:
+        name = connection.info.dbname
+        connection.execute(f'alter database "{name}" set extra_float_digits = 0')  # type: ignore[arg-type]
+        try:
+            with opened(module_database_url) as other:
+                ask = asking(Pipeline(_SCHEMA), other)
+                connection.execute(
+                    "insert into person values (2000, 'F', null, 0.1::float8 + 0.2), (2001, 'F', null, 0.3)"
+                )
+                query = """query($after: String) {
+                    named(name: "F", first: 1, after: $after, orderBy: {size: ASC}) {
+                        nodes { id size } pageInfo { endCursor hasNextPage }
+                    }
+                }"""
+                first = ask(query).json["data"]["named"]
+                second = ask(query, {"after": first["pageInfo"]["endCursor"]}).json["data"]["named"]
+        finally:
+            connection.execute(f'alter database "{name}" reset extra_float_digits')  # type: ignore[arg-type]
+            connection.execute("delete from person where id >= 2000")
+    assert [first["nodes"], second["nodes"]] == [[{"id": "2001", "size": 0.3}], [{"id": "2000", "size": 0.1 + 0.2}]]
+    assert second["pageInfo"]["hasNextPage"] is False

@@ -22,6 +22,7 @@ from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Outcome, Pipeline
 from fraiseql.postgres import Connection
 from fraiseql.postgres import run as fetch
 from fraiseql.schema import subscription
+from golden.asking import asking
 from golden.driving import drive, opened
 from pipeline.stepping import Run, open_stream
 
@@ -380,3 +381,33 @@ def test_a_live_query(reading: Connection) -> None:
     assert _fetched(run, reading) == 2
     assert run.emitted["data"] == {"livePeople": [{"age": 36}, {"age": None}]}
     assert [error["path"] for error in run.emitted["errors"]] == [["livePeople", 1, "age"]]
+
+
+@fraiseql.type(sql_source="reckoned", jsonb_column=None)
+class Reckoned:
+    id: ID
+    age: int | None = fraiseql.field(sql="lower({told})")
+    wide: int | None = fraiseql.field(sql="{id}::int8 * 1500000000")
+    whole: int = fraiseql.field(sql="{told}::numeric * 2")
+
+
+@fraiseql.query
+def reckoned() -> list[Reckoned]: ...
+
+
+def test_what_an_expression_makes_is_held_to_its_type(module_database_url: str) -> None:
+    ddl = "create table reckoned (id int primary key, told text); insert into reckoned values (1, '7'), (2, 'many')"
+    with psycopg.connect(module_database_url) as connection:
+        connection.execute(ddl)
+    connection = opened(module_database_url)
+    try:
+        answer = asking(Pipeline(fraiseql.Schema(queries=[reckoned])), connection)("{ reckoned { id age wide } }").json
+    finally:
+        connection.close()
+    assert answer["data"] == {
+        "reckoned": [{"id": "1", "age": 7, "wide": 1500000000}, {"id": "2", "age": None, "wide": None}]
+    }
+    assert [(error["message"], error["path"]) for error in answer["errors"]] == [
+        ("The value of Reckoned.age does not fit its type.", ["reckoned", 1, "age"]),
+        ("The value of Reckoned.wide does not fit its type.", ["reckoned", 1, "wide"]),
+    ]

@@ -578,7 +578,7 @@ select array_to_json(array(
                   (t$1."data"->>'name'))::int4::text else (t$1."data"->>'name') end) when ('no object: ' ||
                   jsonb_typeof(t$1."data"))::int4 = 0 then null end as "name"
                 from (
-                  select t$1.*
+                  select t$1."data"
                   from "v_author" t$1
                   where t$1."id" = t$0."author_id"
                   order by t$1."id"
@@ -613,7 +613,7 @@ select array_to_json(array(
             (t$0."data"->>'name'))::int4::text else (t$0."data"->>'name') end) when ('no object: ' ||
             jsonb_typeof(t$0."data"))::int4 = 0 then null end as "name"
           from (
-            select t$0.*
+            select t$0."data"
             from "v_author" t$0
             where t$0."id" = t$1."id" and t$0."id" = $1
             order by t$0."id"

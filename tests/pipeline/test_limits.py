@@ -37,6 +37,12 @@ def _doubled(levels: int) -> str:
     return "\n".join(["{ users { ...F0 } }", *fragments])
 
 
+def _repeated(levels: int) -> str:
+    """Each fragment spreads the next twice, and selects nothing else: one field."""
+    fragments = [f"fragment F{level} on User {{ ...F{level + 1} ...F{level + 1} }}" for level in range(levels)]
+    return "\n".join(["{ users { ...F0 } }", *fragments, f"fragment F{levels} on User {{ id }}"])
+
+
 def _fields(count: int) -> str:
     return f"{{ users {{ {' '.join(f'f{number}: id' for number in range(count - 1))} }} }}"
 
@@ -351,3 +357,8 @@ def test_page_sizes_of_the_limits(execute_with: Any) -> None:
     assert pipeline.explain("{ users(limit: null) { id } }").parameters == ("7",)
     assert pipeline.explain("{ users(limit: 9) { id } }").parameters == ("9",)
     assert "between 0 and 9; it is 10" in execute_with(pipeline, "{ users(limit: 10) { id } }").error["message"]
+
+
+def test_a_fragment_is_read_once_for_each_object(pipeline: Pipeline) -> None:
+    """Or 60 levels would take longer than the universe has been."""
+    assert '."id"' in pipeline.explain(_repeated(60)).sql

@@ -19,6 +19,7 @@ from fraiseql import ID, JSON
 from fraiseql.pipeline import print_sdl
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
 from fraiseql.schema.model import ObjectType, Relation, SchemaModel, Shape, Source, Through
+from fraiseql.schema.validate import filtered_field
 
 
 @fraiseql.enum
@@ -435,3 +436,27 @@ def test_schema_cannot_be_changed() -> None:
         model.object_type("Book").fields["x"] = None  # type: ignore[index]
     with pytest.raises(AttributeError):
         model.queries = {}  # type: ignore[misc]
+
+
+def test_an_argument_is_compared_with_the_attribute_of_its_name() -> None:
+    """Not with a field before it whose column, key or GraphQL name that is."""
+
+    @fraiseql.type(sql_source="posts", jsonb_column=None)
+    class Post:
+        heading: str = fraiseql.field(column="title")
+        title: str = fraiseql.field(column="subject")
+        other: str = fraiseql.field(column="remark")
+
+    def posts(title: str, subject: str, remark: str) -> list[Post]: ...
+
+    posts.__annotations__["return"] = list[Post]
+    model = fraiseql.Schema(types=[Post], queries=[fraiseql.query(posts)]).model
+    found = {
+        name: filtered_field(model.object_type("Post"), argument)
+        for name, argument in model.queries["posts"].arguments.items()
+    }
+    assert {name: field and field.name for name, field in found.items()} == {
+        "title": "title",
+        "subject": "title",
+        "remark": "other",
+    }

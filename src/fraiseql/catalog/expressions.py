@@ -60,8 +60,7 @@ def expression_statement(computed: Computed, table: Table) -> Fetch | None:
     expression = computed.expression
     if any(column not in table.columns for column in expression.columns):
         return None
-    cast = expression.over("t")
-    bare = cast.removesuffix(f"::{expression.sql_type}")
+    cast, bare = expression.over("t"), expression.uncast("t")
     rows = f"from {table.quoted} t limit 0"
     return Fetch(Statement(_TYPE.format(bare=f"select {bare} {rows}", cast=f"select {cast} {rows}").encode(), 1), ())
 
@@ -93,16 +92,17 @@ def check_expression(
 
 
 def _suits(model: SchemaModel, field: Field, actual: DataType) -> bool:
-    """Whether the cast can change no value but one that it refuses."""
+    """Whether the cast refuses and changes no value."""
     if actual.kind == "d":
         return True
     found = actual if field.type.item is None else actual.element
     named = model.types[field.type.named]
     if found is None:
         return False
-    if found.name in TEXTS or isinstance(named, ObjectType):
+    if isinstance(named, ObjectType):
         return True
     if isinstance(named, EnumType):
-        return found.kind == "e"
+        return found.kind == "e" or found.name in TEXTS
     assert isinstance(named, Scalar)
-    return fit_of(named, found).fits
+    fit = fit_of(named, found)
+    return fit.fits and fit.warning is None

@@ -43,11 +43,11 @@ def print_sql(options: argparse.Namespace) -> int:
     lines = [explanation.sql or "-- no SQL: the schema alone answers this"]
     for number, value in enumerate(explanation.parameters, start=1):
         lines.append(f"-- ${number} = {'NULL' if value is None else json.dumps(value, ensure_ascii=False)}")
+    write("\n".join(lines))
     if options.analyze and explanation.sql:
         from fraiseql.cli.database import plan_of
 
-        lines += ["", plan_of(explanation, options)]
-    write("\n".join(lines))
+        write(f"\n{plan_of(explanation, options)}")  # behind the SQL, which is wanted most where it fails
     return 0
 
 

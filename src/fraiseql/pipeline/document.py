@@ -64,9 +64,8 @@ class Operation:
         self.fragments = fragments
         self.types: Mapping[str, GraphQLInputType] = variable_types(schema, node)
         self.coerce = VariablesCoercer(node, self.types, default_value, self._path_of)
-        self.conditions = tuple(
-            name for name in self.types if name in _condition_variables([node, *fragments.values()])
-        )
+        read = _condition_variables([node, *fragments.values()])
+        self.conditions = tuple(name for name in self.types if name in read)
         self.directives = tuple(own_directives(schema, node, fragments))
 
     def _path_of(self, variable: str) -> tuple[str, ...] | None:

@@ -15,13 +15,13 @@ __all__ = ["DATE_STYLE", "INTERVAL_STYLE", "ConnectionString", "wanted_time_zone
 
 # Sent in the startup packet, so that they cost no round trip. `jit` costs milliseconds on small statements, generic
 # plans are what prepared statements are for, and answers must not depend on the server's time zone or its way to write
-# dates and intervals.
+# dates, intervals and floats.
 _TIME_ZONE = "UTC"
 DATE_STYLE = "ISO"
 INTERVAL_STYLE = "iso_8601"
 _SETTINGS = (
     f"-c jit=off -c timezone={_TIME_ZONE} -c datestyle={DATE_STYLE} -c intervalstyle={INTERVAL_STYLE}"
-    " -c plan_cache_mode=force_generic_plan"
+    " -c extra_float_digits=1 -c plan_cache_mode=force_generic_plan"
 )
 
 # `-c name=value`, `-cname=value` or `--name=value`, where a backslash keeps the character after it.

@@ -41,11 +41,15 @@ class Expression:
 
     def over(self, alias: str) -> str:
         """The SQL for a row under an alias."""
+        return f"{self.uncast(alias)}::{self.sql_type}"
+
+    def uncast(self, alias: str) -> str:
+        """The same, of whatever type it is."""
         written = self.texts[0]
         for column, text in zip(self.columns, self.texts[1:], strict=True):
             quoted = column.replace('"', '""')
             written += f'{alias}."{quoted}"{text}'
-        return f"({written})::{self.sql_type}"
+        return f"({written})"
 
 
 def expression_of(template: Any, sql_type: str, where: str) -> Expression:

@@ -248,6 +248,11 @@ class ObjectType:
         """Each column of a row that any field is read from."""
         return dict.fromkeys(column for field in self.row_fields.values() for column in field.columns)
 
+    def has_one_of(self, columns: Iterable[str]) -> bool:
+        """Whether at most one row has given values in these columns: that of the `id` among them tells rows apart."""
+        field = self.fields.get("id")
+        return field is not None and field.column is not None and self.membership is None and field.column in columns
+
     @property
     def identity(self) -> Field | None:
         """The field that tells rows apart, which lists are ordered by in the end."""
@@ -274,6 +279,10 @@ class AbstractType(ObjectType):
     members: Mapping[str, ObjectType] = field(default_factory=lambda: MappingProxyType({}))
     values: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     is_union: bool = False
+
+    def has_one_of(self, columns: Iterable[str]) -> bool:
+        """Never: rows of several kinds may have one `id`."""
+        return False
 
     @property
     def row_fields(self) -> Mapping[str, Field]:

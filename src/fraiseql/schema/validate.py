@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Final
 
@@ -349,8 +350,13 @@ def _check_filter(
 
 
 def filtered_field(target: ObjectType, argument: InputField) -> Field | None:
-    """The output field that an argument's value must equal: by attribute name, or by column."""
-    for field in target.row_fields.values():
-        if field.is_held and argument.target in (field.key, field.column, field.name):
-            return field
+    """The output field that an argument's value must equal.
+
+    The attribute of its name; or else the field whose GraphQL name, column or key that is.
+    """
+    held = [field for field in target.row_fields.values() if field.is_held]
+    for name in (attrgetter("attribute"), attrgetter("name"), attrgetter("column"), attrgetter("key")):
+        for field in held:
+            if name(field) == argument.target:
+                return field
     return None

@@ -239,11 +239,11 @@ class Oracle:
 
     @staticmethod
     def argument_field(target: ObjectType, argument: Argument) -> Field:
-        """The field that a query's own argument must be equal to."""
-        return next(
-            field
-            for field in target.fields.values()
-            if field.relation is None and argument.target in (field.key, field.column, field.name)
+        """The field that a query's own argument must be equal to: the attribute of its name before all others."""
+        wanted, fields = argument.target, [field for field in target.fields.values() if field.relation is None]
+        by_attribute = [field for field in fields if field.attribute == wanted]
+        return next(iter(by_attribute), None) or next(
+            field for field in fields if wanted in (field.key, field.column, field.name)
         )
 
     def sample(self, target: ObjectType, field: Field) -> Record:

@@ -94,11 +94,9 @@ class Bindings:
     def __len__(self) -> int:
         return len(self._bindings)
 
-    def limit(
-        self, tree: Tree, path: tuple[str, ...], default: int, largest: int, argument: str = "limit", more: int = 0
-    ) -> str:
-        """A page's size, and so many `more`: null means the default."""
-        return self._page(tree, path, argument, default, largest, more)
+    def limit(self, tree: Tree, path: tuple[str, ...], default: int, largest: int, argument: str = "limit") -> str:
+        """A page's size: null means the default."""
+        return self._page(tree, path, argument, default, largest)
 
     def offset(self, tree: Tree, path: tuple[str, ...]) -> str:
         """A page's start: null means 0."""
@@ -108,21 +106,19 @@ class Bindings:
         """All of them, in the order of their numbers."""
         return tuple(self._bindings)
 
-    def _page(
-        self, tree: Tree, path: tuple[str, ...], argument: str, default: int, largest: int | None, more: int = 0
-    ) -> str:
+    def _page(self, tree: Tree, path: tuple[str, ...], argument: str, default: int, largest: int | None) -> str:
         assert isinstance(tree, Leaf)
         get_value = tree.get
 
         def get(variables: Variables) -> int:
             value: int | None = get_value(variables)
             if value is None:
-                return default + more
+                return default
             if value < 0 or (largest is not None and value > largest):
                 allowed = "must not be negative" if largest is None else f"must be between 0 and {largest}"
                 message = f'The argument "{argument}" {allowed}; it is {value}.'
                 raise RequestError(message, code="BAD_USER_INPUT", path=path)
-            return value + more
+            return value
 
         return self._add(Binding(get, path, argument))
 

@@ -39,7 +39,9 @@ class _Connection:
         bound = len(rendering.bindings)
         self._conditions = rendering.conditions(site)
         self._read = len(rendering.bindings) if is_counted else bound  # the parameters that are read in any case
+        before = len(rendering.bindings)
         self._terms: list[Term] = rendering.orders.terms(site.target, site.base, site.given.get("orderBy"), site.path)
+        self._is_order_bound = len(rendering.bindings) > before
         self._order_name = order_name(site.target.name, self._terms)
         self._after, self._before = self._bound("after"), self._bound("before")
         self._size = ""
@@ -65,7 +67,7 @@ class _Connection:
         """What reads the parameters that nothing selected reads, as PostgreSQL asks for; it never runs."""
         if self._has_all or len(self._rendering.bindings) == self._read:
             return ""
-        return f" where true or {self._has_more(following=not self._backward)}"
+        return f" where true or exists ({self._select('1')})"
 
     def _uses(self, selection: Selection) -> Iterator[SelectedField]:
         """What needs the rows of the page."""
@@ -143,7 +145,7 @@ class _Connection:
         In the page's own direction they are those beyond its size; in the other one those that a cursor cuts off.
         """
         if following is not self._backward:
-            self._has_all = True
+            self._has_all |= not self._is_order_bound
             return f"exists (select from {self._site.rows}{self._where()} offset {self._size})"
         cut_off = self._before if following else self._after
         if not cut_off:

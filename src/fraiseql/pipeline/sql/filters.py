@@ -85,6 +85,17 @@ class Filters:
             conditions.append(self._comparison(_EQ, tree, value, field, path, f"{prefix}{name}"))
         return conditions
 
+    @staticmethod
+    def equal_columns(
+        target: ObjectType, declared: Mapping[str, InputField], given: Mapping[str, Tree]
+    ) -> Iterator[str]:
+        """The columns that `equal` compares with one value each."""
+        for name, argument in declared.items():
+            tree = given.get(name)
+            field = filtered_field(target, argument) if isinstance(tree, Leaf) and tree.value is not None else None
+            if field is not None and field.column is not None:
+                yield field.column
+
     def where(self, target: ObjectType, base: Base, tree: Tree | None, path: tuple[str, ...]) -> list[str]:
         """The conditions of `where`, all of which must hold."""
         return [] if tree is None else self._all(self._row(target, base, path), tree, path, "where")

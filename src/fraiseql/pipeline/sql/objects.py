@@ -75,7 +75,8 @@ def _related(rendering: Rendering, selected: SelectedField, relation: Relation, 
     conditions = related(relation, theirs.alias, ours.alias, rendering.numbers)
     given = rendering.arguments(owner.name, selected.field.name, selected.arguments, selected.path)
     sizes = (relation.page_sizes, rendering.model.page_sizes)
-    site = Site(target, theirs, conditions, given, selected.path, selected.selection, sizes)
+    is_single = relation.through is None and target.has_one_of(column for column, _ in relation.on)
+    site = Site(target, theirs, conditions, given, selected.path, selected.selection, sizes, is_single=is_single)
     return rendering.shaped(relation.shape, site)
 
 

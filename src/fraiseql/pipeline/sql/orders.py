@@ -57,6 +57,11 @@ class Term:
         return replace(self, direction=_OPPOSITES[self.direction])
 
     @property
+    def is_identity(self) -> bool:
+        """Whether it is the field that tells rows apart, and that no row is without."""
+        return self.names == ("id",) and not self.nullable
+
+    @property
     def descending(self) -> bool:
         """Whether the largest come first."""
         return self.direction.startswith("desc")
@@ -185,10 +190,11 @@ class Entry:
     search: Fields | None = None
 
     def nullable_in(self, target: ObjectType) -> bool:
-        """Whether there may be no value for a row."""
+        """Whether there may be no value for a row: only a column's annotation is believed that says there always is."""
         if self.names[0] == SEARCH_RANK:
-            return target.fields[self.names[1]].type.nullable
-        return len(self.names) > 1 or target.fields[self.names[0]].type.nullable
+            return True
+        field = target.row_fields[self.names[0]]
+        return len(self.names) > 1 or field.type.nullable or (field.column is None and field is not target.identity)
 
 
 def entry_of(tree: Tree, place: str) -> Entry:

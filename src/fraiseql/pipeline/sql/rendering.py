@@ -38,6 +38,7 @@ class Site:
         selection: below the field: of `target`, or of a type that is derived from it.
         sizes: what is declared of the pages, the nearest first.
         origin: a set of rows of the source's type to read in place of the source.
+        is_single: whether at most one row is meant, since the column of the `id` tells it.
     """
 
     target: ObjectType
@@ -48,6 +49,7 @@ class Site:
     selection: Selection
     sizes: tuple[PageSizes, ...] = ()
     origin: str = ""
+    is_single: bool = False
 
     @property
     def rows(self) -> str:

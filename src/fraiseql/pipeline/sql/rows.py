@@ -32,8 +32,12 @@ def _each(rendering: Rendering, site: Site, *, many: bool) -> str:
     rows = f"from {site.rows}"
     if conditions:
         rows += f" where {' and '.join(conditions)}"
-    rows += ordered(rendering.orders.terms(site.target, site.base, site.given.get("orderBy"), site.path))
-    rows += page_of(rendering, site, cost) if many else " limit 1"
+    if many or not site.is_single:
+        rows += ordered(rendering.orders.terms(site.target, site.base, site.given.get("orderBy"), site.path))
+    if many:
+        rows += page_of(rendering, site, cost)
+    elif not site.is_single or site.base.jsonb:  # two rows with one id are an error, where that is a column
+        rows += " limit 1"
     rows = read_once(rows, site, columns.list)
     return f"select {columns.element} from (select {columns.list} {rows}) {columns.alias}"
 

@@ -128,7 +128,9 @@ def _root(rendering: Rendering, root: RootField) -> str:
     base = rendering.base(target.source)
     conditions = rendering.filters.equal(target, base, field.arguments, given, path)
     sizes = (field.page_sizes, rendering.model.page_sizes)
-    rows = rendering.shaped(field.shape, Site(target, base, conditions, given, path, root.selection, sizes))
+    is_single = target.has_one_of(rendering.filters.equal_columns(target, field.arguments, given))
+    site = Site(target, base, conditions, given, path, root.selection, sizes, is_single=is_single)
+    rows = rendering.shaped(field.shape, site)
     # No cast to text: a json is sent as it is, and the cast would copy it twice.
     return f"{'array_to_json' if field.shape.is_list else 'to_json'}({rows})"
 

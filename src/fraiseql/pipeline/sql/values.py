@@ -191,7 +191,8 @@ class Values:
                 return self._from_text(field.type.name, base.text(field), base.element(field))
             return self.elements(base.element(field), field.type)
         if item is None:
-            return self.from_column(field.type.name, column)
+            computes = None if base.computed else field.expression
+            return self.from_column(field.type.name, column if computes is None else computes.uncast(base.alias))
         named = self._model.types[item.named]
         if isinstance(named, Scalar) and named.is_json:
             return f"to_json({column})"
