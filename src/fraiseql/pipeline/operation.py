@@ -16,6 +16,7 @@ from fraiseql.limits import QueryLimits, SubscriptionLimits
 from fraiseql.pipeline.cache import Cache
 from fraiseql.pipeline.checking import answer_checked
 from fraiseql.pipeline.document import prepare_document
+from fraiseql.pipeline.failures import refused
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
 from fraiseql.pipeline.nesting import nests_too_deep
 from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
@@ -226,7 +227,7 @@ def _failed(
     """Answer a request whose statement failed: the client learns whose fault it was, and no more; raises Refusal."""
     wrong = misfits(statement.bindings, error)
     if wrong:
-        return refuse(Outcome.VARIABLES_INVALID, wrong)
+        return refuse(Outcome.VARIABLES_INVALID, wrong, refused(error))
     hint = {"requestId": request_id}
     if error.unavailable:
         unavailable = RequestError("The database is not available.", code="DATABASE_UNAVAILABLE", extensions=hint)

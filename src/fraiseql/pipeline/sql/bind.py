@@ -24,13 +24,13 @@ class Binding:
         get: its value, from the coerced variables; may raise RequestError.
         path: the response path of the field whose argument it is.
         argument: which one, as `where.id.eq`.
-        blames: SQLSTATEs that only this value, or another with the same one, can be the cause of.
+        blames: as of the operator: SQLSTATEs and source files that this value can be the cause of.
     """
 
     get: Callable[[Variables], Any]
     path: tuple[str, ...]
     argument: str
-    blames: frozenset[str] = frozenset()
+    blames: frozenset[tuple[str, str]] = frozenset()
 
     def misfit(self) -> RequestError:
         """The error for a value that PostgreSQL cannot read as its column's type."""
@@ -77,7 +77,7 @@ class Bindings:
         path: tuple[str, ...],
         argument: str,
         prepare: Callable[[Any], Any] | None,
-        blames: frozenset[str],
+        blames: frozenset[tuple[str, str]],
     ) -> str:
         """A value to compare with, as `prepare` makes it, whose ValueError is the client's mistake."""
         get = _at_path(tree.get, path) if tree.may_fail else tree.get
@@ -170,7 +170,7 @@ def misfits(bindings: Sequence[Binding], error: DatabaseError) -> list[RequestEr
         return [bindings[error.parameter - 1].misfit()] if error.parameter <= len(bindings) else []
     suspects: dict[tuple[str, ...], list[str]] = {}
     for binding in bindings:
-        if error.sqlstate in binding.blames:
+        if (error.sqlstate, error.source_file) in binding.blames:
             suspects.setdefault(binding.path, []).append(f'"{binding.argument}"')
     count = sum(map(len, suspects.values()))
     who = "The value of the argument" if count == 1 else "The value of one of the arguments"

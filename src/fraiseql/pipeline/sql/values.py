@@ -12,7 +12,7 @@ from fraiseql.pipeline.sql.quoting import identifier, literal
 from fraiseql.schema.model import EnumType, Field, ObjectType, Relation, SchemaModel, Source, TypeReference
 from fraiseql.schema.scalar import Scalar
 
-__all__ = ["Base", "Values", "finite", "identifier", "joined", "literal", "related", "source_name", "typed"]
+__all__ = ["Base", "Values", "finite", "identifier", "joined", "literal", "related", "siblings", "source_name", "typed"]
 
 _AGGREGATES: Final = {
     "countDistinct": "count(distinct {})",
@@ -26,31 +26,41 @@ def source_name(source: Source) -> str:
     return prefix + identifier(source.name)
 
 
-def joined(relation: Relation, theirs: str, ours: str, numbers: Iterator[int]) -> tuple[str, list[str]]:
-    """What FROM has beside their source, and the conditions between the aliases of both ends of a relation.
+def joined(relation: Relation, theirs: str, ours: str, between: str) -> list[str]:
+    """The conditions between the aliases of both ends of a relation, and of the table between where there is one.
 
     A row that a table between names several times is there as often.
-
-    Args:
-        numbers: of the aliases of sources, for the table between.
     """
     through = relation.through
     if through is None:
-        return "", _equal(relation.on, theirs, ours)
-    between = f"t${next(numbers)}"
-    conditions = _equal(through.own, between, ours) + _equal(relation.on, theirs, between)
-    return f"{source_name(through.source)} {between}", conditions
+        return _equal(relation.on, theirs, ours)
+    return _equal(through.own, between, ours) + _equal(relation.on, theirs, between)
+
+
+def siblings(relation: Relation, others: str, others_between: str, theirs: str, between: str) -> list[str]:
+    """The conditions that other rows are related to the same one as theirs, without its alias."""
+    through = relation.through
+    if through is None:
+        return _equal(_itself(relation.on), others, theirs)
+    return _equal(_itself(through.own), others_between, between) + _equal(relation.on, others, others_between)
 
 
 def related(relation: Relation, theirs: str, ours: str, numbers: Iterator[int]) -> list[str]:
     """The same as conditions only, for which each row is there once."""
-    between, conditions = joined(relation, theirs, ours, numbers)
+    if relation.through is None:
+        return joined(relation, theirs, ours, "")
+    between = f"t${next(numbers)}"
+    origin, conditions = source_name(relation.through.source), joined(relation, theirs, ours, between)
     # A semi-join: a plain one where PostgreSQL knows from a unique index that no pair is there twice.
-    return [f"exists (select from {between} where {' and '.join(conditions)})"] if between else conditions
+    return [f"exists (select from {origin} {between} where {' and '.join(conditions)})"]
 
 
 def _equal(pairs: tuple[tuple[str, str], ...], left: str, right: str) -> list[str]:
     return [f"{left}.{identifier(column)} = {right}.{identifier(other)}" for column, other in pairs]
+
+
+def _itself(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((column, column) for column, _ in pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +128,13 @@ class Values:
         if isinstance(named, Scalar) and named.sql_type != "text":
             return f"{base.text(field)}::{named.sql_type}"
         return base.text(field)
+
+    def ordering(self, target: ObjectType) -> Field | None:
+        """The field that rows are in the order of where nothing else decides; None where there is none."""
+        field = target.identity
+        if field is None or field.type.item is not None or not field.is_held:
+            return None
+        return None if isinstance(self._model.types[field.type.name], ObjectType) else field
 
     def discriminator(self, field: Field, base: Base) -> str:
         """What tells of which type a row is, as text: it may hold what no type has."""
