@@ -20,6 +20,7 @@ __all__ = [
     "RequestError",
     "SchemaError",
     "StartupError",
+    "ValueRefused",
 ]
 
 
@@ -107,13 +108,23 @@ class DatabaseError(FraiseQLError):
             `53300` where the pool had no connection to give in time.
         retryable: whether the same statement may succeed if it is sent again.
         parameter: the number, from 1, of the parameter whose value PostgreSQL could not read, where it names one.
+        source_file: the file of PostgreSQL's own that raised it, as `datetime.c`; empty where none is told.
     """
 
-    def __init__(self, message: str, *, sqlstate: str, retryable: bool = False, parameter: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        sqlstate: str,
+        retryable: bool = False,
+        parameter: int | None = None,
+        source_file: str = "",
+    ) -> None:
         super().__init__(message)
         self.sqlstate = sqlstate
         self.retryable = retryable
         self.parameter = parameter
+        self.source_file = source_file
 
     @property
     def unavailable(self) -> bool:
@@ -124,6 +135,10 @@ class DatabaseError(FraiseQLError):
         if self.sqlstate == "08P01":
             return False
         return self.sqlstate[:2] in {"08", "53"} or self.sqlstate[:4] == "57P0"
+
+
+class ValueRefused(FraiseQLError):
+    """For the log: what PostgreSQL said of a value that the client is told to be its mistake."""
 
 
 class ConfigurationError(FraiseQLError):

@@ -42,6 +42,28 @@ class Mail(Doc):
     notes: list[Note] = fraiseql.relation(on={"id": "by"})
 
 
+@fraiseql.type
+class Told:
+    id: ID = fraiseql.field(column="id")
+    label: str = fraiseql.field(sql="'told ' || {id}")
+
+
+@fraiseql.type
+class Sent:
+    id: ID = fraiseql.field(column="id")
+    to: str
+    label: str = fraiseql.field(sql="'sent ' || coalesce({by}::text, '-')")
+
+
+@fraiseql.union(sql_source="doc", discriminator="Sort of", types={"1": Told, "2": Sent})
+class Paper:
+    """Members without a source, whose expressions are computed from the union's columns."""
+
+
+@fraiseql.query
+def any_docs() -> list[Paper]: ...
+
+
 @fraiseql.query
 def docs() -> list[Doc]: ...
 
@@ -74,6 +96,10 @@ def serving(module_database_url: str) -> Iterator[Served]:
                 {"id": "3", "name": "c", "text": "y"},
                 {"id": "4", "name": "d", "to": "you"},
             ],
+        ),
+        (
+            "{ anyDocs(limit: 2) { ... on Told { id label } ... on Sent { label to } } }",
+            [{"id": "1", "label": "told 1"}, {"label": "sent 1", "to": "me"}],
         ),
         ("{ notes { name text } }", [{"name": "A", "text": "own"}, {"name": "C", "text": "own"}]),
         ('{ mails(to: "you") { id } }', [{"id": "4"}]),

@@ -223,9 +223,13 @@ def test_parameters_listed_in_the_context_are_not_taken_for_the_one_in_error(
     with pytest.raises(DatabaseError) as caught:
         drive(run(connection, fetch("SELECT 1 / $1::int", b"0")))
     assert (caught.value.sqlstate, caught.value.parameter) == ("22012", None)
+    for value in (b"one\n $1", b"one\nparameter $1 = 'x", b"'\n x $1 = ", b"x" * 1000):
+        with pytest.raises(DatabaseError) as caught:
+            drive(run(connection, fetch("SELECT $1::text, $2::int", b"0", value, columns=2)))
+        assert (caught.value.sqlstate, caught.value.parameter) == ("22P02", 2)
     with pytest.raises(DatabaseError) as caught:
-        drive(run(connection, fetch("SELECT $1::text, $2::int", b"0", b"one\n $1", columns=2)))
-    assert (caught.value.sqlstate, caught.value.parameter) == ("22P02", 2)
+        drive(run(connection, fetch("SELECT $1::text::jsonb", b"{\n$7")))
+    assert (caught.value.sqlstate, caught.value.parameter, caught.value.source_file) == ("22P02", None, "jsonfuncs.c")
 
 
 def test_thirty_megabytes_both_ways(drive: Drive, open_connection: Open) -> None:

@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from fraiseql.errors import ValueRefused
 from fraiseql.observations import (
     ConnectionLost,
     ConnectionOpened,
@@ -25,6 +26,11 @@ from fraiseql.runtimes.logs import configure_logging, log_observation, logger
         (RequestCompleted("c-1", "POST", "/graphql", 200, 0.0125), "INFO", "c-1 POST /graphql 200 in 12.5 ms"),
         (RequestRefused("c", 400, "no host"), "INFO", "connection c refused with 400: no host"),
         (InternalErrorMasked("c-1", ValueError("oh")), "ERROR", "request c-1 failed: oh"),
+        (
+            InternalErrorMasked("c-1", ValueRefused("a value was refused: oh")),
+            "INFO",
+            "request c-1: a value was refused: oh",
+        ),
         (ConnectionOpened(42), "DEBUG", "connected to PostgreSQL process 42"),
         (ConnectionLost(42, "gone"), "WARNING", "the connection to PostgreSQL process 42 was closed: gone"),
         (ReconnectFailed("refused", 0.2), "WARNING", "PostgreSQL cannot be reached, next attempt in 0.2 s: refused"),
@@ -38,7 +44,7 @@ def test_each_observation_is_a_record(
     (record,) = caplog.records
     assert (record.name, record.levelname, record.getMessage()) == ("fraiseql", level, text)
     if isinstance(observation, InternalErrorMasked):
-        assert record.exc_info
+        assert bool(record.exc_info) is (level == "ERROR")
     if isinstance(observation, RequestCompleted):
         assert record.__dict__["status"] == 200
 

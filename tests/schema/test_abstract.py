@@ -155,6 +155,16 @@ def _returned(annotation: Any) -> Any:
     return fraiseql.Schema(types=[Book, Tape], queries=[fraiseql.query(it)])
 
 
+def _declared_anew(promised: Any, given: Any, *, it: Any = int | None, **options: Any) -> Any:
+    """A type of an interface with a source, or with the key "kind", whose field has another place."""
+    options = {"sql_source": "told", "jsonb_column": None, "discriminator": "kind", **options}
+    bodies = [
+        {"__annotations__": {"id": ID, "it": it}} | ({} if each is None else {"it": each}) for each in (promised, given)
+    ]
+    told = fraiseql.interface(**options)(type("Told", (), bodies[0]))
+    return _schema(fraiseql.type(when="a")(type("Thing", (told,), bodies[1])))
+
+
 def _yielded() -> Any:
     def it() -> Iterator[Node]:
         yield Node()
@@ -165,6 +175,18 @@ def _yielded() -> Any:
 def _by_field(annotation: Any, default: Any = None) -> Any:
     made = type("Thing", (), {"__annotations__": {"it": annotation}, **({"it": default} if default else {})})
     return _schema(fraiseql.type(sql_source="thing")(made))
+
+
+def test_a_field_declared_anew_in_its_place() -> None:
+    _declared_anew(fraiseql.field(column="held", description="any"), fraiseql.field(column="held", deprecated="old"))
+    _declared_anew(fraiseql.field(sql="{{{a}}}::text[]"), fraiseql.field(sql="{{{a}}}::text[]"), it=list[str])
+    _declared_anew(fraiseql.relation(on={"id": "a"}), fraiseql.relation(on={"id": "a"}), it=Book | None)
+
+
+def test_a_type_of_an_interface_inside_jsonb_with_a_source_of_its_own() -> None:
+    told = fraiseql.interface(discriminator="kind")(type("Told", (), {"__annotations__": {"it": int}}))
+    thing = fraiseql.type(when="a", sql_source="thing", jsonb_column=None)(type("Thing", (told,), {}))
+    assert _schema(thing).model.object_type("Thing").fields["it"].column == "it"
 
 
 @pytest.mark.parametrize(
@@ -200,6 +222,44 @@ def _by_field(annotation: Any, default: Any = None) -> Any:
             "rows of the type of Base.it",
         ),
         (lambda: _implementing(Book, Media, it=fraiseql.relation(on={"a": "b"})), "Thing.it", "Media!", "Book!, as"),
+        (
+            lambda: _declared_anew(None, fraiseql.field(column="other")),
+            "Thing.it",
+            "the column 'other'",
+            "the column 'it', as Told.it has, by which lists of Told are filtered and ordered",
+        ),
+        (
+            lambda: _declared_anew(fraiseql.field(sql="{a} + 1"), fraiseql.field(sql="{a} + 2")),
+            "Thing.it",
+            "sql='{a} + 2'",
+            "sql='{a} + 1', as Told.it",
+        ),
+        (
+            lambda: _declared_anew(fraiseql.field(sql="{a}"), fraiseql.field()),
+            "Thing.it",
+            "the column 'it'",
+            "sql='{a}', as Told.it",
+        ),
+        (
+            lambda: _declared_anew(None, fraiseql.field(column="it"), jsonb_column="data"),
+            "Thing.it",
+            "the column 'it'",
+            "the key 'it' of jsonb, as Told.it",
+        ),
+        (
+            lambda: _declared_anew(None, fraiseql.field(key="other"), sql_source=None),
+            "Thing.it",
+            "the key 'other' of jsonb",
+            "the key 'it' of jsonb, as Told.it",
+        ),
+        (
+            lambda: _declared_anew(
+                fraiseql.relation(on={"id": "a"}), fraiseql.relation(on={"id": "b"}), it=Book | None
+            ),
+            "Thing.it",
+            "a relation(on={'id': 'b'})",
+            "a relation(on={'id': 'a'}), as Told.it",
+        ),
         (_hidden_name, "Thing", "no field it", "the field Base.it"),
         (lambda: _returned(list[Node]), "Query.it", "the interface Node, which has no discriminator", "discriminator="),
         (lambda: _by_field(Node), "Thing.it", "the interface Node, which has no discriminator", "discriminator=..."),

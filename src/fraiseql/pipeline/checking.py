@@ -36,7 +36,7 @@ def answer_checked(
     """
     if not may_be_misfit(error, failed.bindings):
         return None
-    statement = plan.statement(prepared.coerce(request.variables), checking=True)
+    statement = plan.statement(prepared.coerce(request), checking=True)
     try:
         row = yield from fetch(statement.statement, parameters)
     except DatabaseError:

@@ -7,9 +7,9 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
-from fraiseql.errors import DatabaseError, FraiseQLError, RequestError
+from fraiseql.errors import DatabaseError, FraiseQLError, RequestError, ValueRefused
 
-__all__ = ["MaskedErrors", "UnfitValue", "UnfitValues", "cause_of", "errors_of", "masked", "shown"]
+__all__ = ["MaskedErrors", "UnfitValue", "UnfitValues", "cause_of", "errors_of", "masked", "refused", "shown"]
 
 _Error = TypeVar("_Error", bound=BaseException)
 
@@ -93,6 +93,13 @@ def masked(error: Exception) -> Exception | None:
 def errors_of(cause: _Error) -> Sequence[_Error | Exception]:
     """The errors that a cause stands for."""
     return cause.exceptions if isinstance(cause, MaskedErrors) else (cause,)
+
+
+def refused(error: Exception) -> ValueRefused:
+    """What the log has of an error that the client is told to be its mistake: it may be another's all the same."""
+    told = ValueRefused(f"a value was refused: {error}")
+    told.__cause__ = error
+    return told
 
 
 def _is_json(error: RequestError) -> bool:

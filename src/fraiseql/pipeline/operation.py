@@ -16,6 +16,7 @@ from fraiseql.limits import QueryLimits, SubscriptionLimits
 from fraiseql.pipeline.cache import Cache
 from fraiseql.pipeline.checking import answer_checked
 from fraiseql.pipeline.document import prepare_document
+from fraiseql.pipeline.failures import refused
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
 from fraiseql.pipeline.nesting import nests_too_deep
 from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
@@ -183,7 +184,7 @@ class Pipeline:
         self, prepared: PreparedOperation, request: GraphQLRequest, caller: Caller
     ) -> PreparedSubscription:
         try:
-            return prepare(self._planning, prepared, request.variables, caller)
+            return prepare(self._planning, prepared, request, caller)
         except RecursionError:
             raise nests_too_deep(request.query, self.limits.max_depth, request.variables) from None
 
@@ -192,7 +193,7 @@ class Pipeline:
     ) -> tuple[Plan, BoundStatement | None, tuple[bytes | None, ...], Variables]:
         """The plan of a query, its statement with the parameters, where it needs one, and variables; raises Refusal."""
         try:
-            variables = prepared.coerce(request.variables)
+            variables = prepared.coerce(request)
             plan = prepared.plan(variables)
             if not plan.uses_sql:
                 return plan, None, (), variables
@@ -226,7 +227,7 @@ def _failed(
     """Answer a request whose statement failed: the client learns whose fault it was, and no more; raises Refusal."""
     wrong = misfits(statement.bindings, error)
     if wrong:
-        return refuse(Outcome.VARIABLES_INVALID, wrong)
+        return refuse(Outcome.VARIABLES_INVALID, wrong, refused(error))
     hint = {"requestId": request_id}
     if error.unavailable:
         unavailable = RequestError("The database is not available.", code="DATABASE_UNAVAILABLE", extensions=hint)

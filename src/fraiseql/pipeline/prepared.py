@@ -28,6 +28,7 @@ from fraiseql.pipeline.misfits import Checks
 from fraiseql.pipeline.nulls import Completion
 from fraiseql.pipeline.plan import RootField, Selection, plan_selection
 from fraiseql.pipeline.records import chooses_elements
+from fraiseql.pipeline.request import GraphQLRequest
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, respond_with_errors
 from fraiseql.pipeline.sql import BoundStatement, render, render_given
 from fraiseql.pipeline.sql.bind import encode
@@ -76,9 +77,9 @@ class PreparedOperation:
         self._planning = planning
         self.operation = operation
 
-    def coerce(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def coerce(self, request: GraphQLRequest) -> dict[str, Any]:
         """Coerce a request's variables; raises Refusal with every error."""
-        variables, errors = self.operation.coerce(given)
+        variables, errors = self.operation.coerce(request.variables, request.exact_variables)
         if not errors and self.operation.directives:
             errors = [error for each in self.operation.directives for error in each.misfits(variables)]
         if errors:

@@ -19,6 +19,7 @@ from fraiseql.pipeline.misfits import Checks
 from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
 from fraiseql.pipeline.project import project
 from fraiseql.pipeline.records import without_relations
+from fraiseql.pipeline.request import GraphQLRequest
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, respond
 from fraiseql.pipeline.sql.bind import Binding
 from fraiseql.pipeline.variables import Variables
@@ -202,10 +203,10 @@ class PreparedSubscription:
 
 
 def prepare(
-    planning: Planning, prepared: PreparedOperation, given: Mapping[str, Any], caller: Caller
+    planning: Planning, prepared: PreparedOperation, request: GraphQLRequest, caller: Caller
 ) -> PreparedSubscription:
     """Coerce a subscription's variables, plan it and bind its parameters; raises Refusal."""
-    variables = prepared.coerce(given)
+    variables = prepared.coerce(request)
     plan = prepared.plan(variables)
     if len(plan.roots) != 1 or plan.roots[0].field is None:  # GraphQL §6.2.3.1; validation sees to it already
         message = "A subscription selects exactly one field, which is not skipped."

@@ -34,8 +34,13 @@ _CONNECTION_FAILURES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )
 _PERMANENT = frozenset({"28P01", "28000", "3D000", "42501", "22023", "08P01"})
 
-# "unnamed portal parameter $2 = '...'", but not the list that follows "portal with parameters:".
-_PARAMETER = re.compile(r"^[^:$\n]*\$([0-9]{1,5})(?: = |$)", re.MULTILINE)
+# "unnamed portal parameter $2 = '...'", in the server's language, but not the list after "portal with parameters:". It
+# is the outermost of what PostgreSQL was doing, which stands last. A statement's text, which may end so, does not: it
+# is quoted, and the function that ran it follows.
+_PARAMETER = re.compile(
+    r"""^ (?: [^:"$\n] | "[^"\n]*" )* [ ] \$([0-9]{1,5}) (?: [ ]=[ ] '(?: [^'] | '' )*' )? \Z""",
+    re.MULTILINE | re.VERBOSE,
+)
 
 
 def statement_failed(result: PGresult) -> DatabaseError:
@@ -49,6 +54,7 @@ def statement_failed(result: PGresult) -> DatabaseError:
         retryable=(sqlstate[:2] in _RETRYABLE_CLASSES and sqlstate != "08P01") or sqlstate in _RETRYABLE,
         # 42601 is a syntax error, also one in a value of a type with a syntax, as jsonpath or ltree.
         parameter=_parameter(result) if sqlstate.startswith("22") or sqlstate == "42601" else None,
+        source_file=re.split(r"[\\/]", _field(result, DiagnosticField.SOURCE_FILE))[-1],
     )
 
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 
+from fraiseql.errors import ValueRefused
 from fraiseql.observations import (
     ConnectionLost,
     ConnectionOpened,
@@ -71,6 +72,9 @@ def _websocket_closed(seen: WebSocketClosed) -> None:
 
 
 def _masked(seen: InternalErrorMasked) -> None:
+    if isinstance(seen.error, ValueRefused):
+        logger.info("request %s: %s", seen.request_id, seen.error)
+        return
     errors = errors_of(seen.error)
     for error in errors[:_MOST_LOGGED]:
         logger.error("request %s failed: %s", seen.request_id, error, exc_info=error)

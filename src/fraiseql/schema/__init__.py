@@ -3,8 +3,9 @@
 from fraiseql.schema.abstract_declarations import interface, union
 from fraiseql.schema.build import Schema
 from fraiseql.schema.custom_scalars import scalar
-from fraiseql.schema.declarations import enum, field, input, query, relation, subscription, type
+from fraiseql.schema.decorators import enum, input, query, subscription, type
 from fraiseql.schema.directives import directive
+from fraiseql.schema.markers import field, relation
 from fraiseql.schema.scalars import (
     CIDR,
     ID,

@@ -49,6 +49,35 @@ def check_implementations(model: SchemaModel) -> None:
             for name in named.interfaces:
                 for promised in model.object_type(name).fields.values():
                     _check_field(model, named, name, promised)
+    for named in model.types.values():
+        if isinstance(named, AbstractType) and named.discriminator is not None:
+            for member in named.members.values():
+                for promised in named.fields.values():
+                    _check_place(member, named, promised)
+
+
+def _check_place(member: ObjectType, interface: AbstractType, promised: Field) -> None:
+    """That a member's field shows what conditions and orders of the interface's field are of."""
+    field, in_jsonb = member.fields[promised.name], interface.source is None
+    found, expected = _place(field, in_jsonb=in_jsonb), _place(promised, in_jsonb=in_jsonb)
+    if promised.resolver is None and found != expected:
+        where, origin = f"{member.name}.{field.name}", f"{interface.name}.{promised.name}"
+        expected = f"{expected}, as {origin} has, by which lists of {interface.name} are filtered and ordered"
+        raise SchemaError(where, found=found, expected=expected)
+
+
+def _place(field: Field, *, in_jsonb: bool) -> str:
+    """Where a row, or an object inside jsonb, has a field's value, in words."""
+    if field.resolver is not None:
+        return "a method"
+    if field.relation is not None:
+        through, on = field.relation.through, dict(field.relation.on)
+        between = "" if through is None else f"through={str(through.source)!r}, own={dict(through.own)}, "
+        return f"a relation({between}on={on})"
+    if field.expression is not None:
+        return f"sql={field.expression.template!r}"
+    is_key = in_jsonb or field.column is None
+    return f"the key {field.key!r} of jsonb" if is_key else f"the column {field.column!r}"
 
 
 def _check_field(model: SchemaModel, owner: ObjectType, interface: str, promised: Field) -> None:

@@ -19,15 +19,11 @@ class Directives:
     """Collects them.
 
     Args:
-        arguments: reads the parameters of a directive's function.
         given: those that the schema lists.
         types: every type by its name, complete when `finish` is called.
     """
 
-    def __init__(
-        self, arguments: Callable[[Directive[...]], Mapping[str, Argument]], given: Any, types: Mapping[str, NamedType]
-    ) -> None:
-        self._arguments = arguments
+    def __init__(self, given: Any, types: Mapping[str, NamedType]) -> None:
         self._types = types
         self._declared: dict[str, Directive[...]] = {}
         self._queue: list[Directive[...]] = []
@@ -53,15 +49,19 @@ class Directives:
             seen.add(directive.name)
         self._uses[coordinate] = uses
 
-    def types(self) -> Mapping[str, DirectiveType]:
-        """Those that were met; to read their arguments may need more types, and those more directives."""
+    def types(self, read: Callable[[Directive[...]], Mapping[str, Argument]]) -> Mapping[str, DirectiveType]:
+        """Those that were met; to read their arguments may need more types, and those more directives.
+
+        Args:
+            read: reads the parameters of a directive's function.
+        """
         found: dict[str, DirectiveType] = {}
         for directive in self._queue:  # which may grow
             if not has_no_body(directive.function):
                 raise SchemaError(
                     f"@{directive.name}", found="a function body", expected="none: write only a docstring"
                 )
-            arguments = self._arguments(directive)
+            arguments = read(directive)
             found[directive.name] = DirectiveType(
                 directive.name, directive.description, directive.locations, arguments, directive.repeatable
             )

@@ -33,6 +33,12 @@ class Expression:
     columns: tuple[str, ...]
     sql_type: str
 
+    @property
+    def template(self) -> str:
+        """The SQL with the columns in braces."""
+        texts = [text.replace("{", "{{").replace("}", "}}") for text in self.texts]
+        return texts[0] + "".join(f"{{{column}}}{text}" for column, text in zip(self.columns, texts[1:], strict=True))
+
     def over(self, alias: str) -> str:
         """The SQL for a row under an alias."""
         return f"{self.uncast(alias)}::{self.sql_type}"

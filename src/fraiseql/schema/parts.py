@@ -68,18 +68,12 @@ def relation_of(options: RelationOptions, target: str, shape: Shape, where: str)
 
 
 def computed_by(
-    options: FieldOptions,
-    reference: TypeReference,
-    types: Mapping[str, NamedType],
-    source: Source | None,
-    where: str,
+    options: FieldOptions, reference: TypeReference, types: Mapping[str, NamedType], where: str
 ) -> Expression:
     """The expression of a field, as `field` was told, cast to the field's type."""
     for option, given in (("column", options.column), ("key", options.key)):
         if given is not None:
             raise SchemaError(where, found=f"sql=... with {option}={given!r}", expected="one of them")
-    if source is None:
-        raise SchemaError(where, found="sql=... in a type without sql_source", expected="a type with sql_source")
     named = types[reference.named]
     if isinstance(named, ObjectType):
         return expression_of(options.sql, "jsonb", where)

@@ -170,6 +170,8 @@ def _check_field(model: SchemaModel, owner: ObjectType, field: Field) -> None:
         raise SchemaError(where, found=f"{target.name} without relation(...)", expected="relation(on=...)")
     if owner.source is None and field.column is not None:
         raise SchemaError(where, found=f"column={field.column!r} in a type without sql_source", expected="key=...")
+    if owner.source is None and field.expression is not None:
+        raise SchemaError(where, found="sql=... in a type without sql_source", expected="a type with sql_source")
     in_column = field.column is not None or field.expression is not None
     if isinstance(target, Scalar) and target.shown_as is not None and in_column:
         item = field.type.item

@@ -149,7 +149,7 @@ class Conditions:
     def _across(self, target: ObjectType, field: Field, below: Mapping[str, Any], record: Record) -> Truth:
         child, related = self._model.object_type(field.relation.target), self._related(target, field, record)
         if not field.relation.shape.is_to_many:
-            return any(self.hold(child, below, each) is True for each in related)
+            return any(self.hold(child, below, each) is True for each in related[:1])
         found = {
             name: [self.hold(child, where, each) is True for each in related]
             for name, where in below.items()

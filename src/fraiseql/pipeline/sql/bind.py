@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.limits import QueryLimits
 from fraiseql.pipeline.arguments import Leaf, Tree
 from fraiseql.pipeline.response import Outcome, Refusal
 from fraiseql.pipeline.variables import Variables
+from fraiseql.schema.numbers import json_text
 
 __all__ = ["Binding", "Bindings", "encode", "misfits"]
 
@@ -25,13 +24,13 @@ class Binding:
         get: its value, from the coerced variables; may raise RequestError.
         path: the response path of the field whose argument it is.
         argument: which one, as `where.id.eq`.
-        blames: SQLSTATEs that only this value, or another with the same one, can be the cause of.
+        blames: as of the operator: SQLSTATEs and source files that this value can be the cause of.
     """
 
     get: Callable[[Variables], Any]
     path: tuple[str, ...]
     argument: str
-    blames: frozenset[str] = frozenset()
+    blames: frozenset[tuple[str, str]] = frozenset()
 
     def misfit(self) -> RequestError:
         """The error for a value that PostgreSQL cannot read as its column's type."""
@@ -78,10 +77,12 @@ class Bindings:
         path: tuple[str, ...],
         argument: str,
         prepare: Callable[[Any], Any] | None,
-        blames: frozenset[str],
+        blames: frozenset[tuple[str, str]],
     ) -> str:
         """A value to compare with, as `prepare` makes it, whose ValueError is the client's mistake."""
-        get = tree.get if prepare is None else _prepared(tree.get, prepare, path, argument)
+        get = _at_path(tree.get, path) if tree.may_fail else tree.get
+        if prepare is not None:
+            get = _prepared(get, prepare, path, argument)
         return self._add(Binding(get, path, argument, blames))
 
     def several(
@@ -145,6 +146,16 @@ def _prepared(
     return get
 
 
+def _at_path(get_value: Callable[[Variables], Any], path: tuple[str, ...]) -> Callable[[Variables], Any]:
+    def get(variables: Variables) -> Any:
+        try:
+            return get_value(variables)
+        except RequestError as error:
+            raise RequestError(error.message, code=error.code, path=path) from None
+
+    return get
+
+
 def _item(get: Callable[[Variables], list[Any]], place: int) -> Callable[[Variables], Any]:
     return lambda variables: get(variables)[place]
 
@@ -159,7 +170,7 @@ def misfits(bindings: Sequence[Binding], error: DatabaseError) -> list[RequestEr
         return [bindings[error.parameter - 1].misfit()] if error.parameter <= len(bindings) else []
     suspects: dict[tuple[str, ...], list[str]] = {}
     for binding in bindings:
-        if error.sqlstate in binding.blames:
+        if (error.sqlstate, error.source_file) in binding.blames:
             suspects.setdefault(binding.path, []).append(f'"{binding.argument}"')
     count = sum(map(len, suspects.values()))
     who = "The value of the argument" if count == 1 else "The value of one of the arguments"
@@ -185,7 +196,7 @@ def _scalar(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, (int, float)):
         return repr(value)
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return value if isinstance(value, str) else json_text(value)
 
 
 def _array(values: list[Any]) -> str:

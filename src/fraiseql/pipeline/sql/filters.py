@@ -22,7 +22,7 @@ from fraiseql.pipeline.operators import (
 from fraiseql.pipeline.sql.bind import Bindings
 from fraiseql.pipeline.sql.embedded import EmbeddedFilters
 from fraiseql.pipeline.sql.searches import config_of, rank_of, searcher, vector_of
-from fraiseql.pipeline.sql.values import Base, Values, joined, related, source_name
+from fraiseql.pipeline.sql.values import Base, Values, joined, related, siblings, source_name
 from fraiseql.schema.aggregates import COUNT, COUNT_FIELD, aggregated
 from fraiseql.schema.embedded import embedded_type
 from fraiseql.schema.model import EnumType, Field, InputField, InputType, NamedType, ObjectType, Relation, SchemaModel
@@ -222,18 +222,43 @@ class Filters:
         failing: bool,
     ) -> str:
         target, theirs = self._enter(relation, path)
-        # A table between is joined: how often it names a row is the same to EXISTS, and one inside another is slow.
-        between, conditions = joined(relation, theirs.alias, ours.alias, self._numbers)
+        between = self._between(relation)
+        conditions = joined(relation, theirs.alias, ours.alias, between)
         conditions += self._values.membership(target, theirs)
         wanted = self._all(self._row(target, theirs, path), tree, path, place)
         if failing:  # where it is unknown whether a row meets them, it does not
             conditions.append(f"{self._joined('and', wanted, path)} is not true")
         else:
             conditions += wanted
+        if wanted and not relation.shape.is_to_many:
+            conditions += self._is_first(relation, target, theirs, between)
         self._depth -= 1
-        assert target.source is not None
-        origin = f"{between}, " * bool(between) + f"{source_name(target.source)} {theirs.alias}"
-        return f"{word} (select from {origin} where {' and '.join(conditions)})"
+        return f"{word} (select from {_origin(relation, target, theirs, between)} where {' and '.join(conditions)})"
+
+    def _is_first(self, relation: Relation, target: ObjectType, theirs: Base, between: str) -> list[str]:
+        """That a row is the one that a relation to one row shows, where it may lead to several.
+
+        An anti-join, and not a LIMIT, from which PostgreSQL could not begin with the rows that meet other conditions.
+        """
+        by, source = self._values.ordering(target), target.source
+        if by is None or _is_unique(relation, by):
+            return []
+        assert source is not None
+        others = Base.of_source(f"t${next(self._numbers)}", source)
+        others_between = self._between(relation)
+        conditions = siblings(relation, others.alias, others_between, theirs.alias, between)
+        conditions += self._values.membership(target, others)
+        earlier, own = self._values.compared(by, others), self._values.compared(by, theirs)
+        if by.type.nullable:  # nulls come last
+            conditions.append(f"coalesce({earlier} < {own}, {own} is null and {earlier} is not null)")
+        else:
+            conditions.append(f"{earlier} < {own}")
+        origin = _origin(relation, target, others, others_between)
+        return [f"not exists (select from {origin} where {' and '.join(conditions)})"]
+
+    def _between(self, relation: Relation) -> str:
+        """An alias for a relation's table between, where it has one."""
+        return "" if relation.through is None else f"t${next(self._numbers)}"
 
     def _aggregate(self, relation: Relation, ours: Base, tree: Tree, path: tuple[str, ...], place: str) -> str:
         """Conditions on aggregates of the rows that a relation leads to, all of them in one scan."""
@@ -328,3 +353,21 @@ class Filters:
         # ltree has operators of its own between a list and one value.
         is_tree = isinstance(named, Scalar) and named.family is FilterFamily.TREE
         return operator.sql.format(value, parameter, sql_type, f"::{sql_type}[]" if is_tree else "")
+
+
+def _origin(relation: Relation, target: ObjectType, theirs: Base, between: str) -> str:
+    """What FROM has for the rows that a relation leads to.
+
+    A table between is joined: how often it names a row is the same to EXISTS, and one inside another is slow.
+    """
+    assert target.source is not None
+    own = f"{source_name(target.source)} {theirs.alias}"
+    return own if relation.through is None else f"{source_name(relation.through.source)} {between}, {own}"
+
+
+def _is_unique(relation: Relation, by: Field) -> bool:
+    """Whether a relation is known to lead to one row at most: by the column of its `id`."""
+    if relation.through is not None or by.expression is not None:
+        return False
+    # A document's `id` is that of its row.
+    return (by.column or by.key) in (theirs for theirs, _ in relation.on)

@@ -111,12 +111,8 @@ class Orders:
         return list(terms.values())
 
     def _by_id(self, target: ObjectType, base: Base) -> list[Term]:
-        field = target.identity
-        if field is None or field.type.item is not None or not field.is_held:
-            return []
-        is_object = isinstance(self._model.types[field.type.name], ObjectType)
-        by_id = Term(self._values.compared(field, base), "asc", ("id",), field.type.nullable)
-        return [] if is_object else [by_id]
+        field = self._values.ordering(target)
+        return [] if field is None else [Term(self._values.compared(field, base), "asc", ("id",), field.type.nullable)]
 
     def _value(self, target: ObjectType, base: Base, entry: Entry, path: tuple[str, ...], depth: int = 1) -> str:
         """What to order by: a field, or one of the object or row that it leads to, null where there is none."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final
 
-from fraiseql.pipeline.sql.forms import FORMS
+from fraiseql.pipeline.sql.forms import form_of
 from fraiseql.pipeline.sql.quoting import identifier, literal
 from fraiseql.schema.model import EnumType, Field, ObjectType, Relation, SchemaModel, Source, TypeReference
 from fraiseql.schema.scalar import Scalar
 
-__all__ = ["Base", "Values", "finite", "identifier", "joined", "literal", "related", "source_name", "typed"]
+__all__ = ["Base", "Values", "finite", "identifier", "joined", "literal", "related", "siblings", "source_name", "typed"]
 
 _AGGREGATES: Final = {
     "countDistinct": "count(distinct {})",
@@ -26,31 +26,41 @@ def source_name(source: Source) -> str:
     return prefix + identifier(source.name)
 
 
-def joined(relation: Relation, theirs: str, ours: str, numbers: Iterator[int]) -> tuple[str, list[str]]:
-    """What FROM has beside their source, and the conditions between the aliases of both ends of a relation.
+def joined(relation: Relation, theirs: str, ours: str, between: str) -> list[str]:
+    """The conditions between the aliases of both ends of a relation, and of the table between where there is one.
 
     A row that a table between names several times is there as often.
-
-    Args:
-        numbers: of the aliases of sources, for the table between.
     """
     through = relation.through
     if through is None:
-        return "", _equal(relation.on, theirs, ours)
-    between = f"t${next(numbers)}"
-    conditions = _equal(through.own, between, ours) + _equal(relation.on, theirs, between)
-    return f"{source_name(through.source)} {between}", conditions
+        return _equal(relation.on, theirs, ours)
+    return _equal(through.own, between, ours) + _equal(relation.on, theirs, between)
+
+
+def siblings(relation: Relation, others: str, others_between: str, theirs: str, between: str) -> list[str]:
+    """The conditions that other rows are related to the same one as theirs, without its alias."""
+    through = relation.through
+    if through is None:
+        return _equal(_itself(relation.on), others, theirs)
+    return _equal(_itself(through.own), others_between, between) + _equal(relation.on, others, others_between)
 
 
 def related(relation: Relation, theirs: str, ours: str, numbers: Iterator[int]) -> list[str]:
     """The same as conditions only, for which each row is there once."""
-    between, conditions = joined(relation, theirs, ours, numbers)
+    if relation.through is None:
+        return joined(relation, theirs, ours, "")
+    between = f"t${next(numbers)}"
+    origin, conditions = source_name(relation.through.source), joined(relation, theirs, ours, between)
     # A semi-join: a plain one where PostgreSQL knows from a unique index that no pair is there twice.
-    return [f"exists (select from {between} where {' and '.join(conditions)})"] if between else conditions
+    return [f"exists (select from {origin} {between} where {' and '.join(conditions)})"]
 
 
 def _equal(pairs: tuple[tuple[str, str], ...], left: str, right: str) -> list[str]:
     return [f"{left}.{identifier(column)} = {right}.{identifier(other)}" for column, other in pairs]
+
+
+def _itself(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((column, column) for column, _ in pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +129,13 @@ class Values:
             return f"{base.text(field)}::{named.sql_type}"
         return base.text(field)
 
+    def ordering(self, target: ObjectType) -> Field | None:
+        """The field that rows are in the order of where nothing else decides; None where there is none."""
+        field = target.identity
+        if field is None or field.type.item is not None or not field.is_held:
+            return None
+        return None if isinstance(self._model.types[field.type.name], ObjectType) else field
+
     def discriminator(self, field: Field, base: Base) -> str:
         """What tells of which type a row is, as text: it may hold what no type has."""
         column = base.column(field)
@@ -140,10 +157,13 @@ class Values:
             return self.compared(field, base)
         if column is not None:
             return column
-        sql_type = named.sql_type if isinstance(named, Scalar) else "text"
-        alias, jsonb = f"e${next(self._numbers)}", base.element(field)
-        values = f"array(select {alias}.value::{sql_type} from jsonb_array_elements_text({jsonb}) {alias}(value))"
-        return f"(case when jsonb_typeof({jsonb}) = 'array' then {values} end)"
+        sql_type, jsonb = named.sql_type if isinstance(named, Scalar) else "text", base.element(field)
+        return f"(case when jsonb_typeof({jsonb}) = 'array' then {self._array_of(sql_type, jsonb)} end)"
+
+    def _array_of(self, sql_type: str, jsonb: str) -> str:
+        """The elements of a jsonb list as conditions see them."""
+        alias = f"e${next(self._numbers)}"
+        return f"array(select {alias}.value::{sql_type} from jsonb_array_elements_text({jsonb}) {alias}(value))"
 
     def grouped(self, field: Field, base: Base) -> str:
         """A scalar or enum field to group by: a bare column; inside jsonb, an error where it does not fit its type."""
@@ -226,13 +246,13 @@ class Values:
         fitting = self._fitting(named, text, jsonb)
         if named.sql_type == "text":
             return fitting
-        form = FORMS.get(named.sql_type)
+        form = form_of(named.sql_type)
         return finite(named, fitting) if form is None or form.guard is None else typed(named, fitting)
 
     def _fitting(self, named: Scalar, text: str, jsonb: str) -> str:
         """The text of a value inside jsonb; an error where it has another form than its type's."""
-        form = FORMS.get(named.sql_type)
-        if form is None or named.sql_type == "tsvector":  # any text will do, and each jsonb has one
+        form = form_of(named.sql_type)
+        if form is None or form.is_text:  # any text may do, and each jsonb has one
             begins = f"ascii({text}) in (91, 123)"  # `[` and `{`, which is quicker than to look at every value's type
             wrong = f"{begins} and jsonb_typeof({jsonb}) in ('object', 'array')"
             return f"(case when {wrong} then ('no scalar: ' || {text})::int4::text else {text} end)"
@@ -267,11 +287,11 @@ def _error(what: str, value: str) -> str:
 
 
 def finite(named: Scalar, value: str) -> str:
-    """A value cast to its scalar's type; NaN and the infinities, which JSON does not know, are errors: no integers."""
+    """A value cast to its scalar's type; what does not meet `Scalar.finite` is an error: no integer."""
     if named.finite is None:
         return typed(named, value)
     cast = f"{value}::{named.sql_type}"
-    misfit = f"('not finite: ' || {cast})::int4::text::{named.sql_type}"
+    misfit = f"('out of range: ' || {cast})::int4::text::{named.sql_type}"
     return _written(named, f"(case when {named.finite.format(cast)} then {cast} else {misfit} end)")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from fraiseql.effects import Program, Row, Statement, fetch, sleep
 from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.limits import SubscriptionLimits
-from fraiseql.pipeline.failures import masked, shown
+from fraiseql.pipeline.failures import masked, refused, shown
 from fraiseql.pipeline.misfits import Checks, may_be_misfit
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, refuse
 from fraiseql.pipeline.sql.bind import misfits
@@ -25,7 +25,7 @@ def not_started(subscription: PreparedSubscription, error: Exception, request_id
     outcome = Outcome.UNAVAILABLE if unavailable else Outcome.FAILED
     entry = misfit(subscription, error)
     if entry is not None:
-        return refuse(outcome, [entry])
+        return refuse(outcome, [entry], refused(error))
     return refuse(outcome, [shown(error, subscription.path, {"requestId": request_id})], masked(error))
 
 

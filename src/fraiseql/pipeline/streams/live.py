@@ -16,6 +16,7 @@ from fraiseql.effects import (
 )
 from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.limits import SubscriptionLimits
+from fraiseql.pipeline.failures import refused
 from fraiseql.pipeline.plan import Selection
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, refuse
 from fraiseql.pipeline.streams.ending import broke_off, fetch_checked, misfit, not_started
@@ -64,7 +65,7 @@ def live_stream(
 def _not_run(subscription: PreparedSubscription, error: DatabaseError, request_id: str) -> GraphQLResponse:
     wrong = misfit(subscription, error)
     if wrong is not None:
-        return refuse(Outcome.VARIABLES_INVALID, [wrong])
+        return refuse(Outcome.VARIABLES_INVALID, [wrong], refused(error))
     return subscription.failure(error, {"requestId": request_id})
 
 
