@@ -101,7 +101,7 @@ def test_rows(serving: Served, query: str, expected: Any) -> None:
     assert len(serving.fetches) == 1
 
 
-MASKED = {"code": "INTERNAL_SERVER_ERROR", "requestId": "request-1"}
+MASKED = {"code": "INTERNAL_SERVER_ERROR", "requestId": "r"}
 UNKNOWN = {"message": "The value of Query.wild is of no type of Wild.", "extensions": MASKED}
 
 
