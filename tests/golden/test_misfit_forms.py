@@ -119,7 +119,8 @@ def test_both_statements_have_the_same_rule(both: Callable[[str, int], tuple[Any
         errors = json.loads(checked.body).get("errors", [])
         found = bool(errors) and "does not fit its type" in errors[0]["message"]
         if fast is None:
-            if not found:
+            is_whole = field in ("int", "big") and value.endswith(".0")  # which only the second statement reads
+            if found is is_whole:
                 different.append((value, "refused", checked.body, str(checked.cause)))
         elif _read(fast) != _read(checked) and not (fast.outcome is Outcome.DATA_AND_ERRORS and errors and not found):
             different.append((value, fast.body, checked.body))

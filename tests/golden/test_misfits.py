@@ -187,8 +187,9 @@ def _errors(response: GraphQLResponse) -> dict[str, str]:
         ("age", [36, None, None, None, None, None], ["1.age", "2.age", "3.age"]),
         ("born", ["1815-12-10", None, None, None, None, None], ["1.born", "2.born", "3.born"]),
         ("tags", [["a", "b"], None, None, None, None, None], ["1.tags.1", "2.tags", "3.tags"]),
-        ("email", ["ada@x", None, None, None, None, None], ["1.email", "2.email", "3.email"]),
-        ("share", [50, None, 7, None, None, None], ["1.share", "3.share"]),
+        # Domains, of which only PostgreSQL knows what fits.
+        ("email", [None] * 6, ["0.email", "1.email", "2.email", "3.email"]),
+        ("share", [None] * 6, ["0.share", "1.share", "2.share", "3.share"]),
         ("home { city }", [{"city": "London"}, None, None, None, None, None], ["1.home", "2.home", "3.home"]),
         (
             "homes { floor }",
@@ -223,8 +224,8 @@ def test_jsonb(ask: Ask, field: str, values: list[Any], errors: list[str]) -> No
         ("at", ["2024-02-29T12:00:00+00:00", None, None], ["1.at"]),
         ("count", [5, None, None], ["1.count"]),
         ("big", [5, None, None], ["1.big"]),
-        ("email", ["a@x", None, None], ["1.email"]),
-        ("share", [50, None, None], ["1.share"]),
+        ("email", [None, None, None], ["0.email", "1.email"]),
+        ("share", [None, None, None], ["0.share", "1.share"]),
     ],
 )
 def test_columns(ask: Ask, field: str, values: list[Any], errors: list[str]) -> None:
@@ -235,7 +236,7 @@ def test_columns(ask: Ask, field: str, values: list[Any], errors: list[str]) -> 
 
 
 def test_what_fits_is_the_same_beside_what_does_not(ask: Ask) -> None:
-    fields = "id name age born tags email share home { city floor } homes { floor } grid shade any __typename"
+    fields = "id name age born tags home { city floor } homes { floor } grid shade any __typename"
     (alone, one), (beside, two) = (
         ask(f"{{ person(id: 1) {{ {fields} }} }}"),
         ask(f"{{ person(id: 1) {{ {fields} }} other: person(id: 2) {{ any age }} }}"),

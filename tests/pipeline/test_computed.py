@@ -420,6 +420,25 @@ def test_the_log_has_what_the_client_was_not_shown(name: str, cause: type) -> No
     assert isinstance(run.result.cause, cause)
 
 
+def test_the_log_has_each_of_them_with_the_nulls_that_nothing_was_raised_for() -> None:
+    run = start("{ users { risky required rank } }")
+    names = ["broken", "misfit", "null"]
+    run.send((json.dumps([{"needs$name": name, "needs$id": "raising"} for name in names]).encode(),))
+    run.called()
+    cause = run.result.cause
+    assert isinstance(cause, ExceptionGroup)
+    assert [type(each).__name__ for each in cause.exceptions].count("KeyError") == 3  # risky, required, and one batch
+    assert sum(isinstance(each, ValueError) for each in cause.exceptions) == 2
+
+
+def test_a_null_that_a_method_gives_is_told_with_its_place() -> None:
+    run = start("{ users { required } }")
+    run.send((json.dumps([{"needs$name": "null"}]).encode(),))
+    run.called()
+    assert json.loads(run.result.body)["errors"][0]["extensions"] == _MASKED
+    assert str(run.result.cause) == "Cannot return null for non-nullable field User.required at users.0.required"
+
+
 @pytest.mark.parametrize(
     ("field", "says"),
     [
@@ -442,6 +461,20 @@ def test_a_stored_value_that_python_cannot_hold_fails_its_methods_only() -> None
     )
     assert found["data"] is None
     assert found["errors"][0]["path"] == ["users", 0, "allOfIt"]
+
+
+@pytest.mark.parametrize("levels", [300, 5_000])
+def test_a_stored_value_that_nests_deep_fails_no_more_than_its_methods(levels: int) -> None:
+    deep = "[" * levels + "null" + "]" * levels
+    run = start("{ users { anything initial } }")
+    run.send((f'[{{"anything":{deep},"needs$name":"Ada"}}]'.encode(),))
+    run.called()
+    assert run.result.body == f'{{"data":{{"users":[{{"anything":{deep},"initial":"A"}}]}}}}'.encode()
+    run = start("{ user(id: 1) { initial allOfIt } }")
+    run.send((json.dumps({**_ROW, "needs$anything": 0}).replace('anything": 0', f'anything": {deep}').encode(),))
+    run.called()
+    assert [error["path"] for error in run.errors] == ([["user", "allOfIt"]] if levels > 1_000 else [])
+    assert run.result.cause is None or "anything nests too deep" in str(run.result.cause)
 
 
 def test_a_batch_is_called_once_with_all_objects() -> None:

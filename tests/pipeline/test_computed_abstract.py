@@ -26,6 +26,11 @@ class Medium:
     def label(self, mark: str = "!") -> str:
         return f"{type(self).__name__} {self.title}{mark}"
 
+    @fraiseql.field(batch=True, needs=["id"])
+    @staticmethod
+    def place(media: list[Medium], base: int = 0) -> list[str]:
+        return [f"{type(each).__name__} {base + index}" for index, each in enumerate(media)]
+
     @fraiseql.field(needs=["cover"])
     def wrapped(self) -> str:
         return repr(self.cover)
@@ -87,7 +92,27 @@ def any_medium() -> Iterator[Medium]:
     yield Book()
 
 
-_SCHEMA = fraiseql.Schema(types=[Book, Film, Cover], queries=[media], subscriptions=[any_medium])
+@fraiseql.interface(discriminator="of")
+class Numbered:
+    text: str | None
+
+
+@fraiseql.type(when="1")
+class One(Numbered):
+    pass
+
+
+@fraiseql.type(when="true")
+class Two(Numbered):
+    pass
+
+
+@fraiseql.subscription
+def numbered() -> Iterator[Numbered | None]:
+    yield None
+
+
+_SCHEMA = fraiseql.Schema(types=[Book, Film, Cover, One, Two], queries=[media], subscriptions=[any_medium, numbered])
 _PIPELINE = Pipeline(_SCHEMA)
 
 
@@ -116,6 +141,24 @@ def test_each_object_has_the_methods_of_its_class() -> None:
             ]
         }
     }
+
+
+def test_a_batch_of_an_interface_is_called_once_for_the_objects_of_all_its_types() -> None:
+    kinds = ["Book", "Film", "Book"]
+    rows = [{"type$": kind, "needs$id": "1"} for kind in kinds]
+
+    def calls(query: str) -> tuple[int, list[Any]]:
+        run = Run(_PIPELINE.operate(request(query), "request-1"))
+        run.send((json.dumps(rows).encode(),))
+        assert isinstance(run.effect, CallAll)
+        count = len(run.effect.calls)
+        run.called()
+        return count, [each["place"] for each in json.loads(run.result.body)["data"]["media"]]
+
+    assert calls("{ media { place } }") == (1, ["Book 0", "Film 1", "Book 2"])
+    query = "{{ media {{ ...on Book {{ place(base: 1) }} ...on Film {{ place(base: {}) }} }} }}"
+    assert calls(query.format(1)) == (1, ["Book 1", "Film 2", "Book 3"])
+    assert calls(query.format(5)) == (2, ["Book 1", "Film 5", "Book 2"])
 
 
 def test_the_type_may_be_asked_for_too() -> None:
@@ -167,6 +210,15 @@ def test_yielded_objects_have_the_methods_of_their_class() -> None:
     assert run.effect.calls[0].arguments[0] is film
     run.called()
     assert run.emitted == {"data": {"anyMedium": {"label": "Two, 90 min?"}}}
+
+
+@pytest.mark.parametrize(
+    ("value", "name"), [(1, "One"), ("1", "One"), (True, "Two"), (1.5, None), (None, None), ([1], None)]
+)
+def test_a_discriminator_may_be_any_scalar_as_it_is_in_json(value: Any, name: str | None) -> None:
+    prepared = _PIPELINE.prepare_subscription(request("subscription { numbered { __typename } }"))
+    data = json.loads(prepared.project({"of": value}).body)["data"]
+    assert data == {"numbered": None if name is None else {"__typename": name}}
 
 
 def _changed(method: Any) -> Any:

@@ -179,6 +179,39 @@ def test_what_nests_deeper_than_the_stack_is_told_by_its_levels(execute: Any) ->
         assert "the limit of" in execution.error["message"]
 
 
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ("{" + "posts{author{" * 200 + "id" + "}}" * 200 + "}", "The query has 401 levels of fields; the limit is 16."),
+        (
+            "query($w:[PostWhereInput!]=[{AND:[{}]}])"
+            '{...{...@include(if:true){posts(where:{title:{eq:"{"}}){...on Post{author'
+            + "{posts{author" * 200
+            + "{id}"
+            + "}}" * 200
+            + "}}}}}",
+            "The query has 403 levels of fields; the limit is 16.",
+        ),
+        ("{posts" + "{...on Post" * 500 + "{id}" + "}" * 500 + "}", "nests 502 levels deep, too deep for the limit of"),
+    ],
+)
+def test_documents_that_nest_deeper_than_the_stack(execute: Any, document: str, message: str) -> None:
+    execution = execute(document)
+    assert execution.brief == ("QUERY_TOO_COMPLEX", None)
+    assert message in execution.error["message"]
+
+
+def test_introspection_of_lists_in_lists_is_bounded(execute: Any) -> None:
+    below = "name"
+    for _ in range(3):
+        below = f"fields {{ type {{ {below} }} }}"
+    execution = execute(f"{{ a: __schema {{ types {{ {below} }} }} }}")
+    assert execution.outcome is Outcome.NOT_VALID
+    assert execution.brief == ("QUERY_TOO_COMPLEX", ["a"])
+    assert "at least 3 lists" in execution.error["message"]
+    assert "the limit is 2." in execution.error["message"]
+
+
 _PAGES = "query ($a: Int, $b: Int = 5) { users(limit: $a) { posts(limit: $b) { id } } }"
 
 

@@ -96,7 +96,11 @@ def test_nulls_rise(query: str, row: str | None, data: object, errors: dict[str,
     assert {error["message"]: error["path"] for error in answer["errors"]} == {
         f"Cannot return null for non-nullable field {field}.": path for field, path in errors.items()
     }
-    assert response.cause is not None
+    assert all(error["extensions"]["requestId"] == "r1" for error in answer["errors"])
+    assert str(response.cause) == "; ".join(
+        f"Cannot return null for non-nullable field {field} at {'.'.join(map(str, path))}"
+        for field, path in errors.items()
+    )
 
 
 def test_the_other_fields_stay() -> None:
@@ -139,7 +143,22 @@ def test_numbers_keep_their_digits(number: str) -> None:
     assert f'{{"email":null,"address":null,"homes":[{{"raw":{number}}}]}}'.encode() in response.body
 
 
-@pytest.mark.parametrize("raw", ["[" * 5_000 + "null" + "]" * 5_000, "[" * 400 + "]" * 400, r'"\ud800"'])
+@pytest.mark.parametrize("deep", ["[" * 5_000 + "null" + "]" * 5_000, '[{"a]":' * 400 + "1" + "}]" * 400])
+def test_a_json_scalar_may_nest_deeper_than_is_read(deep: str) -> None:
+    raw = f'[{deep},{{"b":"["}},{deep},1.50]'
+    right = f'{{"name":"x","homes":[{{"raw":{raw}}},{{"raw":null}}]}}'
+    query = '{ user(name: "x") { name email homes { city raw } } }'
+    body = _run('{ user(name: "x") { name homes { raw } } }', right).body
+    assert body == f'{{"data":{{"user":{right}}}}}'.encode()
+    wrong = f'{{"name":"x","email":null,"homes":[{{"city":"c","raw":{raw}}},{{"city":null,"raw":1}}]}}'
+    (error,) = json.loads(_run(query, wrong).errors)
+    assert error["path"] == ["user", "homes", 1, "city"]
+    marred = f'{{"name":"x","address":{{"raw":{raw}}},"homes":[{{"floors":[null]}}]}}'
+    body = _run('{ user(name: "x") { name address { raw } homes { floors } } }', marred).body
+    assert f'"data":{{"user":{marred.removesuffix("[null]}]}")}null}}]}}}}}}'.encode() in body
+
+
+@pytest.mark.parametrize("raw", [r'"\ud800"'])
 def test_what_cannot_be_written_again_is_an_error(raw: str) -> None:
     row = f'{{"address":{{"city":null,"raw":null}},"homes":[{{"raw":{raw}}}]}}'
     query = "{ address { city raw } homes { raw } }"
@@ -148,4 +167,6 @@ def test_what_cannot_be_written_again_is_an_error(raw: str) -> None:
         assert response.outcome is Outcome.DATA_AND_ERRORS
         (error,) = json.loads(response.body)["errors"]
         assert error["path"] == [path]
+        assert error["extensions"] == {"code": "INTERNAL_SERVER_ERROR", "requestId": "r1"}
+        assert f"the value of Query.{path} cannot be read, or written again: " in str(response.cause)
         assert json.loads(response.body)["data"] == ({"user": None} if path == "user" else None)

@@ -227,6 +227,21 @@ def test_what_a_property_raises() -> None:
     }
 
 
+@pytest.mark.parametrize("raised", [SystemExit("secret"), GeneratorExit("secret")])
+def test_what_a_property_raises_that_is_no_exception(raised: BaseException) -> None:
+    class Holder:
+        int = 1
+
+        @property
+        def text(self) -> str:
+            raise raised
+
+    response = project("thing { text int }", Holder())
+    assert errors(response) == [("Internal server error.", ["thing", "text"])]
+    assert json.loads(response.body)["data"] == {"thing": {"text": None, "int": 1}}
+    assert repr(raised) in str(response.cause)
+
+
 def test_json_that_holds_itself() -> None:
     value: list[Any] = []
     value.append(value)

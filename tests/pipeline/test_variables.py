@@ -55,6 +55,7 @@ _VALID: list[tuple[str, Any, str]] = [
     ("DateTime", "2024-02-29T12:00:00Z", "2024-02-29T12:00:00+00:00"),
     ("DateTime", "2024-02-29T12:00:00.123456+05:30", "2024-02-29T06:30:00.123456+00:00"),
     ("DateTime", "2024-02-29T12:00:00", "2024-02-29T12:00:00"),
+    ("DateTime", "2024-02-29T12:00:00.1234560000Z", "2024-02-29T12:00:00.123456+00:00"),
     ("DateTime", "2024-02-29", "2024-02-29T00:00:00"),
     ("Date", "2024-02-29", "2024-02-29"),
     ("Date", "20240229", "2024-02-29"),
@@ -118,6 +119,8 @@ _INVALID: list[tuple[str, Any]] = [
     ("DateTime", "2024-02-30T00:00:00Z"),
     ("DateTime", "2024-02-29T25:00:00Z"),
     ("DateTime", "2024-02-29T12:00:00 Europe/Paris"),
+    ("DateTime", "2024-02-29T12:00:00.1234567Z"),  # PostgreSQL would round it
+    ("DateTime", "2024-02-29T12:00:00,0000001"),
     ("DateTime", "now"),
     ("DateTime", "infinity"),
     ("DateTime", 1709164800),
@@ -130,6 +133,7 @@ _INVALID: list[tuple[str, Any]] = [
     ("Time", "25:00"),
     ("Time", "half past one"),
     ("Time", "13:30+02:00"),  # the column has no offset: PostgreSQL would drop it
+    ("Time", "13:30:00.00000001"),
     ("Time", "13:30Z"),
     ("Time", 1330),
     ("Decimal", "one"),
@@ -296,4 +300,10 @@ def test_default_may_be_overridden_with_null_where_null_is_forbidden(execute: An
     execution = execute('query ($id: ID = "1") { post(id: $id) { id } }', {"id": None})
     assert execution.brief == ("BAD_USER_INPUT", ["post"])
     execution = execute("query ($if: Boolean = true) { posts { id @include(if: $if) } }", {"if": None})
+    assert execution.brief == ("BAD_USER_INPUT", ["posts", "id"])
+    assert execution.error["locations"] == [{"line": 1, "column": 55}]
+    execution = execute("query ($if: Boolean = true) { ... @skip(if: $if) { posts { id } } }", {"if": None})
+    assert execution.brief == ("BAD_USER_INPUT", None)
+    assert execution.error["locations"] == [{"line": 1, "column": 45}]
+    execution = execute("query ($if: Boolean = true) { posts { ... @skip(if: $if) { id } } }", {"if": None})
     assert execution.error["extensions"]["code"] == "BAD_USER_INPUT"

@@ -95,6 +95,15 @@ class Person:
         await anyio.sleep(0)
         raise SystemExit("no way out")
 
+    @fraiseql.field(needs=["id"])
+    async def closed(self) -> int | None:
+        await anyio.sleep(0)
+        raise GeneratorExit("no way out")
+
+    @fraiseql.field(needs=["id"])
+    def closed_at_once(self) -> int | None:
+        raise GeneratorExit("no way out")
+
 
 @fraiseql.type(sql_source="notes", jsonb_column="document")
 class Note:
@@ -170,6 +179,11 @@ async def test_methods_compute_beside_sql(ask: Any) -> None:
     }
 
 
+async def test_objects_beside_them_of_which_nothing_is_selected_stay_empty(ask: Any) -> None:
+    answer = await ask("{ people(limit: 1) { initials notes { text @skip(if: true) } } }")
+    assert answer == {"data": {"people": [{"initials": "AB", "notes": [{}]}]}}
+
+
 async def test_asynchronous_methods_wait_at_once_and_only_so_many(ask: Any) -> None:
     meeting.wanted = 3
     answer = await ask("{ people { meets } }")
@@ -177,10 +191,11 @@ async def test_asynchronous_methods_wait_at_once_and_only_so_many(ask: Any) -> N
     assert meeting.most == 3
 
 
-async def test_what_is_no_exception_ends_its_field_only(ask: Any, observed: list[Observation]) -> None:
-    answer = await ask("{ people(limit: 1) { id broken } }")
-    assert answer["data"] == {"people": [{"id": 1, "broken": None}]}
-    assert answer["errors"][0]["path"] == ["people", 0, "broken"]
+@pytest.mark.parametrize("field", ["broken", "closed", "closedAtOnce"])
+async def test_what_is_no_exception_ends_its_field_only(field: str, ask: Any, observed: list[Observation]) -> None:
+    answer = await ask(f"{{ people(limit: 1) {{ id {field} }} }}")
+    assert answer["data"] == {"people": [{"id": 1, field: None}]}
+    assert answer["errors"][0]["path"] == ["people", 0, field]
     (masked,) = [each for each in observed if isinstance(each, InternalErrorMasked)]
     assert "no way out" in str(masked.error)
     assert answer["errors"][0]["extensions"]["requestId"] == masked.request_id

@@ -16,6 +16,7 @@ from fraiseql.observations import (
     RequestCompleted,
     RequestRefused,
 )
+from fraiseql.pipeline.failures import cause_of
 from fraiseql.runtimes.logs import configure_logging, log_observation, logger
 
 
@@ -46,6 +47,16 @@ def test_each_observation_is_a_record(
         assert bool(record.exc_info) is (level == "ERROR")
     if isinstance(observation, RequestCompleted):
         assert record.__dict__["status"] == 200
+
+
+def test_each_error_of_an_answer_is_a_record_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+    causes = [KeyError("one"), ValueError("two"), *[OSError(str(number)) for number in range(100)]]
+    with caplog.at_level(logging.DEBUG, logger="fraiseql"):
+        log_observation(InternalErrorMasked("c-1", cause_of(causes, [])))  # type: ignore[arg-type]
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages[:3] == ["request c-1 failed: 'one'", "request c-1 failed: two", "request c-1 failed: 0"]
+    assert messages[-2:] == ["request c-1 failed: 97", "request c-1 failed: 2 more errors"]
+    assert [record.exc_info[1] for record in caplog.records[:-1] if record.exc_info] == causes[:100]
 
 
 def test_who_has_configured_logging_keeps_it() -> None:

@@ -437,3 +437,16 @@ async def test_the_finalisers_of_a_generator_run_when_its_operation_is_cancelled
                 await anyio.sleep(0.01)
                 group.cancel_scope.cancel()
             assert len(seen) == number
+
+
+@pytest.mark.parametrize("raised", [SystemExit("no way out"), GeneratorExit("no way out")])
+async def test_a_program_raises_nothing_but_exceptions(raised: BaseException) -> None:
+    def broken() -> Program[None]:
+        yield Sleep(0.0)
+        raise raised
+
+    async def perform(effect: Any, run: Run) -> None:
+        await anyio.sleep(0)
+
+    with pytest.raises(RuntimeError, match="no way out"):
+        await run_program(broken(), perform, Run())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -54,6 +56,7 @@ QUERY = "{ users { id } }"
 @fraiseql.type(sql_source="users", jsonb_column=None)
 class User:
     id: fraiseql.ID
+    score: Decimal | None
 
 
 @fraiseql.query
@@ -655,3 +658,13 @@ def test_variables_and_extensions_reach_the_pipeline() -> None:
     response = stop.value.value
     assert response.outcome is Outcome.VARIABLES_INVALID
     assert b"Int cannot represent" in orjson.dumps(orjson.loads(response.body))
+
+
+def test_numbers_in_variables_keep_their_digits() -> None:
+    played = ready()
+    query = "query ($n: Decimal) { users(where: {score: {eq: $n}}) { id } }"
+    payload = json.dumps({"query": query, "variables": {"n": "@"}}).replace('"@"', "12345678901.123456789")
+    text_message = f'{{"id":"a","type":"subscribe","payload":{payload}}}'.encode()
+    assert kinds(played.receive(write(1, text_message))) == "start"
+    effect = next(played.programs[1])
+    assert effect.parameters[0] == b"12345678901.123456789"

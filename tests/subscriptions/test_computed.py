@@ -59,4 +59,4 @@ def test_plain_methods_are_called() -> None:
     answer = json.loads(manager.get_next_event(other) or "")
     assert answer["data"] == {"shops": [{"id": "1", "later": None}, {"id": "2", "later": None}]}
     assert [each["path"] for each in answer["errors"]] == [["shops", 0, "later"], ["shops", 1, "later"]]
-    assert failed == ["a resolver must give a value, not something to be awaited: coroutine"]
+    assert failed == ["a resolver must give a value, not something to be awaited: coroutine"] * 2  # one for each shop

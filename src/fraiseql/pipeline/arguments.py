@@ -31,6 +31,7 @@ from graphql import (
 )
 
 from fraiseql.errors import RequestError
+from fraiseql.pipeline.graphql_schema import has_variables, literal_value, scalar_of
 from fraiseql.pipeline.variables import Variables, is_leaf
 from fraiseql.schema.model import EnumType, InputType, SchemaModel, TypeReference
 from fraiseql.schema.scalar import Scalar
@@ -57,12 +58,14 @@ Getter: TypeAlias = Callable[[Variables], Any]
 class Leaf:
     """A scalar, an enum or a list of them; `value` is None for null, and otherwise for the shape's own use.
 
-    With `is_literal` the document wrote `value` out: every request has it.
+    With `is_literal` the document wrote `value` out: every request has it. With `may_fail`, `get` may raise
+    RequestError.
     """
 
     get: Getter
     value: Any
     is_literal: bool = False
+    may_fail: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,10 @@ def read_tree(node: ValueNode, declared: GraphQLInputType, variables: Variables)
         return _object(node, declared, variables)
     if isinstance(declared, GraphQLList):
         return _list(node, declared, variables)
+    if isinstance(declared, GraphQLScalarType) and has_variables(node):
+        scalar = scalar_of(declared)
+        _mixed(node, scalar, variables)  # it may fail
+        return Leaf(lambda given: _mixed(node, scalar, given), (), may_fail=True)
     value = _constant(node, declared)
     return Leaf(lambda _: value, value, is_literal=True)
 
@@ -186,6 +193,14 @@ def _constant(node: ValueNode, declared: GraphQLInputType) -> Any:
         raise RequestError(str(error), code="BAD_USER_INPUT") from None
 
 
+def _mixed(node: ValueNode, scalar: Scalar, variables: Variables) -> Any:
+    """The value of a literal with variables in it."""
+    try:
+        return scalar.parse(literal_value(node, variables))
+    except ValueError as error:
+        raise RequestError(str(error), code="BAD_USER_INPUT") from None
+
+
 def _object(node: ObjectValueNode, declared: GraphQLInputObjectType, variables: Variables) -> Fields:
     written = {field.name.value: field.value for field in node.fields}
     fields: dict[str, Tree] = {}
@@ -208,8 +223,9 @@ def _list(node: ValueNode, declared: GraphQLList[Any], variables: Variables) -> 
     trees = [read_tree(item, declared.of_type, variables) or _null(declared.of_type) for item in nodes]
     if not is_leaf(declared):
         return Items(tuple(trees))
-    getters = [tree.get for tree in trees if isinstance(tree, Leaf)]
-    return Leaf(lambda given: [get(given) for get in getters], ())
+    leaves = [tree for tree in trees if isinstance(tree, Leaf)]
+    getters = [leaf.get for leaf in leaves]
+    return Leaf(lambda given: [get(given) for get in getters], (), may_fail=any(leaf.may_fail for leaf in leaves))
 
 
 def _from_value(value: Any, declared: GraphQLInputType, get: Getter) -> Tree:

@@ -36,13 +36,14 @@ def answer_checked(
     """
     if not may_be_misfit(error, failed.bindings):
         return None
-    statement = plan.statement(prepared.coerce(request.variables), checking=True)
+    statement = plan.statement(prepared.coerce(request), checking=True)
     try:
         row = yield from fetch(statement.statement, parameters)
     except DatabaseError:
         return None
-    checks = Checks(plan.model, {"requestId": request_id})
+    hint = {"requestId": request_id}
+    checks = Checks(plan.model, hint)
     if resolution is None:
-        return plan.answer(row, request.variables, checks=checks)
+        return plan.answer(row, request.variables, hint, checks=checks)
     values = yield from resolution.complete(plan.sql_roots, row, check=checks.check)
-    return plan.answer(values, request.variables, resolution, checks)
+    return plan.answer(values, request.variables, hint, resolution, checks)

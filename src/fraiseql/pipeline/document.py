@@ -22,7 +22,7 @@ from graphql import (
     specified_rules,
     validate,
 )
-from graphql.validation.rules import overlapping_fields_can_be_merged
+from graphql.validation.rules import max_introspection_depth_rule, overlapping_fields_can_be_merged
 
 from fraiseql.errors import RequestError
 from fraiseql.limits import QueryLimits
@@ -38,6 +38,7 @@ __all__ = ["Document", "Operation", "prepare_document"]
 _MAX_MESSAGE: Final = 300  # characters: graphql-core quotes literals in full
 _SERVED: Final = (OperationType.QUERY, OperationType.SUBSCRIPTION)
 _MAX_STEPS: Final = getattr(overlapping_fields_can_be_merged, "MAX_COMPLEXITY_BUDGET", 500_000)
+_MAX_LISTS: Final = max_introspection_depth_rule.MAX_LIST_DEPTH - 1
 _MAX_ERRORS: Final = 20  # more of them help nobody, and a hostile document has thousands
 
 
@@ -111,7 +112,7 @@ def prepare_document(schema: GraphQLSchema, text: str, limits: QueryLimits, *, i
         errors = validate(schema, document, rules, max_errors=_MAX_ERRORS)
     except RecursionError:
         # A limit on tokens cannot bound how deep they nest, and the rules recurse.
-        raise nests_too_deep(text) from None
+        raise nests_too_deep(text, limits.max_depth) from None
     if errors:
         raise Refusal(Outcome.NOT_VALID, [_validation_error(document, error) for error in errors])
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
@@ -138,7 +139,7 @@ def _parse(text: str, limits: QueryLimits) -> DocumentNode:
             refused = RequestError(message, code="QUERY_TOO_COMPLEX")
             raise Refusal(Outcome.NOT_VALID, [refused]) from None
         if "nested too deeply" in error.message:  # the parser's own RecursionError
-            raise nests_too_deep(text) from None
+            raise nests_too_deep(text, limits.max_depth) from None
         raise Refusal(
             Outcome.NOT_PARSED,
             [RequestError(error.message, code="GRAPHQL_PARSE_FAILED", locations=_locations(error))],
@@ -151,6 +152,10 @@ def _validation_error(document: DocumentNode, error: GraphQLError) -> RequestErr
         return RequestError(f"To compare the document's fields takes {steps}.", code="QUERY_TOO_COMPLEX")
     paths = (response_path(document, node) for node in error.nodes or ())
     path = next((path for path in paths if path), None)
+    if error.message == "Maximum introspection depth exceeded":
+        lists = f"at least {_MAX_LISTS + 1} lists of types or fields one inside of the other; the limit is {_MAX_LISTS}"
+        message = f"Introspection asks for {lists}."
+        return RequestError(message, code="QUERY_TOO_COMPLEX", path=path, locations=_locations(error))
     message = error.message if len(error.message) <= _MAX_MESSAGE else f"{error.message[:_MAX_MESSAGE]}..."
     code = (error.extensions or {}).get("code", "GRAPHQL_VALIDATION_FAILED")
     return RequestError(message, code=code, path=path, locations=_locations(error))

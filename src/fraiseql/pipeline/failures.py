@@ -1,15 +1,62 @@
-"""What a client is shown of an error that a user's code, the database or an event bus raised."""
+"""What a client is shown of an error that a user's code, the database or an event bus raised, and what the log is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 import orjson
 
-from fraiseql.errors import DatabaseError, RequestError, ValueRefused
+from fraiseql.errors import DatabaseError, FraiseQLError, RequestError, ValueRefused
 
-__all__ = ["masked", "refused", "shown"]
+__all__ = ["MaskedErrors", "UnfitValue", "UnfitValues", "cause_of", "errors_of", "masked", "refused", "shown"]
+
+_Error = TypeVar("_Error", bound=BaseException)
+
+_MOST_TOLD: Final = 10
+
+
+class UnfitValue(RequestError):
+    """A value of an answer cannot be shown, and nothing was raised for it: the log has the error itself.
+
+    Args:
+        hint: entries of `extensions`, the request's id.
+        told: for the log, where it is not the message.
+    """
+
+    def __init__(
+        self, message: str, path: Sequence[str | int], hint: Mapping[str, Any], told: str | None = None
+    ) -> None:
+        super().__init__(message, code="INTERNAL_SERVER_ERROR", path=path, extensions=hint)
+        self.told = f"{(told or message).rstrip('.')} at {'.'.join(map(str, path))}"
+
+
+class UnfitValues(FraiseQLError):
+    """For the log: which values could not be shown."""
+
+
+class MaskedErrors(ExceptionGroup[Exception]):
+    """For the log: several errors of one answer."""
+
+    def derive(self, excs: Sequence[Exception]) -> MaskedErrors:  # type: ignore[override]
+        return MaskedErrors(self.message, excs)
+
+
+def cause_of(causes: Iterable[Exception], errors: Iterable[RequestError]) -> Exception | None:
+    """What the log is told of an answer: nothing, one error, or MaskedErrors.
+
+    Args:
+        causes: that the client is not shown; one that failed several objects is told once.
+        errors: that the client is shown, of which each UnfitValue is told.
+    """
+    found: list[Exception] = list({id(cause): cause for cause in causes}.values())
+    unfit = [error.told for error in errors if isinstance(error, UnfitValue)]
+    if unfit:
+        more = [f"and {len(unfit) - _MOST_TOLD} more"] if len(unfit) > _MOST_TOLD else []
+        found.append(UnfitValues("; ".join([*unfit[:_MOST_TOLD], *more])))
+    if len(found) > 1:
+        return MaskedErrors("errors of one answer", found)
+    return found[0] if found else None
 
 
 def shown(
@@ -48,6 +95,11 @@ def refused(error: Exception) -> ValueRefused:
     told = ValueRefused(f"a value was refused: {error}")
     told.__cause__ = error
     return told
+
+
+def errors_of(cause: _Error) -> Sequence[_Error | Exception]:
+    """The errors that a cause stands for."""
+    return cause.exceptions if isinstance(cause, MaskedErrors) else (cause,)
 
 
 def _is_json(error: RequestError) -> bool:

@@ -23,5 +23,10 @@ def held(value: Any, name: str) -> Any:
     """
     if isinstance(value, Mapping):
         return value.get(name, MISSING)
-    found = MISSING if isinstance(value, NO_OBJECT) else getattr(value, name, MISSING)
+    try:
+        found = MISSING if isinstance(value, NO_OBJECT) else getattr(value, name, MISSING)
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # a `sys.exit()` somewhere below it would end the server
+        raise RuntimeError(f"a user's property ended with {error!r}") from error
     return MISSING if isinstance(found, (FieldOptions, RelationOptions)) else found

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
+from uuid import UUID
 
 from fraiseql.pipeline.held import held
 from fraiseql.pipeline.plan import HIDDEN_TYPE_KEY, Selection
@@ -59,10 +61,17 @@ def member_type(target: AbstractType, value: Any) -> ObjectType:
 def _named_by_discriminator(target: AbstractType, value: Any) -> str:
     for attribute in _attributes(target):
         told = held(value, attribute)
-        text = told.value if isinstance(told, Enum) else told
-        if isinstance(text, str):
+        text = _text(told.value if isinstance(told, Enum) else told)
+        if text is not None:
             return target.values.get(text, "")
     return ""
+
+
+def _text(value: Any) -> str | None:
+    """As SQL shows a discriminator; None where that is no text."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, (str, int, float, Decimal, UUID)) else None
 
 
 def _attributes(target: AbstractType) -> Iterator[str]:

@@ -7,7 +7,6 @@ object of it where a list should be, so that the walk that lets nulls rise finds
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -17,7 +16,7 @@ from fraiseql.errors import DatabaseError, FraiseQLError, RequestError
 from fraiseql.pipeline.nulls import Rising
 from fraiseql.pipeline.plan import Selection
 from fraiseql.pipeline.sql.bind import Binding, misfits
-from fraiseql.pipeline.sql.forms import FORMS
+from fraiseql.pipeline.sql.forms import form_of
 from fraiseql.schema.model import SchemaModel, TypeReference
 from fraiseql.schema.scalar import Scalar
 
@@ -28,6 +27,7 @@ __all__ = ["Checks", "MisfitsFound", "may_be_misfit"]
 _OF_CASTS: Final = frozenset({"23502", "23514", "42601", "42622"})
 _MOST_TOLD: Final = 10
 _LONGEST: Final = 100  # characters of a value in the log
+_UNDECIDED: Final = "cannot be read beside one that does not fit its type"
 
 
 class MisfitsFound(FraiseQLError):
@@ -62,6 +62,7 @@ class Checks:
         path: tuple[str | int, ...],
     ) -> Any:
         """What a value is shown as; raises Rising."""
+        undecided = False
         if reference.item is not None:
             fits = isinstance(value, list)
         elif selection is not None:
@@ -69,24 +70,20 @@ class Checks:
         else:
             named = self._model.types[reference.name]
             fits = not isinstance(value, (list, dict)) or (isinstance(named, Scalar) and named.is_json)
-            if not fits and isinstance(named, Scalar) and _is_parsed(named, value):
-                try:
-                    return _parsed(named, value[0])
-                except (ValueError, RecursionError):
-                    pass
+            undecided = not fits and isinstance(named, Scalar) and _is_undecided(named, value)
         if fits:
             return value
         self._note(value, field, path)
-        message = f"The value of {field} does not fit its type."
+        message = f"The value of {field} {_UNDECIDED if undecided else 'does not fit its type'}."
         raise Rising(RequestError(message, code="INTERNAL_SERVER_ERROR", path=path, extensions=self._hint))
 
     @property
-    def cause(self) -> MisfitsFound | None:
-        """What the log is told, where values did not fit."""
+    def causes(self) -> list[Exception]:
+        """What the log is told, where values did not fit: one error of all of them."""
         if not self._count:
-            return None
+            return []
         more = [f"and {self._count - len(self._told)} more"] if self._count > len(self._told) else []
-        return MisfitsFound("; ".join([*self._told, *more]))
+        return [MisfitsFound("; ".join([*self._told, *more]))]
 
     def _note(self, value: Any, field: str, path: tuple[str | int, ...]) -> None:
         self._count += 1
@@ -97,21 +94,10 @@ class Checks:
             self._told.append(f"{field} at {'.'.join(map(str, path))} holds {_excerpt(raw)}")
 
 
-def _is_parsed(named: Scalar, value: Any) -> bool:
-    """Whether a value is one that the statement leaves to us: of a scalar whose texts it does not know."""
-    return named.sql_type != "text" and named.sql_type not in FORMS and isinstance(value, list) and len(value) == 1
-
-
-def _parsed(named: Scalar, raw: Any) -> Any:
-    """A value as it is shown where its scalar can read it, or its text; raises ValueError."""
-    written = orjson.dumps(raw)
-    try:
-        read = named.parse(json.loads(written))
-    except ValueError:
-        if isinstance(raw, (str, list, dict)):
-            raise
-        read = named.parse(written.decode())
-    return raw if isinstance(raw, str) == isinstance(read, str) else read
+def _is_undecided(named: Scalar, value: Any) -> bool:
+    """Whether a value may fit, and only PostgreSQL knows: it is of a scalar whose texts the statement does not know."""
+    is_known = named.sql_type == "text" or named.is_json or form_of(named.sql_type) is not None
+    return not is_known and isinstance(value, list) and len(value) == 1 and not isinstance(value[0], (list, dict))
 
 
 def _excerpt(raw: Any) -> str:

@@ -8,22 +8,24 @@ or for a null, the JSON is read for that.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import orjson
 
 from fraiseql.errors import RequestError
 from fraiseql.pipeline.computed.slot import Failure, Slot
+from fraiseql.pipeline.failures import UnfitValue
 from fraiseql.pipeline.marks import has_marks, holds_documents, without_marks
 from fraiseql.pipeline.members import made_member
 from fraiseql.pipeline.plan import RootField, Selection
+from fraiseql.pipeline.reading import read, read_outer
 from fraiseql.schema.model import SchemaModel, TypeReference
 
-__all__ = ["Check", "Completion", "Rising", "read"]
+__all__ = ["Check", "Completion", "Rising"]
 
+_Path: TypeAlias = tuple[str | int, ...]
 Check: TypeAlias = "Callable[[Any, TypeReference, Selection | None, str, tuple[str | int, ...]], Any]"
 """Given a value that is not null, its type, its selection, its field as `User.age` and its path, gives what it is shown
 as; raises Rising."""
@@ -40,21 +42,24 @@ class Completion:
         self._is_opaque = self._is_marked and holds_documents(model, root.selection)
         self._suspicious: re.Pattern[bytes] | None = None  # compiled for the first answer that has a null
 
-    def __call__(self, text: Any, errors: list[RequestError], check: Check | None = None) -> bytes | None:
+    def __call__(
+        self, text: Any, errors: list[RequestError], hint: Mapping[str, Any], check: Check | None = None
+    ) -> bytes | None:
         """Check one value.
 
         Args:
             text: its JSON; or what was read from it, with computed fields.
             errors: is given an entry for each null that rose.
+            hint: entries for the `extensions` of these.
             check: for values that may not fit their types.
 
         Returns:
             the JSON to answer with: `text` itself where all is well; None where the null rises to `data`.
         """
         if check is not None or self._is_opaque or not isinstance(text, bytes):
-            return self._complete(text, errors, check)
+            return self._complete(text, errors, hint, check)
         if b"null" in text and self._may_rise(text):
-            return self._complete(text, errors, None)
+            return self._complete(text, errors, hint, None)
         return without_marks(text) if self._is_marked else text
 
     def _may_rise(self, text: bytes) -> bool:
@@ -62,22 +67,40 @@ class Completion:
             self._suspicious = _suspicious_null(self._root.selection)
         return self._suspicious.search(text) is not None
 
-    def _complete(self, text: Any, errors: list[RequestError], check: Check | None) -> bytes | None:
+    def _complete(
+        self, text: Any, errors: list[RequestError], hint: Mapping[str, Any], check: Check | None
+    ) -> bytes | None:
+        root, before, told = self._root, len(errors), ""
+        assert root.field is not None
+        for read_json in (read, read_outer) if isinstance(text, bytes) else (read,):
+            try:
+                return self._walked(text, read_json, errors, hint, check)
+            except Rising as null:
+                errors.append(null.error)
+                return None
+            except (RecursionError, orjson.JSONEncodeError) as error:
+                # A JSON scalar nests too deep, or has half a surrogate pair.
+                told = f"the value of {root.owner}.{root.name} cannot be read, or written again: {error}"
+                del errors[before:]
+        errors.append(UnfitValue("Internal server error.", (root.key,), hint, told))
+        return b"null" if root.field.type.nullable else None
+
+    def _walked(
+        self,
+        text: Any,
+        read_json: Callable[[bytes], Any],
+        errors: list[RequestError],
+        hint: Mapping[str, Any],
+        check: Check | None,
+    ) -> bytes:
         root, before = self._root, len(errors)
         assert root.field is not None
-        try:
-            value = read(text) if isinstance(text, bytes) else text
-            name = f"{root.owner}.{root.name}"
-            value = _nullable(value, root.field.type, root.selection, name, (root.key,), errors, check)
-            if isinstance(text, bytes) and check is None and not self._is_marked and len(errors) == before:
-                return text
-            return orjson.dumps(value)
-        except Rising as null:
-            errors.append(null.error)
-            return None
-        except (RecursionError, orjson.JSONEncodeError):  # a JSON scalar nests too deep, or has half a surrogate pair
-            errors[before:] = [RequestError("Internal server error.", code="INTERNAL_SERVER_ERROR", path=(root.key,))]
-            return b"null" if root.field.type.nullable else None
+        value = read_json(text) if isinstance(text, bytes) else text
+        walk = _Walk(errors, hint, check)
+        value = walk.nullable(value, root.field.type, root.selection, f"{root.owner}.{root.name}", (root.key,))
+        if isinstance(text, bytes) and check is None and not self._is_marked and len(errors) == before:
+            return text
+        return orjson.dumps(value)
 
 
 def _suspicious_null(selection: Selection | None) -> re.Pattern[bytes]:
@@ -103,15 +126,6 @@ def _sort_keys(selection: Selection, nullable: set[str], others: set[str]) -> No
             _sort_keys(selected.selection, nullable, others)
 
 
-def read(text: bytes) -> Any:
-    """Read JSON; numbers stay as they are written: they may have more digits than Python reads, or than a float keeps.
-
-    Raises:
-        RecursionError: it nests too deep.
-    """
-    return json.loads(text, parse_int=orjson.Fragment, parse_float=orjson.Fragment)
-
-
 class Rising(Exception):
     """What takes a value away, on its way up to the next field that may be null.
 
@@ -123,61 +137,61 @@ class Rising(Exception):
         self.error = error
 
 
-def _nullable(
-    value: Any,
-    reference: TypeReference,
-    selection: Selection | None,
-    field: str,
-    path: tuple[str | int, ...],
-    errors: list[RequestError],
-    check: Check | None,
-) -> Any:
-    try:
-        if isinstance(value, Slot):
-            value = value.value
-        if isinstance(value, Failure):
-            raise Rising(value.error)
-        if value is None:
-            if reference.nullable:
-                return None
-            message = f"Cannot return null for non-nullable field {field}."
-            raise Rising(RequestError(message, code="INTERNAL_SERVER_ERROR", path=path))
-        return _present(value, reference, selection, field, path, errors, check)
-    except Rising as null:
-        if not reference.nullable:
-            raise
-        errors.append(null.error)
-        return None
+class _Walk:
+    """Through one value.
 
+    Args:
+        errors: is given an entry for each null that rose.
+        hint: entries for the `extensions` of these.
+        check: for values that may not fit their types.
+    """
 
-def _present(
-    value: Any,
-    reference: TypeReference,
-    selection: Selection | None,
-    field: str,
-    path: tuple[str | int, ...],
-    errors: list[RequestError],
-    check: Check | None,
-) -> Any:
-    if check is not None:
-        value = check(value, reference, selection, field, path)
-    if reference.item is not None:
-        item = reference.item
-        return [
-            _nullable(element, item, selection, field, (*path, index), errors, check)
-            for index, element in enumerate(value)
-        ]
-    if selection is not None:
-        if selection.members:
-            member = made_member(selection, value)
-            if member is None:
-                message = f"The value of {field} is of no type of {selection.type.name}."
-                raise Rising(RequestError(message, code="INTERNAL_SERVER_ERROR", path=path))
-            selection = member
-        owner = selection.type.name
-        for selected in selection.fields:
-            if selected.field is not None:
-                key, below = selected.key, selected.field
-                name = f"{owner}.{below.name}"
-                value[key] = _nullable(value[key], below.type, selected.selection, name, (*path, key), errors, check)
-    return value
+    __slots__ = ("_check", "_errors", "_hint")
+
+    def __init__(self, errors: list[RequestError], hint: Mapping[str, Any], check: Check | None) -> None:
+        self._errors = errors
+        self._hint = hint
+        self._check = check
+
+    def nullable(
+        self, value: Any, reference: TypeReference, selection: Selection | None, field: str, path: _Path
+    ) -> Any:
+        try:
+            if isinstance(value, Slot):
+                value = value.value
+            if isinstance(value, Failure):
+                raise Rising(value.error)
+            if value is None:
+                if reference.nullable:
+                    return None
+                message = f"Cannot return null for non-nullable field {field}."
+                raise Rising(UnfitValue(message, path, self._hint))
+            return self._present(value, reference, selection, field, path)
+        except Rising as null:
+            if not reference.nullable:
+                raise
+            self._errors.append(null.error)
+            return None
+
+    def _present(
+        self, value: Any, reference: TypeReference, selection: Selection | None, field: str, path: _Path
+    ) -> Any:
+        if self._check is not None:
+            value = self._check(value, reference, selection, field, path)
+        if reference.item is not None:
+            item = reference.item
+            return [self.nullable(each, item, selection, field, (*path, index)) for index, each in enumerate(value)]
+        if selection is not None:
+            if selection.members:
+                member = made_member(selection, value)
+                if member is None:
+                    message = f"The value of {field} is of no type of {selection.type.name}."
+                    raise Rising(UnfitValue(message, path, self._hint))
+                selection = member
+            owner = selection.type.name
+            for selected in selection.fields:
+                if selected.field is not None:
+                    key, below = selected.key, selected.field
+                    name = f"{owner}.{below.name}"
+                    value[key] = self.nullable(value[key], below.type, selected.selection, name, (*path, key))
+        return value

@@ -141,9 +141,10 @@ class Pipeline:
     ) -> Program[GraphQLResponse]:
         try:
             plan, statement, parameters, variables = self._bound(prepared, request)
-            resolution = plan.resolution(variables, caller, {"requestId": request_id})
+            hint = {"requestId": request_id}
+            resolution = plan.resolution(variables, caller, hint)
             if statement is None:
-                return plan.answer((), request.variables)
+                return plan.answer((), request.variables, hint)
             try:
                 row = yield from fetch(statement.statement, parameters)
             except DatabaseError as error:
@@ -152,9 +153,9 @@ class Pipeline:
                 )
                 return checked or _failed(error, plan, statement, request, request_id)
             if resolution is None:
-                return plan.answer(row, request.variables)
+                return plan.answer(row, request.variables, hint)
             values = yield from resolution.complete(plan.sql_roots, row)
-            return plan.answer(values, request.variables, resolution)
+            return plan.answer(values, request.variables, hint, resolution)
         except Refusal as refusal:
             return refuse(refusal.outcome, refusal.errors)
 
@@ -183,23 +184,23 @@ class Pipeline:
         self, prepared: PreparedOperation, request: GraphQLRequest, caller: Caller
     ) -> PreparedSubscription:
         try:
-            return prepare(self._planning, prepared, request.variables, caller)
+            return prepare(self._planning, prepared, request, caller)
         except RecursionError:
-            raise nests_too_deep(request.query, request.variables) from None
+            raise nests_too_deep(request.query, self.limits.max_depth, request.variables) from None
 
     def _bound(
         self, prepared: PreparedOperation, request: GraphQLRequest
     ) -> tuple[Plan, BoundStatement | None, tuple[bytes | None, ...], Variables]:
         """The plan of a query, its statement with the parameters, where it needs one, and variables; raises Refusal."""
         try:
-            variables = prepared.coerce(request.variables)
+            variables = prepared.coerce(request)
             plan = prepared.plan(variables)
             if not plan.uses_sql:
                 return plan, None, (), variables
             statement = plan.statement(variables)
             return plan, statement, plan.bind(statement, variables), variables
         except RecursionError:
-            raise nests_too_deep(request.query, request.variables) from None
+            raise nests_too_deep(request.query, self.limits.max_depth, request.variables) from None
 
     def _prepare(self, request: GraphQLRequest) -> PreparedOperation:
         key = (request.query, request.operation_name)
@@ -210,7 +211,7 @@ class Pipeline:
                     self._planning.schema, request.query, self.limits, introspection=self._introspection
                 )
             except RecursionError:
-                raise nests_too_deep(request.query) from None
+                raise nests_too_deep(request.query, self.limits.max_depth) from None
             prepared = PreparedOperation(self._planning, document.operation(request.operation_name))
             self._prepared.put(key, prepared, len(request.query))
         return prepared

@@ -15,7 +15,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -23,6 +22,7 @@ from typing import Final
 
 from fraiseql.pipeline.operands import Operand, Operator, anywhere, at_end, at_start, path, pattern
 from fraiseql.schema.model import EnumType, Field, NamedType
+from fraiseql.schema.numbers import json_text
 from fraiseql.schema.scalar import FilterFamily, Scalar
 from fraiseql.schema.scalars import SCALARS
 
@@ -120,15 +120,15 @@ _TEXT: Final = {
 # A column of PostgreSQL's null and one of JSON's null are both null in GraphQL.
 _JSON_NULL: Final = "coalesce({0} = 'null', true)"
 _JSON: Final = {
-    "eq": replace(_EQ, sql="{0} = {1}::jsonb", null=_JSON_NULL, prepare=json.dumps),
-    "neq": replace(_NEQ, sql="nullif({0}, 'null') <> {1}::jsonb", null=f"not {_JSON_NULL}", prepare=json.dumps),
+    "eq": replace(_EQ, sql="{0} = {1}::jsonb", null=_JSON_NULL, prepare=json_text),
+    "neq": replace(_NEQ, sql="nullif({0}, 'null') <> {1}::jsonb", null=f"not {_JSON_NULL}", prepare=json_text),
     "distinctFrom": replace(
-        _DISTINCT, sql="nullif({0}, 'null') is distinct from {1}::jsonb", null=f"not {_JSON_NULL}", prepare=json.dumps
+        _DISTINCT, sql="nullif({0}, 'null') is distinct from {1}::jsonb", null=f"not {_JSON_NULL}", prepare=json_text
     ),
     "isnull": replace(_ISNULL, sql=f"({_JSON_NULL}) = {{1}}"),
-    "contains": Operator("{0} @> {1}::jsonb", description="Has this in it, at its top.", prepare=json.dumps),
+    "contains": Operator("{0} @> {1}::jsonb", description="Has this in it, at its top.", prepare=json_text),
     "containedBy": Operator(
-        "nullif({0}, 'null') <@ {1}::jsonb", description="Is in this, at its top.", prepare=json.dumps
+        "nullif({0}, 'null') <@ {1}::jsonb", description="Is in this, at its top.", prepare=json_text
     ),
     "hasKey": Operator("{0} ? {1}", Operand.TEXT, "Has this key, or this string in its list."),
     "hasAnyKeys": Operator("{0} ?| {1}", Operand.TEXTS, "Has one of these keys."),

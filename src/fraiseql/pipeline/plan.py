@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from graphql import (
     BooleanValueNode,
@@ -13,9 +13,11 @@ from graphql import (
     FragmentSpreadNode,
     InlineFragmentNode,
     NamedTypeNode,
+    SelectionNode,
     SelectionSetNode,
     ValueNode,
     VariableNode,
+    get_location,
 )
 
 from fraiseql.errors import RequestError
@@ -207,7 +209,7 @@ class _Planner:
         collected: dict[str, list[FieldNode]] = {}
         visited: set[str] = set()
         for selection_set in selection_sets:
-            for node in self._fields_of(selection_set, conditions, visited):
+            for node in self._fields_of(selection_set, conditions, visited, path):
                 key = (node.alias or node.name).value
                 if key not in collected:
                     self._spend()
@@ -217,30 +219,40 @@ class _Planner:
         return collected
 
     def _fields_of(
-        self, selection_set: SelectionSetNode, conditions: frozenset[str] | None, visited: set[str]
+        self,
+        selection_set: SelectionSetNode,
+        conditions: frozenset[str] | None,
+        visited: set[str],
+        path: tuple[str, ...],
     ) -> Iterator[FieldNode]:
         for node in selection_set.selections:
-            if not self._included(node.directives or ()):
+            if node.directives and not self._included(node, path):
                 continue
             if isinstance(node, FieldNode):
                 yield node
             elif isinstance(node, InlineFragmentNode):
                 if node.type_condition is None or _holds(node.type_condition, conditions):
-                    yield from self._fields_of(node.selection_set, conditions, visited)
+                    yield from self._fields_of(node.selection_set, conditions, visited, path)
             elif isinstance(node, FragmentSpreadNode) and node.name.value not in visited:
                 visited.add(node.name.value)
                 fragment = self._operation.fragments[node.name.value]
                 if _holds(fragment.type_condition, conditions):
-                    yield from self._fields_of(fragment.selection_set, conditions, visited)
+                    yield from self._fields_of(fragment.selection_set, conditions, visited, path)
 
-    def _included(self, directives: Any) -> bool:
+    def _included(self, node: SelectionNode, path: tuple[str, ...]) -> bool:
+        """What its conditions say.
+
+        Args:
+            path: of the object that has it.
+        """
+        here = (*path, (node.alias or node.name).value) if isinstance(node, FieldNode) else path
         return all(
-            self._condition(directive) is (directive.name.value == "include")
-            for directive in directives
+            self._condition(directive, here) is (directive.name.value == "include")
+            for directive in node.directives or ()
             if directive.name.value in ("skip", "include")
         )
 
-    def _condition(self, directive: DirectiveNode) -> bool:
+    def _condition(self, directive: DirectiveNode, path: tuple[str, ...]) -> bool:
         (argument,) = directive.arguments or ()
         if isinstance(argument.value, BooleanValueNode):
             return argument.value.value
@@ -248,7 +260,10 @@ class _Planner:
         name = argument.value.name.value
         value = self._variables[name]
         if value is None:  # GraphQL §5.8.5 lets a nullable variable with a default pass
-            error = RequestError(f'Variable "${name}" must not be null in a condition.', code="BAD_USER_INPUT")
+            message, where = f'Variable "${name}" must not be null in a condition.', argument.value.loc
+            place = () if where is None else (get_location(where.source, where.start),)
+            locations = [(each.line, each.column) for each in place]
+            error = RequestError(message, code="BAD_USER_INPUT", path=path or None, locations=locations)
             raise Refusal(Outcome.VARIABLES_INVALID, [error])
         return bool(value)
 

@@ -22,11 +22,13 @@ from fraiseql.pipeline.computed.resolution import Resolution
 from fraiseql.pipeline.computed.selections import computed_fields, fetched_root
 from fraiseql.pipeline.computed.slot import resolver_of
 from fraiseql.pipeline.document import Operation
+from fraiseql.pipeline.failures import cause_of
 from fraiseql.pipeline.introspection import introspect
 from fraiseql.pipeline.misfits import Checks
 from fraiseql.pipeline.nulls import Completion
 from fraiseql.pipeline.plan import RootField, Selection, plan_selection
 from fraiseql.pipeline.records import chooses_elements
+from fraiseql.pipeline.request import GraphQLRequest
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, respond_with_errors
 from fraiseql.pipeline.sql import BoundStatement, render, render_given
 from fraiseql.pipeline.sql.bind import encode
@@ -75,9 +77,9 @@ class PreparedOperation:
         self._planning = planning
         self.operation = operation
 
-    def coerce(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def coerce(self, request: GraphQLRequest) -> dict[str, Any]:
         """Coerce a request's variables; raises Refusal with every error."""
-        variables, errors = self.operation.coerce(given)
+        variables, errors = self.operation.coerce(request.variables, request.exact_variables)
         if not errors and self.operation.directives:
             errors = [error for each in self.operation.directives for error in each.misfits(variables)]
         if errors:
@@ -221,6 +223,7 @@ class Plan:
         self,
         row: Sequence[Any],
         given: Mapping[str, Any],
+        hint: Mapping[str, Any],
         resolution: Resolution | None = None,
         checks: Checks | None = None,
     ) -> GraphQLResponse:
@@ -228,6 +231,7 @@ class Plan:
 
         Args:
             row: the JSON texts of the root fields; or what `resolution` made of them.
+            hint: entries for the `extensions` of errors that are not meant for the client.
             checks: for the row of the checking statement.
 
         Raises:
@@ -238,14 +242,12 @@ class Plan:
         check = None if checks is None else checks.check
         parts: list[bytes | None] = [segments[0]]
         for complete, value, segment in zip(self.completions, row, segments[1:], strict=True):
-            parts += (complete(b"null" if value is None else value, errors, check), segment)
+            parts += (complete(b"null" if value is None else value, errors, hint, check), segment)
         if not errors:
             return GraphQLResponse(Outcome.DATA, b"".join(parts))  # type: ignore[arg-type]
         data = None if None in parts else orjson.Fragment(b"".join(parts)[len(_DATA) : -1])  # type: ignore[arg-type]
-        cause: BaseException | None = None if checks is None else checks.cause
-        if cause is None:
-            cause = Refusal(Outcome.DATA_AND_ERRORS, errors) if resolution is None else resolution.cause_of(errors)
-        return respond_with_errors(errors, data, cause)
+        causes = [*([] if checks is None else checks.causes), *([] if resolution is None else resolution.causes)]
+        return respond_with_errors(errors, data, cause_of(causes, errors))
 
     def fail(self, error: DatabaseError, hint: Mapping[str, Any], given: Mapping[str, Any]) -> GraphQLResponse:
         """Answer that no field that needs SQL has a value; nulls rise to `data` where a field may not be null.

@@ -16,7 +16,7 @@ import orjson
 
 from fraiseql.errors import RequestError
 from fraiseql.payloads import encode_number
-from fraiseql.pipeline.failures import shown
+from fraiseql.pipeline.failures import UnfitValue, cause_of, shown
 from fraiseql.pipeline.held import MISSING, NO_OBJECT, held
 from fraiseql.pipeline.members import member_of
 from fraiseql.pipeline.plan import HIDDEN_TYPE_KEY, RootField, SelectedField, Selection
@@ -31,7 +31,7 @@ _Path = tuple[str | int, ...]
 class Misfit(Exception):
     """A value does not fit, or is null where it may not be: on its way up to the next field that may be null."""
 
-    def __init__(self, error: RequestError, cause: BaseException | None = None) -> None:
+    def __init__(self, error: RequestError, cause: Exception | None = None) -> None:
         super().__init__(error.message)
         self.error = error
         self.cause = cause
@@ -39,23 +39,24 @@ class Misfit(Exception):
 
 def project(
     model: SchemaModel, root: RootField, value: Any, hint: Mapping[str, Any]
-) -> tuple[bytes | None, list[RequestError], BaseException | None]:
+) -> tuple[bytes | None, list[RequestError], Exception | None]:
     """Project the value of one root field.
 
     Args:
-        hint: entries for the `extensions` of an error that has a cause.
+        hint: entries for the `extensions` of errors that are not meant for the client.
 
     Returns:
-        its JSON, None where a null rises to `data`; the errors; the cause of the first that has one.
+        its JSON, None where a null rises to `data`; the errors; what the log is told of them.
     """
     projection = Projection(model, hint)
     assert root.field is not None
     try:
         found = projection.nullable(value, root.field.type, root.selection, f"{root.owner}.{root.name}", (root.key,))
-        return orjson.dumps(found), projection.errors, projection.cause
+        text: bytes | None = orjson.dumps(found)
     except Misfit as misfit:
         projection.note(misfit)
-    return None, projection.errors, projection.cause
+        text = None
+    return text, projection.errors, cause_of(projection.causes, projection.errors)
 
 
 def enum_name(named: EnumType, value: Any) -> str:
@@ -73,13 +74,13 @@ class Projection:
     """Projects the values of one answer.
 
     Args:
-        hint: entries for the `extensions` of an error that has a cause.
+        hint: entries for the `extensions` of errors that are not meant for the client.
         computed: gives what stands for a computed field: of a value, a selected field of a type, at a path. With it,
             objects of abstract types tell of their type as those do that SQL makes.
 
     Attributes:
         errors: of fields that may be null, and are.
-        cause: of the first that has one.
+        causes: of those that have one.
     """
 
     def __init__(
@@ -92,12 +93,17 @@ class Projection:
         self._hint = hint
         self._computed = computed
         self.errors: list[RequestError] = []
-        self.cause: BaseException | None = None
+        self.causes: list[Exception] = []
 
     def note(self, misfit: Misfit) -> None:
         """Add an error to the others."""
         self.errors.append(misfit.error)
-        self.cause = self.cause or misfit.cause
+        self.note_cause(misfit.cause)
+
+    def note_cause(self, cause: Exception | None) -> None:
+        """Add the cause of an error that is shown elsewhere, where it has one."""
+        if cause is not None:
+            self.causes.append(cause)
 
     def misfit(self, field: str, path: _Path, cause: Exception) -> Misfit:
         message = f"The value of {field} does not fit its type."
@@ -113,7 +119,7 @@ class Projection:
                 if reference.nullable:
                     return None
                 message = f"Cannot return null for non-nullable field {field}."
-                raise Misfit(RequestError(message, code="INTERNAL_SERVER_ERROR", path=path))
+                raise Misfit(UnfitValue(message, path, self._hint))
             return self._present(value, reference, selection, field, path)
         except Misfit as misfit:
             if not reference.nullable:

@@ -10,20 +10,38 @@ from urllib.parse import parse_qsl
 import orjson
 
 from fraiseql.errors import RequestError
+from fraiseql.schema.numbers import marked, read_json
 
 __all__ = ["GraphQLRequest", "check_depth", "decode_json", "decode_query_string"]
 
 _PARAMETERS: Final = frozenset({"query", "operationName", "variables", "extensions"})
+_IN_BODY: Final = ("variables",)
 
 
 @dataclass(frozen=True, slots=True)
 class GraphQLRequest:
-    """One request: GraphQL over HTTP §4.1."""
+    """One request: GraphQL over HTTP §4.1.
+
+    Attributes:
+        written: the JSON text that the variables were read from, and the keys that lead to them in it, where it is at
+            hand: floats may have lost digits.
+    """
 
     query: str
     operation_name: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
     extensions: Mapping[str, Any] = field(default_factory=dict)
+    written: tuple[bytes | str, tuple[str, ...]] | None = field(default=None, compare=False, repr=False)
+
+    def exact_variables(self) -> Mapping[str, Any]:
+        """The variables with JSONFloats for floats, which have all digits where the text is at hand."""
+        if self.written is None:
+            return dict(marked(self.variables))
+        text, keys = self.written
+        found: Any = read_json(text)
+        for key in keys:
+            found = found[key]
+        return dict(found)
 
 
 def _bad_request(message: str) -> RequestError:
@@ -40,7 +58,8 @@ def decode_json(body: bytes, max_depth: int) -> GraphQLRequest:
     Raises:
         RequestError: code BAD_REQUEST: no JSON, or no well-formed request.
     """
-    return _request(_load(body, "The request body", max_depth + 1))  # the body is an object around them
+    given = _load(body, "The request body", max_depth + 1)  # the body is an object around them
+    return _request(given, (body, _IN_BODY))
 
 
 def decode_query_string(query_string: bytes, max_depth: int) -> GraphQLRequest:
@@ -58,12 +77,13 @@ def decode_query_string(query_string: bytes, max_depth: int) -> GraphQLRequest:
         if name in given and name in _PARAMETERS:
             raise _bad_request(f"The parameter {name!r} was given twice.")
         given[name] = value
+    written = given.get("variables", "")
     for name in ("variables", "extensions"):
         if name in given:
             text = given[name]
             given[name] = _load(text.encode(), f"The parameter {name!r}", max_depth) if text else None
     given["operationName"] = given.get("operationName") or None
-    return _request(given)
+    return _request(given, (written, ()))
 
 
 def check_depth(variables: Any, max_depth: int) -> None:
@@ -98,7 +118,7 @@ def _nests_deeper(value: Any, max_depth: int) -> bool:
     return any(isinstance(item, (dict, list)) for item in level)
 
 
-def _request(given: Any) -> GraphQLRequest:
+def _request(given: Any, written: tuple[bytes | str, tuple[str, ...]]) -> GraphQLRequest:
     if not isinstance(given, dict):
         raise _bad_request("A GraphQL request is a JSON object.")
     query = given.get("query")
@@ -110,4 +130,4 @@ def _request(given: Any) -> GraphQLRequest:
     for name in ("variables", "extensions"):
         if given.get(name) is not None and not isinstance(given[name], dict):
             raise _bad_request(f"The parameter {name!r} must be an object or null.")
-    return GraphQLRequest(query, operation_name, given.get("variables") or {}, given.get("extensions") or {})
+    return GraphQLRequest(query, operation_name, given.get("variables") or {}, given.get("extensions") or {}, written)

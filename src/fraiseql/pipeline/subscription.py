@@ -13,12 +13,13 @@ from fraiseql.effects import Emission, Event, Program, Statement
 from fraiseql.errors import RequestError
 from fraiseql.pipeline.arguments import Tree, given_arguments, python_object, value_of
 from fraiseql.pipeline.computed.resolution import Resolution
-from fraiseql.pipeline.failures import masked, shown
+from fraiseql.pipeline.failures import cause_of, masked, shown
 from fraiseql.pipeline.held import MISSING
 from fraiseql.pipeline.misfits import Checks
 from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
 from fraiseql.pipeline.project import project
 from fraiseql.pipeline.records import without_relations
+from fraiseql.pipeline.request import GraphQLRequest
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, respond
 from fraiseql.pipeline.sql.bind import Binding
 from fraiseql.pipeline.variables import Variables
@@ -116,15 +117,25 @@ class PreparedSubscription:
         text, errors, cause = project(self.model, self.root, value, hint or {})
         return respond(self._data(text), errors, _extensions(cursor), cause)
 
-    def result(self, text: bytes, cursor: str | None = None, checks: Checks | None = None) -> GraphQLResponse:
-        """The result for the field's JSON, as the database gave it; with `checks` as the checking statement did."""
-        errors: list[RequestError] = []
+    def result(
+        self,
+        value: Any,
+        hint: Mapping[str, Any],
+        resolution: Resolution | None = None,
+        cursor: str | None = None,
+        checks: Checks | None = None,
+    ) -> GraphQLResponse:
+        """The result for the field's JSON, as the database gave it, or for what `resolution` made of it.
+
+        Args:
+            hint: entries for the `extensions` of errors that are not meant for the client.
+            checks: where it is of the checking statement.
+        """
+        errors: list[RequestError] = [] if resolution is None else resolution.errors
         (complete,) = self.plan.completions
-        data = self._data(complete(text, errors, None if checks is None else checks.check))
-        cause = None if checks is None else checks.cause
-        if errors and cause is None:
-            return respond(data, errors, _extensions(cursor), Refusal(Outcome.DATA_AND_ERRORS, errors))
-        return respond(data, errors, _extensions(cursor), cause)
+        data = self._data(complete(value, errors, hint, None if checks is None else checks.check))
+        causes = [*([] if checks is None else checks.causes), *([] if resolution is None else resolution.causes)]
+        return respond(data, errors, _extensions(cursor), cause_of(causes, errors))
 
     def computed(
         self,
@@ -142,10 +153,10 @@ class PreparedSubscription:
         """
         resolution = self.plan.resolution(self._variables, self.caller, hint)
         if resolution is None:
-            return self.result(text, cursor, checks)
+            return self.result(text, hint, None, cursor, checks)
         check = None if checks is None else checks.check
         (value,) = yield from resolution.complete([self.root], [text], native, check)
-        return self._resolved(value, resolution, cursor, checks)
+        return self.result(value, hint, resolution, cursor, checks)
 
     def projected(self, value: Any, hint: Mapping[str, Any], cursor: str | None = None) -> Program[GraphQLResponse]:
         """As `project`, with computed fields."""
@@ -153,16 +164,7 @@ class PreparedSubscription:
         if resolution is None:
             return self.project(value, cursor, hint)
         found = yield from resolution.project(self.root, value)
-        return self._resolved(found, resolution, cursor)
-
-    def _resolved(
-        self, value: Any, resolution: Resolution, cursor: str | None, checks: Checks | None = None
-    ) -> GraphQLResponse:
-        errors = resolution.errors
-        (complete,) = self.plan.completions
-        data = self._data(complete(value, errors, None if checks is None else checks.check))
-        cause = None if checks is None else checks.cause
-        return respond(data, errors, _extensions(cursor), cause or resolution.cause_of(errors))
+        return self.result(found, hint, resolution, cursor)
 
     def failure(self, error: Exception, hint: Mapping[str, Any], cursor: str | None = None) -> GraphQLResponse:
         """The result where there is no value for the field."""
@@ -201,10 +203,10 @@ class PreparedSubscription:
 
 
 def prepare(
-    planning: Planning, prepared: PreparedOperation, given: Mapping[str, Any], caller: Caller
+    planning: Planning, prepared: PreparedOperation, request: GraphQLRequest, caller: Caller
 ) -> PreparedSubscription:
     """Coerce a subscription's variables, plan it and bind its parameters; raises Refusal."""
-    variables = prepared.coerce(given)
+    variables = prepared.coerce(request)
     plan = prepared.plan(variables)
     if len(plan.roots) != 1 or plan.roots[0].field is None:  # GraphQL §6.2.3.1; validation sees to it already
         message = "A subscription selects exactly one field, which is not skipped."

@@ -29,6 +29,9 @@ from fraiseql.pipeline.graphql_schema import scalar_of
 from fraiseql.pipeline.graphql_schema.filter_inputs import SEARCH_CONFIG
 from fraiseql.pipeline.graphql_schema.order_inputs import ORDER_DIRECTION
 from fraiseql.schema.aggregates import DATE_UNITS
+from fraiseql.schema.numbers import has_floats
+from fraiseql.schema.scalar import Scalar
+from fraiseql.schema.scalars import SCALARS
 
 __all__ = ["Coercer", "Variables", "VariablesCoercer", "coercer_of", "is_leaf", "shape_of", "variable_types"]
 
@@ -36,6 +39,10 @@ Variables: TypeAlias = Mapping[str, Any]
 Coercer: TypeAlias = Callable[[Any], Any]
 _ABSENT: Final = "absent"
 _RENDERED: Final = frozenset((ORDER_DIRECTION, SEARCH_CONFIG, *DATE_UNITS))  # enums of which SQL text is made
+
+
+class _Inexact(Exception):
+    """A float stands where all digits of a number count: read the variables once more."""
 
 
 class _Invalid(Exception):
@@ -84,8 +91,20 @@ class VariablesCoercer:
             required = isinstance(declared, GraphQLNonNull)
             self._entries.append((name, coercer_of(declared), required, default, definition))
 
-    def __call__(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[RequestError]]:
-        """Coerce what a request sent (GraphQL §6.1.2); variables without a definition are ignored."""
+    def __call__(
+        self, given: Mapping[str, Any], exact: Callable[[], Mapping[str, Any]]
+    ) -> tuple[dict[str, Any], list[RequestError]]:
+        """Coerce what a request sent (GraphQL §6.1.2); variables without a definition are ignored.
+
+        Args:
+            exact: gives the same with JSONFloats for floats: it is asked where digits that a float lacks count.
+        """
+        try:
+            return self._coerced(given)
+        except _Inexact:
+            return self._coerced(exact())
+
+    def _coerced(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[RequestError]]:
         coerced: dict[str, Any] = {}
         errors: list[RequestError] = []
         for name, coerce, required, default, definition in self._entries:
@@ -135,7 +154,21 @@ def coercer_of(declared: GraphQLInputType) -> Coercer:
     if isinstance(declared, GraphQLInputObjectType):
         return _LazyObject(declared)
     assert isinstance(declared, GraphQLScalarType)
-    return _scalar(scalar_of(declared).parse)
+    scalar = scalar_of(declared)
+    return _scalar(_exact(scalar.parse) if _keeps_digits(scalar) else scalar.parse)
+
+
+def _keeps_digits(scalar: Scalar) -> bool:
+    return scalar.name == "Decimal" or scalar.is_json or SCALARS.get(scalar.name) is not scalar
+
+
+def _exact(parse: Coercer) -> Coercer:
+    def coerce(value: Any) -> Any:
+        if has_floats(value):
+            raise _Inexact
+        return parse(value)
+
+    return coerce
 
 
 def _non_null(inner: Coercer, name: str) -> Coercer:

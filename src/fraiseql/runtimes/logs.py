@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from fraiseql.errors import ValueRefused
 from fraiseql.observations import (
@@ -21,10 +21,13 @@ from fraiseql.observations import (
     RequestRefused,
     WebSocketClosed,
 )
+from fraiseql.pipeline.failures import errors_of
 
 __all__ = ["configure_logging", "log_observation", "logger"]
 
 logger = logging.getLogger("fraiseql")
+
+_MOST_LOGGED: Final = 100  # errors of one answer, each with its traceback
 
 
 def log_observation(observation: Observation) -> None:
@@ -72,7 +75,11 @@ def _masked(seen: InternalErrorMasked) -> None:
     if isinstance(seen.error, ValueRefused):
         logger.info("request %s: %s", seen.request_id, seen.error)
         return
-    logger.error("request %s failed: %s", seen.request_id, seen.error, exc_info=seen.error)
+    errors = errors_of(seen.error)
+    for error in errors[:_MOST_LOGGED]:
+        logger.error("request %s failed: %s", seen.request_id, error, exc_info=error)
+    if len(errors) > _MOST_LOGGED:
+        logger.error("request %s failed: %d more errors", seen.request_id, len(errors) - _MOST_LOGGED)
 
 
 def _opened(seen: ConnectionOpened) -> None:

@@ -15,6 +15,7 @@ from decimal import Decimal, InvalidOperation
 from math import isfinite
 from typing import Any, Final
 
+from fraiseql.schema.numbers import JSONFloat
 from fraiseql.schema.scalar import checked_text, excerpt
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
 
 _INT_MAX: Final = 2**31 - 1
 _DECIMAL: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_FINER: Final = re.compile(r"[.,][0-9]{6}0*[1-9]")  # than microseconds, which is all that PostgreSQL keeps
 _UUID: Final = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -103,7 +105,8 @@ def parse_uuid(value: Any) -> str:
 def parse_decimal(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise ValueError(f"Decimal cannot represent value: {excerpt(value)}")
-    if isinstance(value, float) and abs(value) >= 2**53:  # JSON's long integers come as floats, already rounded
+    is_exact = isinstance(value, JSONFloat) and value.text
+    if isinstance(value, float) and not is_exact and abs(value) >= 2**53:  # a long integer that is rounded already
         raise ValueError(f"Decimal cannot represent value: {excerpt(value)}; send a number of that size as a string")
     text = value if isinstance(value, str) else repr(value)
     try:
@@ -119,9 +122,13 @@ def parse_decimal(value: Any) -> str:
 def _iso(name: str, read: Callable[[str], dt.datetime | dt.date | dt.time]) -> Callable[[Any], str]:
     def parse(value: Any) -> str:
         try:
-            return read(value).isoformat()
+            found = read(value).isoformat()
         except (TypeError, ValueError):
             raise ValueError(f"{name} cannot represent value: {excerpt(value)}; expected ISO 8601") from None
+        if _FINER.search(value):
+            most = "at most 6 digits of a second's fraction"
+            raise ValueError(f"{name} cannot represent value: {excerpt(value)}; expected {most}")
+        return found
 
     return parse
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from fraiseql.errors import SchemaError
 from fraiseql.schema.directives import Use, hashable
 from fraiseql.schema.names import graphql_name
+from fraiseql.schema.numbers import plain
 from fraiseql.schema.scalar import FilterFamily, Scalar, checked_text, excerpt
 from fraiseql.schema.scalars import SCALARS
 
@@ -75,7 +76,7 @@ def scalar(
         sql_type,
         read,
         read if serialize is None else _guarded(name, serialize, any_json=is_json),
-        load or _as_it_is,
+        plain if load is None else _of_plain(load),
         description,
         specified_by_url,
         family=family,
@@ -86,6 +87,10 @@ def scalar(
 
 def _as_it_is(value: Any) -> Any:
     return value
+
+
+def _of_plain(load: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: load(plain(value))
 
 
 def _text(name: str) -> Callable[[Any], Any]:
@@ -106,7 +111,7 @@ def _guarded(
         try:
             found = function(value)
             if load is not None:
-                load(found)
+                load(plain(found))
             if any_json:
                 json.dumps(found, allow_nan=False)
         except ValueError as error:

@@ -98,9 +98,12 @@ def _load_interval(value: str) -> dt.timedelta:
 
 def _decode(value: Any) -> bytes:
     try:
-        return base64.b64decode(value, validate=True)
+        found = base64.b64decode(value, validate=True)
     except (TypeError, ValueError):
         raise ValueError(f"Bytes cannot represent value: {excerpt(value)}; expected base64") from None
+    if base64.b64encode(found).decode() != value:  # RFC 4648 §3.5
+        raise ValueError(f"Bytes cannot represent value: {excerpt(value)}; expected base64 whose unused bits are 0")
+    return found
 
 
 def _parse_bytes(value: Any) -> str:

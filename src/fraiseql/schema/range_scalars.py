@@ -58,7 +58,7 @@ def _moment(text: str) -> dt.datetime:
 
 
 def _local(text: str) -> dt.datetime:
-    read = dt.datetime.fromisoformat(text)
+    read = dt.datetime.fromisoformat(parse_datetime(text))
     if read.tzinfo is not None:  # PostgreSQL would drop the offset
         raise ValueError
     return read

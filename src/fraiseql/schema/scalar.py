@@ -44,7 +44,8 @@ class Scalar:
         as_text: whether JSON shows PostgreSQL's text of it, since a JSON number would lose digits.
         shown_as: an SQL expression of `{}` for what JSON shall hold, where that is not what PostgreSQL makes of it.
         written: from the canonical value to the one that JSON holds, where they differ.
-        finite: an SQL condition on `{}` that NaN and the infinities do not meet, where the type has them.
+        finite: an SQL condition on `{}` that values do not meet which JSON or ISO 8601 has no form of, where the type
+            has them: NaN, the infinities, years before 1 and after 9999, 24:00.
         element: the scalar of a range's bounds.
         element_sql: an SQL expression of the parameter `{}` for such a bound.
         directives: that are applied to it.

@@ -32,6 +32,7 @@ from fraiseql.schema.basic_scalars import (
 )
 from fraiseql.schema.exact_scalars import EXACT_SCALARS
 from fraiseql.schema.network_scalars import NETWORK_SCALARS
+from fraiseql.schema.numbers import plain
 from fraiseql.schema.range_scalars import RANGE_SCALARS
 from fraiseql.schema.scalar import FilterFamily, Scalar
 
@@ -82,7 +83,7 @@ def _scalars() -> Mapping[str, Scalar]:
             serialize_datetime,
             dt.datetime.fromisoformat,
             "A point in time in ISO 8601; without an offset it is in UTC.",
-            finite="isfinite({})",
+            finite="{} between '0001-01-01 00:00:00+00' and '9999-12-31 23:59:59.999999+00'",
         ),
         Scalar(
             "Date",
@@ -91,7 +92,7 @@ def _scalars() -> Mapping[str, Scalar]:
             serialize_date,
             dt.date.fromisoformat,
             "A calendar day in ISO 8601: `2024-02-29`.",
-            finite="isfinite({})",
+            finite="{} between '0001-01-01' and '9999-12-31'",
         ),
         Scalar(
             "Time",
@@ -100,6 +101,7 @@ def _scalars() -> Mapping[str, Scalar]:
             serialize_time,
             dt.time.fromisoformat,
             "A time of day in ISO 8601, without an offset: `13:30:00`.",
+            finite="{} < '24:00:00'",
         ),
         Scalar(
             "Decimal",
@@ -111,9 +113,7 @@ def _scalars() -> Mapping[str, Scalar]:
             as_text=True,
             finite="abs({}) < 'Infinity'",
         ),
-        Scalar(
-            "JSON", "jsonb", as_it_is, as_it_is, as_it_is, "Any JSON value.", family=FilterFamily.JSON, sortable=False
-        ),
+        Scalar("JSON", "jsonb", as_it_is, as_it_is, plain, "Any JSON value.", family=FilterFamily.JSON, sortable=False),
         *EXACT_SCALARS,
         *NETWORK_SCALARS,
         *RANGE_SCALARS,

@@ -20,6 +20,7 @@ __all__ = ["Operations"]
 # Outcomes of requests that were not executed, or broke off: a terminal `error`. All others are results.
 _REFUSED: Final = (Outcome.NOT_PARSED, Outcome.NOT_VALID, Outcome.OPERATION_UNKNOWN, Outcome.STREAM_FAILED)
 
+_IN_MESSAGE: Final = ("payload", "variables")
 _TIMED_OUT: Final = ("The request took longer than the server allows.", "REQUEST_TIMEOUT")
 _BROKEN: Final = ("Internal server error.", "INTERNAL_SERVER_ERROR")
 
@@ -85,7 +86,11 @@ class Operations:
         """Start what the client asks for."""
         pipeline, operation = self._endpoint.pipeline, subscribe.operation
         request = GraphQLRequest(
-            subscribe.query, subscribe.operation_name, subscribe.variables or {}, subscribe.extensions or {}
+            subscribe.query,
+            subscribe.operation_name,
+            subscribe.variables or {},
+            subscribe.extensions or {},
+            (subscribe.text, _IN_MESSAGE),
         )
         try:
             if self.refuses:

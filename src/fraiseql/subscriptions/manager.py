@@ -11,6 +11,7 @@ from fraiseql.effects import Event
 from fraiseql.errors import ConfigurationError, RequestError
 from fraiseql.limits import QueryLimits, SubscriptionLimits
 from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Pipeline, PreparedSubscription
+from fraiseql.pipeline.failures import errors_of
 from fraiseql.schema import Schema
 from fraiseql.subscriptions.arguments import (
     check_caller,
@@ -241,7 +242,8 @@ class SubscriptionManager:
             response = run_at_once(prepared.projected(value, {}, event.cursor))
         self._counts["serialised"] += 1
         if isinstance(response.cause, Exception):
-            self._failed(name, response.cause)
+            for each in errors_of(response.cause):
+                self._failed(name, each)
         return response.body
 
     def _failed(self, name: str, error: Exception) -> None:

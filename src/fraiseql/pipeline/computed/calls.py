@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from graphql import GraphQLObjectType, GraphQLSchema
+from graphql import GraphQLObjectType, GraphQLSchema, print_ast
 
 from fraiseql.context import Caller
 from fraiseql.effects import ResolverCall
@@ -49,16 +49,26 @@ def read_arguments(
 def grouped(slots: list[Slot]) -> list[list[Slot]]:
     """The slots of each call: one, or all of a batch."""
     groups: list[list[Slot]] = []
-    batches: dict[Place, list[Slot]] = {}
+    batches: dict[Hashable, list[Slot]] = {}
+    by_place: dict[Place, list[Slot]] = {}
     for slot in slots:
         if not resolver_of(slot.selected).is_batch:
             groups.append([slot])
             continue
-        batch = batches.setdefault(place_of(slot.owner, slot.selected), [])
-        if not batch:
-            groups.append(batch)
+        place = place_of(slot.owner, slot.selected)
+        batch = by_place.get(place)
+        if batch is None:
+            batch = by_place[place] = batches.setdefault(_call_key(slot.selected), [])
+            if not batch:
+                groups.append(batch)
         batch.append(slot)
     return groups
+
+
+def _call_key(selected: SelectedField) -> Hashable:
+    """Equal for the members of an abstract type whose objects one call serves: they have the method of an interface."""
+    written = sorted((name, print_ast(node)) for name, node in selected.arguments.items())
+    return resolver_of(selected).function, selected.path, *written
 
 
 def values_of(group: list[Slot], result: Any) -> Sequence[Any]:

@@ -11,6 +11,7 @@ from fraiseql.pipeline.members import member_type
 from fraiseql.pipeline.nulls import Check
 from fraiseql.pipeline.plan import HIDDEN_TYPE_KEY, Selection
 from fraiseql.pipeline.project import enum_name
+from fraiseql.pipeline.reading import TOO_DEEP
 from fraiseql.schema.model import AbstractType, EnumType, Field, ObjectType, SchemaModel, TypeReference
 from fraiseql.schema.scalar import Scalar
 
@@ -48,12 +49,14 @@ class Loading:
     Args:
         path: of the field whose method they are for.
         check: for rows of the checking statement.
+        is_cut: whether TOO_DEEP may stand in the rows.
     """
 
-    def __init__(self, model: SchemaModel, path: tuple[str | int, ...], check: Check | None) -> None:
+    def __init__(self, model: SchemaModel, path: tuple[str | int, ...], check: Check | None, *, is_cut: bool) -> None:
         self._model = model
         self._path = path
         self._check = check
+        self._is_cut = is_cut
 
     def instance(self, owner: ObjectType, fields: Iterable[Field], row: Mapping[str, Any]) -> Any:
         """An instance that holds some fields of a row, which has them as JSON under their hidden keys.
@@ -79,11 +82,29 @@ class Loading:
         if isinstance(named, EnumType):
             return named.load(named.values[value])
         if isinstance(named, Scalar):
-            return value if named.is_json else named.load(named.parse(value))
+            if named.is_json:
+                return _whole(value, field) if self._is_cut else value
+            return named.load(named.parse(value))
         assert isinstance(named, ObjectType)
         if isinstance(named, AbstractType):
             named = named.members[value[HIDDEN_TYPE_KEY]]
         return self.instance(named, [each for each in _held(named) if hidden_key(each) in value], value)
+
+
+def _whole(value: Any, field: Field) -> Any:
+    """A JSON value as it is; raises RecursionError where some of it could not be read."""
+    level = [value]
+    while level:
+        if any(each is TOO_DEEP for each in level):
+            raise RecursionError(f"{field.name} nests too deep to be given to a method")
+        level = [below for each in level for below in _below(each)]
+    return value
+
+
+def _below(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _normal(model: SchemaModel, reference: TypeReference, value: Any) -> Any:

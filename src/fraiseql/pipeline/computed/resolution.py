@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from fraiseql.context import Caller
 from fraiseql.effects import Program, call_all
@@ -15,16 +14,16 @@ from fraiseql.pipeline.computed.selections import has_computed
 from fraiseql.pipeline.computed.slot import Failure, Place, Slot, field_of, place_of, resolver_of
 from fraiseql.pipeline.failures import masked, shown
 from fraiseql.pipeline.held import MISSING, held
-from fraiseql.pipeline.nulls import Check, Rising, read
+from fraiseql.pipeline.marks import holds_documents
+from fraiseql.pipeline.nulls import Check, Rising
 from fraiseql.pipeline.plan import HIDDEN_TYPE_KEY, RootField, SelectedField, Selection
 from fraiseql.pipeline.project import Misfit, Projection
-from fraiseql.pipeline.response import Outcome, Refusal
+from fraiseql.pipeline.reading import read, read_outer, read_row
 from fraiseql.schema.computed import needed_fields
 from fraiseql.schema.model import Field, ObjectType, SchemaModel, TypeReference
 
 __all__ = ["Resolution"]
 
-_MAX_DIGITS: Final = 4_300  # Python's own limit of what it reads as an integer
 _Path: TypeAlias = tuple[str | int, ...]
 
 
@@ -47,9 +46,9 @@ class Resolution:
         self._hint = hint
         self._limit = limit
         self._projection = Projection(model, hint, self._slot_in_value)
-        self._raised: dict[int, RequestError] = {}  # errors that are meant for the client, by their identity
         self._slots: list[Slot] = []
         self._check: Check | None = None
+        self._is_cut = False
         self._computes: dict[int, bool] = {}  # by the identity of a selection
         self._needs: dict[Place, tuple[tuple[str, ...], tuple[Field, ...]]] = {}
 
@@ -58,10 +57,10 @@ class Resolution:
         """Those inside of values that methods gave."""
         return self._projection.errors
 
-    def cause_of(self, errors: Sequence[RequestError]) -> BaseException | None:
-        """What the log has of an answer's errors: the first cause; None where all were meant for the client."""
-        unmeant = [error for error in errors if id(error) not in self._raised]
-        return self._projection.cause or (Refusal(Outcome.DATA_AND_ERRORS, unmeant) if unmeant else None)
+    @property
+    def causes(self) -> list[Exception]:
+        """What was raised and is not meant for the client."""
+        return self._projection.causes
 
     def complete(
         self,
@@ -95,11 +94,10 @@ class Resolution:
     def _root(self, root: RootField, text: bytes, native: Any) -> Any:
         if root.field is None or root.selection is None or not self._has_computed(root.selection):
             return text
-        try:
-            row = json.loads(text, parse_int=_int)
-            return self._read(read(text), row, root.field.type, root.selection, (root.key,), native)
-        except RecursionError as error:  # a JSON scalar nests too deep
-            return self._failure(error, (root.key,))
+        row, self._is_cut = read_row(text)
+        may_be_deep = self._is_cut or holds_documents(self._model, root.selection)
+        shown_value = read_outer(text) if may_be_deep else read(text)
+        return self._read(shown_value, row, root.field.type, root.selection, (root.key,), native)
 
     def _read(
         self, out: Any, row: Any, reference: TypeReference, selection: Selection, path: _Path, native: Any
@@ -163,7 +161,7 @@ class Resolution:
         attributes, fields = self._needed(selected, owner)
         try:
             if attributes not in instances:
-                loading = Loading(self._model, path, self._check)
+                loading = Loading(self._model, path, self._check, is_cut=self._is_cut)
                 instances[attributes] = loading.instance(owner, fields, row)
         except Rising as misfit:
             return Failure(misfit.error)
@@ -220,15 +218,11 @@ class Resolution:
         return explained
 
     def _failure(self, error: Exception, path: _Path) -> Failure:
-        entry = shown(error, path, self._hint)
-        cause = masked(error)
-        if cause is None:
-            self._raised[id(entry)] = entry
-        self._projection.cause = self._projection.cause or cause
-        return Failure(entry)
+        self._projection.note_cause(masked(error))
+        return Failure(shown(error, path, self._hint))
 
     def _misfit(self, misfit: Misfit) -> Failure:
-        self._projection.cause = self._projection.cause or misfit.cause
+        self._projection.note_cause(misfit.cause)
         return Failure(misfit.error)
 
     def _has_computed(self, selection: Selection) -> bool:
@@ -254,7 +248,3 @@ def _below(native: Any, attribute: str) -> Any:
         return held(native, attribute)
     except Exception:  # a property's, which then holds nothing
         return MISSING
-
-
-def _int(digits: str) -> Any:
-    return int(digits) if len(digits) <= _MAX_DIGITS else digits

@@ -17,7 +17,7 @@ __all__ = ["computed_fields", "fetched_root", "has_computed", "hidden_key"]
 
 
 _NOTHING: Final = SelectedField("needs$", None, {}, None, ())
-"""Selected where nothing else is: a row needs a column."""
+"""Selected where only computed fields are that need nothing: a row needs a column."""
 
 
 def has_computed(selection: Selection | None) -> bool:
@@ -67,7 +67,7 @@ class _Fetched:
             if field is not None and field.resolver is not None and not is_native:
                 for needed in needed_fields(self._model, owner, field.resolver):
                     hidden[needed.name] = self._hidden(needed, selected.path, (owner.name,))
-        if not selection.fetched and not hidden:
+        if selection.fields and not selection.fetched and not hidden:  # what selects nothing at all is shown as it is
             hidden[""] = _NOTHING
         # Those that are computed stay: they count for what the operation costs.
         fields = [self._field(selected, is_native=is_native) for selected in selection.fields]

@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.limits import QueryLimits
 from fraiseql.pipeline.arguments import Leaf, Tree
 from fraiseql.pipeline.response import Outcome, Refusal
 from fraiseql.pipeline.variables import Variables
+from fraiseql.schema.numbers import json_text
 
 __all__ = ["Binding", "Bindings", "encode", "misfits"]
 
@@ -81,7 +80,9 @@ class Bindings:
         blames: frozenset[tuple[str, str]],
     ) -> str:
         """A value to compare with, as `prepare` makes it, whose ValueError is the client's mistake."""
-        get = tree.get if prepare is None else _prepared(tree.get, prepare, path, argument)
+        get = _at_path(tree.get, path) if tree.may_fail else tree.get
+        if prepare is not None:
+            get = _prepared(get, prepare, path, argument)
         return self._add(Binding(get, path, argument, blames))
 
     def several(
@@ -145,6 +146,16 @@ def _prepared(
     return get
 
 
+def _at_path(get_value: Callable[[Variables], Any], path: tuple[str, ...]) -> Callable[[Variables], Any]:
+    def get(variables: Variables) -> Any:
+        try:
+            return get_value(variables)
+        except RequestError as error:
+            raise RequestError(error.message, code=error.code, path=path) from None
+
+    return get
+
+
 def _item(get: Callable[[Variables], list[Any]], place: int) -> Callable[[Variables], Any]:
     return lambda variables: get(variables)[place]
 
@@ -185,7 +196,7 @@ def _scalar(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, (int, float)):
         return repr(value)
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return value if isinstance(value, str) else json_text(value)
 
 
 def _array(values: list[Any]) -> str:

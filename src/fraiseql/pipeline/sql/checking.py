@@ -2,7 +2,8 @@
 
 What fits is shown by the same expression. What does not is shown as `misfits` expects it: in place of a scalar or an
 object a list of the one value, in place of a list an object of it. Of a scalar whose texts we do not know, each value
-is shown so.
+is shown so. A JSON number such as `5.0` is an integer here (GraphQL §3.5.1): PostgreSQL's cast, which is quick and
+therefore the first statement's, does not read it.
 """
 
 from __future__ import annotations
@@ -10,19 +11,38 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from fraiseql.pipeline.sql.forms import FORMS
+from fraiseql.pipeline.sql.forms import form_of
 from fraiseql.pipeline.sql.quoting import literal
-from fraiseql.pipeline.sql.values import Values, typed
-from fraiseql.schema.model import EnumType, TypeReference
+from fraiseql.pipeline.sql.values import Base, Values, typed
+from fraiseql.schema.model import EnumType, Field, TypeReference
 from fraiseql.schema.scalar import Scalar
+from fraiseql.schema.scalars import SCALARS
 
 __all__ = ["CheckedValues"]
 
+_OWN_TYPES: Final = frozenset(scalar.sql_type for scalar in SCALARS.values())
 _RANGES: Final = {"int4": (-(2**31), 2**31 - 1), "int8": (-(2**63), 2**63 - 1)}
 
 
 class CheckedValues(Values):
     """Makes expressions none of which is an error for a value that does not fit."""
+
+    def compared(self, field: Field, base: Base) -> str:
+        """A scalar or enum field to filter or order by."""
+        named = self._model.types[field.type.named]
+        if base.column(field) is None and isinstance(named, Scalar) and named.sql_type in _RANGES:
+            return f"{_whole(base.text(field), base.element(field))}::{named.sql_type}"
+        return super().compared(field, base)
+
+    def _array_of(self, sql_type: str, jsonb: str) -> str:
+        if sql_type not in _RANGES:
+            return super()._array_of(sql_type, jsonb)
+        alias = f"e${next(self._numbers)}"
+        value = _whole(f"({alias}.value #>> '{{}}')", f"{alias}.value")
+        return f"array(select {value}::{sql_type} from jsonb_array_elements({jsonb}) {alias}(value))"
+
+    def _fitting(self, named: Scalar, text: str, jsonb: str) -> str:
+        return _whole(text, jsonb) if named.sql_type in _RANGES else super()._fitting(named, text, jsonb)
 
     def each(
         self, jsonb: str, element: Callable[[str, TypeReference], str], item: TypeReference, rows: str = ""
@@ -56,6 +76,8 @@ class CheckedValues(Values):
         if named.sql_type == "text":
             is_scalar = f"jsonb_typeof({jsonb}) not in ('object', 'array')"
             return f"case when {text} is null then null when {is_scalar} then to_json({text}) else {misfit} end"
+        if named.sql_type in _RANGES:
+            text = _whole(text, jsonb)
         return self._read(named, text, f"jsonb_typeof({jsonb}) not in ('object', 'array')", misfit)
 
     def from_column(self, name: str, column: str) -> str:
@@ -77,7 +99,7 @@ class CheckedValues(Values):
             low, high = _RANGES[named.sql_type]
             outside = f"round({column}::text::numeric) not between {low} and {high}"
             whens.append(f"when case when {kind} = 'N' then {outside} end then {misfit}")
-        elif named.sql_type not in FORMS:
+        elif not _is_cast_known(named.sql_type):
             whens.append(f"when pg_typeof({column}) <> {literal(named.sql_type)}::regtype then {misfit}")
         if named.finite is not None:
             is_finite = named.finite.format(f"{column}::{named.sql_type}")
@@ -95,8 +117,8 @@ class CheckedValues(Values):
 
     @staticmethod
     def _read(named: Scalar, text: str, is_scalar: str, misfit: str) -> str:
-        """A value read from a text; for those whose texts we do not know `Scalar.parse` decides."""
-        form = FORMS.get(named.sql_type)
+        """A value read from a text; each of those whose texts we do not know is shown as a misfit."""
+        form = form_of(named.sql_type)
         if form is None:
             return f"case when {text} is not null then {misfit} end"
         fits = f"{is_scalar} and {form.fits(text)}"
@@ -106,6 +128,17 @@ class CheckedValues(Values):
 
 def _of_type(jsonb: str, kind: str, shown: str, misfit: str) -> str:
     return f"case jsonb_typeof({jsonb}) when '{kind}' then {shown} when 'null' then null else {misfit} end"
+
+
+def _is_cast_known(sql_type: str) -> bool:
+    """Whether the conditions here are all that a cast from another type than a text can fail for."""
+    form = form_of(sql_type)
+    return form is not None and (form.is_text or sql_type in _OWN_TYPES)
+
+
+def _whole(text: str, jsonb: str) -> str:
+    """The text of a value inside jsonb, without a fraction of noughts where it is a number."""
+    return f"(case when jsonb_typeof({jsonb}) = 'number' then regexp_replace({text}, '[.]0+$', '') else {text} end)"
 
 
 def _no_value(raw: str) -> str:

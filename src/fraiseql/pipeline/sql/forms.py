@@ -6,15 +6,17 @@ base64 is some other bytes. What is no clear value is none; and what fits, the c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from fraiseql.pipeline.sql.quoting import literal
 
-__all__ = ["FORMS", "Condition", "TextForm"]
+__all__ = ["Condition", "TextForm", "form_of"]
 
 Condition: TypeAlias = "Callable[[str], str]"
 """Makes an SQL condition on a text, which is never an error."""
@@ -28,10 +30,12 @@ class TextForm:
         fits: that the text is a value, which the cast can read.
         guard: what a text must meet before it is cast, where the cast alone would read too much: quick, since it is in
             every statement. What both let through is what `fits` does, but for freaks such as `0e999999`.
+        is_text: whether a text of nearly any form is a value, so that an object or a list could be taken for one.
     """
 
     fits: Condition
     guard: Condition | None = None
+    is_text: bool = False
 
 
 def _matching(pattern: str) -> Condition:
@@ -86,16 +90,28 @@ def _integer(bits: int) -> TextForm:
     return TextForm(_both(_INTEGER, lambda text: f"{text}::numeric between {-largest - 1} and {largest}"))
 
 
-def _in_double_range(text: str) -> str:
-    """Numbers are rounded to a double, but neither to an infinity nor to 0 (IEEE 754)."""
-    size = f"abs({text}::numeric)"
-    return f"({size} < 1.797693134862315807e308 and ({size} > 2.470328229206232721e-324 or {size} = 0))"
+def _between(least: str, most: str) -> Condition:
+    """Numbers are rounded to a float, but neither to an infinity nor to 0 (IEEE 754)."""
+
+    def inside(text: str) -> str:
+        size = f"abs({text}::numeric)"
+        return f"({size} < {most} and ({size} > {least} or {size} = 0))"
+
+    return inside
+
+
+def _numeric(precision: int, scale: int) -> TextForm:
+    """PostgreSQL §8.1.2: rounded to the scale, and then with no more digits than the precision."""
+    return TextForm(_both(_DECIMAL, lambda text: f"abs(round({text}::numeric, {scale})) < 1e{precision - scale}"))
 
 
 _HEX_DOUBLE: Final = (
     rf"0[xX](?:{_HEX}{{1,100}}\.?{_HEX}{{0,100}}|\.{_HEX}{{1,100}})(?:[pP][+-]?[0-9]{{1,2}})?"  # C, strtod()
 )
-_DOUBLE: Final = _either(_both(_SIMPLE_DECIMAL, _in_double_range), _number(_HEX_DOUBLE))
+_SINGLE: Final = _both(_SIMPLE_DECIMAL, _between("7.006492321624086e-46", "3.4028235677973366e38"))
+_DOUBLE: Final = _either(
+    _both(_SIMPLE_DECIMAL, _between("2.470328229206232721e-324", "1.797693134862315807e308")), _number(_HEX_DOUBLE)
+)
 
 _TRUTHS: Final = "t,tr,tru,true,y,ye,yes,on,1,f,fa,fal,fals,false,n,no,of,off,0"  # PostgreSQL §8.6
 _UUID: Final = f"{_HEX}{{4}}(?:-?{_HEX}{{4}}){{7}}"  # PostgreSQL §8.12
@@ -110,7 +126,8 @@ _DATE: Final = (
 )
 _MINUTES: Final = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 _MIDNIGHT: Final = r"24:00(?::00(?:\.0{0,20})?)?"
-_TIME: Final = rf"(?:{_MINUTES}(?::(?:[0-5][0-9]|60)(?:\.[0-9]{{0,20}})?)?|{_MIDNIGHT})"
+_NEXT_DAY: Final = r"^24|^23:59:(60|59[.]999999[5-9])"  # as a time of day, 24:00:00
+_TIME: Final = rf"{_MINUTES}(?::(?:[0-5][0-9]|60)(?:\.[0-9]{{0,20}})?)?"
 _CLOCK: Final = rf"(?:{_MINUTES}(?::(?:[0-5][0-9](?:\.[0-9]{{0,20}})?|60(?:\.0{{0,20}})?))?|{_MIDNIGHT})"
 _OFFSET: Final = "(?: ?(?:Z|[+-](?:0[0-9]|1[0-5])(?::?[0-5][0-9](?::?[0-5][0-9])?)?))"
 _LOCAL: Final = f"{_DATE}(?:[T ]{_CLOCK})?"
@@ -126,7 +143,7 @@ def _like_a_date(text: str) -> str:
 
 
 def _like_a_time(text: str) -> str:
-    return f"{text} like '__:__%' and {text} !~ '[^0-9:.]'"
+    return f"{text} like '__:__%' and {text} !~ '[^0-9:.]|{_NEXT_DAY}'"
 
 
 def _interval() -> str:
@@ -205,24 +222,37 @@ def _strict(fits: Condition) -> TextForm:
     return TextForm(fits, fits)
 
 
-FORMS: Final[Mapping[str, TextForm]] = MappingProxyType(
+_BITS: Final = TextForm(_matching(f"[bB]?[01]*|[xX]{_HEX}*"))
+_ANY_TEXT: Final = TextForm(lambda _: "true", is_text=True)
+_OCTETS: Final = f"{_HEX}{{2}}(?:(?::{_HEX}{{2}}){{7}}|(?:-{_HEX}{{2}}){{7}})"
+
+_FORMS: Final[Mapping[str, TextForm]] = MappingProxyType(
     {
+        "int2": _integer(16),
         "int4": _integer(32),
         "int8": _integer(64),
         "numeric": TextForm(_DECIMAL),
+        "float4": TextForm(_SINGLE),
         "float8": TextForm(_DOUBLE),
+        "varchar": _ANY_TEXT,
+        "bpchar": _ANY_TEXT,
+        "citext": _ANY_TEXT,
+        "bit": _BITS,
+        "varbit": _BITS,
+        "timestamp": TextForm(_matching(_MOMENT), _like_a_moment),
+        "macaddr8": TextForm(_matching(_OCTETS)),
         "boolean": TextForm(lambda text: f"lower(trim(E' \\t\\n\\r\\f\\v' from {text})) = any ('{{{_TRUTHS}}}')"),
         "uuid": TextForm(_matching(rf"{_UUID}|\{{{_UUID}\}}")),
         "timestamptz": TextForm(_matching(_MOMENT), _like_a_moment),
         "date": TextForm(_matching(_DATE), _like_a_date),
-        "time": TextForm(_matching(_TIME), _like_a_time),
+        "time": TextForm(_both(_like_a_time, _matching(_TIME)), _like_a_time),
         "interval": _strict(_matching(_interval())),
         "bytea": _strict(_matching(rf"\\x(?:{_HEX}{{2}})*")),
         "inet": _strict(_matching(_address())),
         "cidr": _strict(_both(_matching(_address()), _is_network)),
         "macaddr": _strict(_matching(f"{_HEX}{{2}}(?:(?::{_HEX}{{2}}){{5}}|(?:-{_HEX}{{2}}){{5}})")),
         "ltree": TextForm(_both(_shorter(65_536), _matching(rf"(?:{_LABEL}(?:\.{_LABEL})*)?"))),
-        "tsvector": TextForm(_matching(_TSVECTOR)),
+        "tsvector": TextForm(_matching(_TSVECTOR), is_text=True),
         "int4range": _integers(32),
         "int8range": _integers(64),
         "numrange": _range("[+-]?(?:[0-9]{1,255}(?:[.][0-9]{1,255})?)", "numeric"),
@@ -231,3 +261,35 @@ FORMS: Final[Mapping[str, TextForm]] = MappingProxyType(
         "tstzrange": _range(f"(?:{_MOMENT}|-?infinity)", "timestamptz"),
     }
 )
+_ALIASES: Final = MappingProxyType(
+    {
+        "smallint": "int2",
+        "int": "int4",
+        "integer": "int4",
+        "bigint": "int8",
+        "decimal": "numeric",
+        "real": "float4",
+        "float": "float8",
+        "double precision": "float8",
+        "bool": "boolean",
+        "char": "bpchar",
+        "character": "bpchar",
+    }
+)  # PostgreSQL §8, table 8.1
+_SQL_TYPE: Final = re.compile(r"(?:pg_catalog\.)?([a-z_0-9]+(?: precision)?)(?:\(([0-9]+)(?:, ?([0-9]+))?\))?")
+
+
+@cache
+def form_of(sql_type: str) -> TextForm | None:
+    """The texts of a type, as a schema names it: what numbers in parentheses it has cut or round a value, but for one.
+
+    None where only PostgreSQL knows them: a domain, say, or `money`, whose texts depend on a setting.
+    """
+    match = _SQL_TYPE.fullmatch(sql_type)
+    if match is None:
+        return None
+    name, first, second = match.groups()
+    name = _ALIASES.get(name, name)
+    if first is not None and name == "numeric":
+        return _numeric(int(first), int(second or 0))
+    return None if first is not None and name == "float8" else _FORMS.get(name)

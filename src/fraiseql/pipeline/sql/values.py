@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final
 
-from fraiseql.pipeline.sql.forms import FORMS
+from fraiseql.pipeline.sql.forms import form_of
 from fraiseql.pipeline.sql.quoting import identifier, literal
 from fraiseql.schema.model import EnumType, Field, ObjectType, Relation, SchemaModel, Source, TypeReference
 from fraiseql.schema.scalar import Scalar
@@ -157,10 +157,13 @@ class Values:
             return self.compared(field, base)
         if column is not None:
             return column
-        sql_type = named.sql_type if isinstance(named, Scalar) else "text"
-        alias, jsonb = f"e${next(self._numbers)}", base.element(field)
-        values = f"array(select {alias}.value::{sql_type} from jsonb_array_elements_text({jsonb}) {alias}(value))"
-        return f"(case when jsonb_typeof({jsonb}) = 'array' then {values} end)"
+        sql_type, jsonb = named.sql_type if isinstance(named, Scalar) else "text", base.element(field)
+        return f"(case when jsonb_typeof({jsonb}) = 'array' then {self._array_of(sql_type, jsonb)} end)"
+
+    def _array_of(self, sql_type: str, jsonb: str) -> str:
+        """The elements of a jsonb list as conditions see them."""
+        alias = f"e${next(self._numbers)}"
+        return f"array(select {alias}.value::{sql_type} from jsonb_array_elements_text({jsonb}) {alias}(value))"
 
     def grouped(self, field: Field, base: Base) -> str:
         """A scalar or enum field to group by: a bare column; inside jsonb, an error where it does not fit its type."""
@@ -243,13 +246,13 @@ class Values:
         fitting = self._fitting(named, text, jsonb)
         if named.sql_type == "text":
             return fitting
-        form = FORMS.get(named.sql_type)
+        form = form_of(named.sql_type)
         return finite(named, fitting) if form is None or form.guard is None else typed(named, fitting)
 
     def _fitting(self, named: Scalar, text: str, jsonb: str) -> str:
         """The text of a value inside jsonb; an error where it has another form than its type's."""
-        form = FORMS.get(named.sql_type)
-        if form is None or named.sql_type == "tsvector":  # any text will do, and each jsonb has one
+        form = form_of(named.sql_type)
+        if form is None or form.is_text:  # any text may do, and each jsonb has one
             begins = f"ascii({text}) in (91, 123)"  # `[` and `{`, which is quicker than to look at every value's type
             wrong = f"{begins} and jsonb_typeof({jsonb}) in ('object', 'array')"
             return f"(case when {wrong} then ('no scalar: ' || {text})::int4::text else {text} end)"
@@ -284,11 +287,11 @@ def _error(what: str, value: str) -> str:
 
 
 def finite(named: Scalar, value: str) -> str:
-    """A value cast to its scalar's type; NaN and the infinities, which JSON does not know, are errors: no integers."""
+    """A value cast to its scalar's type; what does not meet `Scalar.finite` is an error: no integer."""
     if named.finite is None:
         return typed(named, value)
     cast = f"{value}::{named.sql_type}"
-    misfit = f"('not finite: ' || {cast})::int4::text::{named.sql_type}"
+    misfit = f"('out of range: ' || {cast})::int4::text::{named.sql_type}"
     return _written(named, f"(case when {named.finite.format(cast)} then {cast} else {misfit} end)")
 
 

@@ -5,7 +5,7 @@ Plain slots classes, not frozen: one is made for each message.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 import orjson
@@ -67,13 +67,18 @@ class ConnectionAck:
 
 @dataclass(slots=True)
 class Subscribe:
-    """An operation, of any kind, begins."""
+    """An operation, of any kind, begins.
+
+    Attributes:
+        text: of the message, in which numbers have all their digits.
+    """
 
     operation: Operation
     query: str
     operation_name: str | None = None
     variables: Payload = None
     extensions: Payload = None
+    text: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(slots=True)

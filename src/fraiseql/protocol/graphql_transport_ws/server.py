@@ -71,7 +71,7 @@ class ServerConnection(Connection):
             return None
         what, message = self._read(text)
         if what is Input.SUBSCRIBE:
-            return self._subscribe(message)
+            return self._subscribe(message, text)
         self._move(what)
         if what is Input.COMPLETE:
             return self._complete(message["id"])
@@ -80,7 +80,7 @@ class ServerConnection(Connection):
             return Ping(payload)
         return Pong(payload) if what is Input.PONG else ConnectionInit(payload)
 
-    def _subscribe(self, message: Message) -> Subscribe | Refused:
+    def _subscribe(self, message: Message, text: str) -> Subscribe | Refused:
         id_, payload = message["id"], message["payload"]
         if id_ in self._operations:
             self._move(Input.SUBSCRIBE_AGAIN, _ALREADY.format(_shorten(id_)))
@@ -94,7 +94,7 @@ class ServerConnection(Connection):
         self._id_bytes += size
         self._operations[id_] = operation
         get = payload.get
-        return Subscribe(operation, payload["query"], get("operationName"), get("variables"), get("extensions"))
+        return Subscribe(operation, payload["query"], get("operationName"), get("variables"), get("extensions"), text)
 
     def init_timed_out(self) -> RemoteProtocolError | None:
         """The deadline of `connection_init` has come: close with this (4408), or None where it was met."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from functools import partial
+from types import coroutine
 from typing import Any, Protocol, TypeAlias
 
 import anyio
@@ -105,13 +107,37 @@ async def guarded(answer: Awaitable[Any]) -> Any:
     or the server.
     """
     try:
-        return await answer
+        return await _stepped(_awaited(answer))
     except Exception:
         raise
     except BaseException as error:
         if isinstance(error, (GeneratorExit, KeyboardInterrupt)) or _is_ours(error):
             raise
         raise unwelcome(error) from error
+
+
+async def _awaited(answer: Awaitable[Any]) -> Any:
+    return await answer
+
+
+@coroutine
+def _stepped(answer: Coroutine[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    """As `yield from` (PEP 380), which does not tell a GeneratorExit of a user's code from that of who closes us."""
+    step: Callable[[], Any] = partial(answer.send, None)
+    while True:
+        try:
+            waits = step()
+        except StopIteration as stop:
+            return stop.value
+        except GeneratorExit as error:
+            raise unwelcome(error) from error
+        try:
+            step = partial(answer.send, (yield waits))
+        except GeneratorExit:
+            answer.close()
+            raise
+        except BaseException as error:
+            step = partial(answer.throw, error)
 
 
 def unwelcome(error: BaseException) -> RuntimeError:
@@ -139,20 +165,31 @@ async def run_program(program: Program[Any], perform: Perform, run: Run) -> Any:
         Exception: what the program raises; errors of effects are thrown into it first.
     """
     try:
-        effect = next(program)
+        step = partial(next, program)
         while True:
+            effect = _next_effect(step)
             try:
                 result = await perform(effect, run)
             except Exception as error:
-                effect = program.throw(error)
+                step = partial(program.throw, error)
             else:
-                effect = program.send(result)
+                step = partial(program.send, result)
     except StopIteration as stop:
         return stop.value
     finally:
         program.close()
         if run.finalisers:
             await _finalise(run.finalisers)
+
+
+def _next_effect(step: Callable[[], Effect]) -> Effect:
+    """What a program wants next; a user's code in it, say of a scalar, raises nothing but an Exception."""
+    try:
+        return step()
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise unwelcome(error) from error
 
 
 async def _finalise(finalisers: list[Callable[[], Awaitable[None]]]) -> None:
