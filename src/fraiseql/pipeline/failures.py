@@ -90,16 +90,16 @@ def masked(error: Exception) -> Exception | None:
     return None if isinstance(error, RequestError) and _is_json(error) else error
 
 
+def errors_of(cause: _Error) -> Sequence[_Error | Exception]:
+    """The errors that a cause stands for."""
+    return cause.exceptions if isinstance(cause, MaskedErrors) else (cause,)
+
+
 def refused(error: Exception) -> ValueRefused:
     """What the log has of an error that the client is told to be its mistake: it may be another's all the same."""
     told = ValueRefused(f"a value was refused: {error}")
     told.__cause__ = error
     return told
-
-
-def errors_of(cause: _Error) -> Sequence[_Error | Exception]:
-    """The errors that a cause stands for."""
-    return cause.exceptions if isinstance(cause, MaskedErrors) else (cause,)
 
 
 def _is_json(error: RequestError) -> bool:
