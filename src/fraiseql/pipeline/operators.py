@@ -15,13 +15,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from enum import Enum, auto
+from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
+from fraiseql.pipeline.operands import Operand, Operator, anywhere, at_end, at_start, path, pattern
 from fraiseql.schema.model import EnumType, Field, NamedType
 from fraiseql.schema.numbers import json_text
 from fraiseql.schema.scalar import FilterFamily, Scalar
@@ -46,56 +45,6 @@ __all__ = [
 ]
 
 
-class Operand(Enum):
-    """What a condition is given."""
-
-    VALUE = auto()
-    """A value of the field's type; of a list field's items' type, a list of them."""
-    VALUES = auto()
-    """A list of values of the field's type."""
-    ELEMENT = auto()
-    """A value of the type of a range's bounds."""
-    BOOLEAN = auto()
-    TEXT = auto()
-    TEXTS = auto()
-    ADDRESS = auto()
-    NETWORK = auto()
-    SEARCH = auto()
-    """An object: which words, and in which language."""
-    LENGTH = auto()
-    """An object: the conditions of an Int."""
-    BOUND = auto()
-    """An object: the conditions of a range's bounds."""
-    ANY = auto()
-    """An object: the conditions of the list's items' type."""
-    CONDITIONS = auto()
-    """An object: the conditions on an embedded object."""
-
-
-@dataclass(frozen=True, slots=True)
-class Operator:
-    """One condition.
-
-    Attributes:
-        sql: of the field `{0}`, the parameter `{1}`, the field's SQL type `{2}` and, for lists, a cast `{3}`; empty
-            for an operand that is an object of conditions.
-        null: of the field, for a null; None refuses it.
-        prepare: from the value to the parameter, for what PostgreSQL cannot be left to refuse; raises ValueError.
-        blames: SQLSTATEs and PostgreSQL's file that raises each, of which this parameter's value can be the cause, and
-            for which PostgreSQL names none. The same SQLSTATE from elsewhere is of a row's value.
-    """
-
-    sql: str
-    operand: Operand = Operand.VALUE
-    description: str | None = None
-    null: str | None = None
-    prepare: Callable[[Any], Any] | None = None
-    blames: frozenset[tuple[str, str]] = frozenset()
-
-
-_TRAILING_ESCAPE: Final = re.compile(r"(?<!\\)(?:\\\\)*\\\Z")
-_PATH_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"|/\*.*?\*/', re.DOTALL)  # or a comment
-_PATH_VARIABLE: Final = re.compile(r'\$["\w]')
 _INVALID_REGEX: Final = frozenset({("2201B", "regexp.c")})
 _INVALID_PATH_STEP: Final = _INVALID_REGEX | {
     ("0A000", "jsonpath_exec.c"),  # a comparison of times with and without a zone
@@ -114,35 +63,6 @@ _MULTICAST: Final = ("224.0.0.0/4", "ff00::/8")  # RFC 1112 §4, RFC 4291 §2.7
 _CARRIER_GRADE: Final = ("100.64.0.0/10",)  # RFC 6598 §7
 # RFC 5737 §3, RFC 3849 §2
 _DOCUMENTATION: Final = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
-
-
-def _escaped(text: str) -> str:
-    """A text as a pattern of LIKE that only it matches (PostgreSQL §9.7.1)."""
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-def _anywhere(text: str) -> str:
-    return f"%{_escaped(text)}%"
-
-
-def _at_start(text: str) -> str:
-    return f"{_escaped(text)}%"
-
-
-def _at_end(text: str) -> str:
-    return f"%{_escaped(text)}"
-
-
-def _pattern(text: str) -> str:
-    if _TRAILING_ESCAPE.search(text):
-        raise ValueError("must not end with a backslash that escapes nothing")
-    return text
-
-
-def _path(text: str) -> str:
-    if _PATH_VARIABLE.search(_PATH_STRING.sub('""', text)):
-        raise ValueError("names a variable, and there are none")
-    return text
 
 
 _EQ: Final = Operator("{0} = {1}", null="{0} is null", description="Is this; null asks for nulls.")
@@ -184,14 +104,14 @@ def _regex(operator: str, description: str) -> Operator:
 _TEXT: Final = {
     **_ORDERED,
     "ieq": Operator("lower({0}) = lower({1}::text)", Operand.TEXT, "Is this, in capitals or not."),
-    "like": _like("like", _pattern, "Matches the pattern: % is any text, _ any character, \\ escapes."),
-    "ilike": _like("ilike", _pattern, "`like`, in capitals or not."),
-    "contains": _like("like", _anywhere, "Has this in it."),
-    "icontains": _like("ilike", _anywhere, "`contains`, in capitals or not."),
-    "startsWith": _like("like", _at_start, "Begins with this."),
-    "istartsWith": _like("ilike", _at_start, "`startsWith`, in capitals or not."),
-    "endsWith": _like("like", _at_end, "Ends with this."),
-    "iendsWith": _like("ilike", _at_end, "`endsWith`, in capitals or not."),
+    "like": _like("like", pattern, "Matches the pattern: % is any text, _ any character, \\ escapes."),
+    "ilike": _like("ilike", pattern, "`like`, in capitals or not."),
+    "contains": _like("like", anywhere, "Has this in it."),
+    "icontains": _like("ilike", anywhere, "`contains`, in capitals or not."),
+    "startsWith": _like("like", at_start, "Begins with this."),
+    "istartsWith": _like("ilike", at_start, "`startsWith`, in capitals or not."),
+    "endsWith": _like("like", at_end, "Ends with this."),
+    "iendsWith": _like("ilike", at_end, "`endsWith`, in capitals or not."),
     "matches": _regex("~", "Has a match of the POSIX regular expression in it."),
     "imatches": _regex("~*", "`matches`, in capitals or not."),
     "search": _SEARCH,
@@ -217,14 +137,14 @@ _JSON: Final = {
         "{0} @? {1}::jsonpath",
         Operand.TEXT,
         "The SQL/JSON path finds something.",
-        prepare=_path,
+        prepare=path,
         blames=_INVALID_PATH_STEP,
     ),
     "pathMatch": Operator(
         "{0} @@ {1}::jsonpath",
         Operand.TEXT,
         "The SQL/JSON path's predicate is true.",
-        prepare=_path,
+        prepare=path,
         blames=_INVALID_PATH_STEP,
     ),
 }

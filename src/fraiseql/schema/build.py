@@ -10,8 +10,6 @@ from fraiseql.errors import SchemaError
 from fraiseql.schema.annotations import (
     Annotation,
     attribute_annotations,
-    parameter_annotations,
-    read_annotation,
 )
 from fraiseql.schema.applying import Directives, check_directives
 from fraiseql.schema.declarations import (
@@ -26,15 +24,6 @@ from fraiseql.schema.declarations import (
     declaration_of,
 )
 from fraiseql.schema.directives import Directive, Use
-from fraiseql.schema.functions import (
-    check_targets,
-    has_no_body,
-    is_asynchronous,
-    kind_of,
-    refuse_iterator,
-    takes_info,
-    yielded,
-)
 from fraiseql.schema.members import (
     discriminator_of,
     interfaces_of,
@@ -54,18 +43,17 @@ from fraiseql.schema.model import (
     QueryField,
     SchemaModel,
     SubscriptionField,
-    SubscriptionKind,
     TypeReference,
 )
-from fraiseql.schema.names import camel_case, graphql_name
+from fraiseql.schema.names import graphql_name
 from fraiseql.schema.parts import (
-    deprecation,
     enum_of,
     page_sizes,
     source_of,
     value_options,
 )
 from fraiseql.schema.reading import Fields
+from fraiseql.schema.roots import Roots
 from fraiseql.schema.scalars import SCALARS
 from fraiseql.schema.shapes import ShapedType, derived_types
 from fraiseql.schema.validate import check_model
@@ -173,8 +161,9 @@ class _Builder:
         self._directives.note(applied, "SCHEMA", "")
         for declaration in self._given:
             self._add(declaration)
-        queries = _by_name("Query", "queries", map(self._query, self._queries))
-        subscriptions = _by_name("Subscription", "subscriptions", map(self._subscription, self._subscriptions))
+        roots = Roots(self._names, self._directives, self._fields.parameters, self._note)
+        queries = _by_name("Query", "queries", map(roots.query, self._queries))
+        subscriptions = _by_name("Subscription", "subscriptions", map(roots.subscription, self._subscriptions))
         declared = self._directives.types(self._fields.of_directive)
         self._join()
         self._derive()
@@ -291,50 +280,6 @@ class _Builder:
         for declaration in found:
             self._add(declaration)
         return tuple(declaration.name for declaration in found)
-
-    def _query(self, declaration: Declaration) -> QueryField:
-        assert isinstance(declaration, QueryDeclaration)
-        function = declaration.function
-        where = function.__name__
-        if not has_no_body(function):
-            raise SchemaError(
-                where, found="a function body", expected="none: SQL serves a query; write only a docstring"
-            )
-        parameters, returned = parameter_annotations(function, self._names)
-        name = graphql_name(declaration.name or camel_case(where), where)
-        arguments = self._fields.parameters(where, parameters, f"Query.{name}")
-        self._directives.note(declaration.directives, "FIELD_DEFINITION", f"Query.{name}")
-        annotation = read_annotation(returned, f"{where} -> ...")
-        reference = self._note(annotation, where)
-        sizes = page_sizes(declaration.default_page_size, declaration.max_page_size, where)
-        return QueryField(
-            *(name, reference, declaration.description, arguments, *annotation.rows, sizes),
-            deprecation(declaration, where),
-        )
-
-    def _subscription(self, declaration: Declaration) -> SubscriptionField:
-        assert isinstance(declaration, SubscriptionDeclaration)
-        function, topic, by = declaration.function, declaration.topic, declaration.by
-        where = function.__name__
-        kind = kind_of(declaration)
-        info = kind is SubscriptionKind.RESOLVER and takes_info(function)
-        asynchronous = kind is SubscriptionKind.RESOLVER and is_asynchronous(function)
-        parameters, returned = parameter_annotations(function, self._names, skipped=info)
-        if kind is SubscriptionKind.RESOLVER:
-            returned = yielded(returned, asynchronous=asynchronous, where=f"{where} -> ...")
-        else:
-            refuse_iterator(returned, f"{where} -> ...")
-        name = graphql_name(declaration.name or camel_case(where), where)
-        arguments = self._fields.parameters(where, parameters, f"Subscription.{name}")
-        check_targets(where, kind, arguments, parameters)
-        self._directives.note(declaration.directives, "FIELD_DEFINITION", f"Subscription.{name}")
-        annotation = read_annotation(returned, f"{where} -> ...")
-        reference = self._note(annotation, where)
-        sizes = page_sizes(declaration.default_page_size, declaration.max_page_size, where)
-        return SubscriptionField(
-            *(name, reference, declaration.description, arguments, *annotation.rows, kind, function),
-            *(info, asynchronous, topic, by, sizes, deprecation(declaration, where)),
-        )
 
 
 def _listed(given: Any, argument: str) -> Iterable[Any]:

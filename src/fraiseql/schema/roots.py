@@ -1,0 +1,94 @@
+"""The fields of Query and Subscription, read from functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from fraiseql.errors import SchemaError
+from fraiseql.schema.annotations import Annotation, parameter_annotations, read_annotation
+from fraiseql.schema.applying import Directives
+from fraiseql.schema.declarations import Declaration, QueryDeclaration, SubscriptionDeclaration
+from fraiseql.schema.functions import (
+    check_targets,
+    has_no_body,
+    is_asynchronous,
+    kind_of,
+    refuse_iterator,
+    takes_info,
+    yielded,
+)
+from fraiseql.schema.model import InputField, QueryField, SubscriptionField, SubscriptionKind, TypeReference
+from fraiseql.schema.names import camel_case, graphql_name
+from fraiseql.schema.parts import deprecation, page_sizes
+
+__all__ = ["Roots"]
+
+_Parameters: TypeAlias = "Callable[[str, list[tuple[str, Any, Any]], str], Mapping[str, InputField]]"
+
+
+class Roots:
+    """Reads them.
+
+    Args:
+        names: what annotations may name beside their module's globals.
+        directives: takes note of those that are applied.
+        parameters: reads those of a function.
+        note: takes note of what an annotation names, of its place; gives the type.
+    """
+
+    def __init__(
+        self,
+        names: Mapping[str, Any],
+        directives: Directives,
+        parameters: _Parameters,
+        note: Callable[[Annotation, str], TypeReference],
+    ) -> None:
+        self._names = names
+        self._directives = directives
+        self._parameters = parameters
+        self._note = note
+
+    def query(self, declaration: Declaration) -> QueryField:
+        assert isinstance(declaration, QueryDeclaration)
+        function = declaration.function
+        where = function.__name__
+        if not has_no_body(function):
+            raise SchemaError(
+                where, found="a function body", expected="none: SQL serves a query; write only a docstring"
+            )
+        parameters, returned = parameter_annotations(function, self._names)
+        name = graphql_name(declaration.name or camel_case(where), where)
+        arguments = self._parameters(where, parameters, f"Query.{name}")
+        self._directives.note(declaration.directives, "FIELD_DEFINITION", f"Query.{name}")
+        annotation = read_annotation(returned, f"{where} -> ...")
+        reference = self._note(annotation, where)
+        sizes = page_sizes(declaration.default_page_size, declaration.max_page_size, where)
+        return QueryField(
+            *(name, reference, declaration.description, arguments, *annotation.rows, sizes),
+            deprecation(declaration, where),
+        )
+
+    def subscription(self, declaration: Declaration) -> SubscriptionField:
+        assert isinstance(declaration, SubscriptionDeclaration)
+        function, topic, by = declaration.function, declaration.topic, declaration.by
+        where = function.__name__
+        kind = kind_of(declaration)
+        info = kind is SubscriptionKind.RESOLVER and takes_info(function)
+        asynchronous = kind is SubscriptionKind.RESOLVER and is_asynchronous(function)
+        parameters, returned = parameter_annotations(function, self._names, skipped=info)
+        if kind is SubscriptionKind.RESOLVER:
+            returned = yielded(returned, asynchronous=asynchronous, where=f"{where} -> ...")
+        else:
+            refuse_iterator(returned, f"{where} -> ...")
+        name = graphql_name(declaration.name or camel_case(where), where)
+        arguments = self._parameters(where, parameters, f"Subscription.{name}")
+        check_targets(where, kind, arguments, parameters)
+        self._directives.note(declaration.directives, "FIELD_DEFINITION", f"Subscription.{name}")
+        annotation = read_annotation(returned, f"{where} -> ...")
+        reference = self._note(annotation, where)
+        sizes = page_sizes(declaration.default_page_size, declaration.max_page_size, where)
+        return SubscriptionField(
+            *(name, reference, declaration.description, arguments, *annotation.rows, kind, function),
+            *(info, asynchronous, topic, by, sizes, deprecation(declaration, where)),
+        )
