@@ -581,7 +581,6 @@ select array_to_json(array(
                   select t$1."data"
                   from "v_author" t$1
                   where t$1."id" = t$0."author_id"
-                  order by t$1."id"
                   limit 1
                 ) t$1
               ) r$2
