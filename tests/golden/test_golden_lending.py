@@ -1,7 +1,7 @@
 """Golden files for what the sample blog has none of: interfaces, unions and fields that SQL computes.
 
-`UPDATE_GOLDEN=1 pytest tests/golden/test_golden_lending.py -n 0` writes them anew; test_abstract.py holds the same schema against
-graphql-core.
+`UPDATE_GOLDEN=1 pytest tests/golden/test_golden_lending.py -n 0` writes them anew. The same schema is held against
+graphql-core by test_abstract.py.
 """
 
 from __future__ import annotations
