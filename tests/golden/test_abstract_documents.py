@@ -118,3 +118,40 @@ def serving(module_database_url: str) -> Iterator[Served]:
 )
 def test_rows(serving: Served, query: str, expected: Any) -> None:
     assert next(iter(serving.data(query).values())) == expected
+
+
+@fraiseql.interface(sql_source="medium", discriminator="kind")
+class Medium:
+    """Whose documents repeat what the column of the discriminator says."""
+
+    id: ID
+    kind: str
+
+
+@fraiseql.type(when="book")
+class Tome(Medium):
+    pages: int
+
+
+@fraiseql.query
+def mediums() -> list[Medium]: ...
+
+
+@fraiseql.query
+def medium_pages() -> fraiseql.Connection[Medium]: ...
+
+
+_MEDIUM = b"""
+create table medium (id int primary key, kind text not null, data jsonb not null);
+insert into medium values (1, 'book', '{"id": 1, "kind": "a book", "pages": 5}');
+"""
+
+
+def test_a_field_with_the_name_of_the_discriminator(module_database_url: str) -> None:
+    schema = fraiseql.Schema(types=[Tome], queries=[mediums, medium_pages])
+    with served(module_database_url, _MEDIUM, schema) as serving:
+        row = {"id": "1", "kind": "a book"}
+        assert serving.data("{ mediums { id kind } }") == {"mediums": [row]}
+        assert serving.data("{ mediumPages(first: 1) { nodes { id kind ... on Tome { pages } } } }") == {
+            "mediumPages": {"nodes": [{**row, "pages": 5}]}
+        }

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from enum import Enum
 from types import SimpleNamespace
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import pytest
@@ -33,6 +33,9 @@ class Other(Enum):
     WORSE = "worse"
 
 
+Huge = Annotated[int, fraiseql.scalar("Huge", sql_type="numeric", parse=lambda value: value, filters="ordered")]
+
+
 @fraiseql.type
 class Inner:
     text_of_it: str
@@ -51,6 +54,7 @@ class Thing:
     day: dt.date | None
     time: dt.time | None
     exact: Decimal | None
+    huge: Huge | None
     json: JSON | None
     mood: Mood | None
     list: list[int] | None  # type: ignore[valid-type]
@@ -117,6 +121,8 @@ _ZONE = dt.timezone(dt.timedelta(hours=-5, minutes=-30))
         ("time", "13:30", '"13:30:00"'),
         ("exact", Decimal("1.50"), '"1.50"'),
         ("exact", Decimal("1E+3"), '"1000"'),
+        *[("huge", value, str(value)) for value in (5, 2**63 - 1, -(2**63), 2**64, 10**30)],
+        ("huge", [1, 2**64], "[1,18446744073709551616]"),
         ("exact", Decimal("-0.00"), '"0.00"'),
         ("exact", "1.50", '"1.50"'),
         ("exact", 5, '"5"'),

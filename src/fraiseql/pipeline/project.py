@@ -188,9 +188,14 @@ class Projection:
         if named.is_json:
             return _json(value)
         found = named.serialize(value)
-        return orjson.Fragment(_float8(found)) if isinstance(found, float) else found
+        if isinstance(found, float):
+            return orjson.Fragment(_float8(found))
+        # orjson writes no integer of more than 64 bits, which a scalar of one's own may give.
+        is_large = isinstance(found, int) and not -_LARGEST <= found <= _LARGEST
+        return _json(found) if is_large or isinstance(found, (list, dict)) else found
 
 
+_LARGEST: Final = 2**63 - 1
 _JSON_ONLY: Final = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 

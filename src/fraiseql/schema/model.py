@@ -130,7 +130,8 @@ class AbstractType(ObjectType):
     @property
     def columns(self) -> Iterable[str]:
         """Each column of a row that any field, of a member too, is read from."""
-        own = (column for field in self.row_fields.values() for column in field.columns)
+        fields = [*self.row_fields.values(), *([] if self.discriminator is None else [self.discriminator])]
+        own = (column for field in fields for column in field.columns)
         return dict.fromkeys([*own, *(column for member in self.members.values() for column in member.columns)])
 
 

@@ -95,10 +95,15 @@ class Orders:
         self.sources: set[str] = set()
 
     def terms(self, target: ObjectType, base: Base, tree: Tree | None, path: tuple[str, ...]) -> list[Term]:
-        """The order of a list: as asked for, then by `id` where there is one, so that pages are stable."""
+        """The order of a list: as asked for, then by `id` where there is one, so that pages are stable.
+
+        What is asked for behind the `id` decides nothing.
+        """
         terms = self.asked(target, base, tree, path)
-        is_by_id = any(term.names == ("id",) for term in terms)
-        return terms if is_by_id else [*terms, *self._by_id(target, base)]
+        places = [place for place, term in enumerate(terms) if term.names == ("id",)]
+        if not places:
+            return [*terms, *self._by_id(target, base)]
+        return terms[: places[0] + 1] if terms[places[0]].is_identity else terms
 
     def asked(self, target: ObjectType, base: Base, tree: Tree | None, path: tuple[str, ...]) -> list[Term]:
         """The order that is asked for; what comes again decides nothing any more."""
