@@ -122,7 +122,6 @@ _ZONE = dt.timezone(dt.timedelta(hours=-5, minutes=-30))
         ("exact", Decimal("1.50"), '"1.50"'),
         ("exact", Decimal("1E+3"), '"1000"'),
         *[("huge", value, str(value)) for value in (5, 2**63 - 1, -(2**63), 2**64, 10**30)],
-        ("huge", [1, 2**64], "[1,18446744073709551616]"),
         ("exact", Decimal("-0.00"), '"0.00"'),
         ("exact", "1.50", '"1.50"'),
         ("exact", 5, '"5"'),
