@@ -8,13 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg.waiting import wait_conn
-
 from fraiseql.effects import Fetch
-from fraiseql.errors import DatabaseError
 from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Pipeline
-from fraiseql.postgres import Connection, connect, run
-from fraiseql.postgres.conninfo import ConnectionString
+from fraiseql.postgres import Connection
+from golden import driving
 
 __all__ = ["Answer", "Ask", "asking", "opened"]
 
@@ -37,9 +34,7 @@ Ask = Callable[..., Answer]
 @contextmanager
 def opened(conninfo: str) -> Iterator[Connection]:
     """A connection to a database."""
-    string = ConnectionString(conninfo)
-    conversation = connect(string.attempts(string.hosts())[0], max_prepared=50)
-    connection: Connection = wait_conn(conversation, interval=1.0, timeout=10.0)
+    connection = driving.opened(conninfo)
     yield connection
     connection.close()
 
@@ -49,18 +44,7 @@ def asking(pipeline: Pipeline, connection: Connection) -> Ask:
 
     def ask(query: str, variables: Mapping[str, Any] | None = None, operation: str | None = None) -> Answer:
         program = pipeline.execute(GraphQLRequest(query, operation, variables or {}), "request-1")
-        fetches: list[Fetch] = []
-        try:
-            effect = next(program)
-            while True:
-                fetches.append(effect)
-                try:
-                    row = wait_conn(run(connection, effect), interval=1.0, timeout=10.0)
-                except DatabaseError as error:
-                    effect = program.throw(error)
-                else:
-                    effect = program.send(row)
-        except StopIteration as stop:
-            return Answer(stop.value, tuple(fetches))
+        response, fetches = driving.drive(connection, program)
+        return Answer(response, tuple(fetches))
 
     return ask

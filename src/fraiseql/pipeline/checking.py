@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from fraiseql.effects import Program, fetch
 from fraiseql.errors import DatabaseError
 from fraiseql.pipeline.computed.resolution import Resolution
 from fraiseql.pipeline.misfits import Checks, may_be_misfit
-from fraiseql.pipeline.prepared import Plan, PreparedOperation
+from fraiseql.pipeline.prepared import Plan
 from fraiseql.pipeline.request import GraphQLRequest
 from fraiseql.pipeline.response import GraphQLResponse
 from fraiseql.pipeline.sql import BoundStatement
+from fraiseql.pipeline.variables import Variables
 
 __all__ = ["answer_checked"]
 
 
 def answer_checked(
     error: DatabaseError,
-    prepared: PreparedOperation,
     plan: Plan,
     failed: BoundStatement,
     parameters: tuple[bytes | None, ...],
     request: GraphQLRequest,
-    request_id: str,
+    variables: Variables,
+    hint: Mapping[str, Any],
     resolution: Resolution | None,
 ) -> Program[GraphQLResponse | None]:
     """Answer a query whose statement failed with an error, what fits beside what does not.
 
     Where nothing is found wrong, the rows have changed meanwhile, and the answer is right.
+
+    Args:
+        failed: the statement, and `parameters` what it was sent with.
+        variables: of the request, coerced.
+        hint: entries of `extensions` for masked errors, the request's id.
+        resolution: of the fields that Python computes, where there are any.
 
     Returns:
         None where the error is of another kind, or the checking statement fails too.
@@ -36,12 +46,11 @@ def answer_checked(
     """
     if not may_be_misfit(error, failed.bindings):
         return None
-    statement = plan.statement(prepared.coerce(request), checking=True)
+    statement = plan.statement(variables, checking=True)
     try:
         row = yield from fetch(statement.statement, parameters)
     except DatabaseError:
         return None
-    hint = {"requestId": request_id}
     checks = Checks(plan.model, hint)
     if resolution is None:
         return plan.answer(row, request.variables, hint, checks=checks)

@@ -149,7 +149,7 @@ class Pipeline:
                 row = yield from fetch(statement.statement, parameters)
             except DatabaseError as error:
                 checked = yield from answer_checked(
-                    error, prepared, plan, statement, parameters, request, request_id, resolution
+                    error, plan, statement, parameters, request, variables, hint, resolution
                 )
                 return checked or _failed(error, plan, statement, request, request_id)
             if resolution is None:
