@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "observations": set(),
     "payloads": set(),
     "protocol": {"errors", "limits"},
-    "schema": {"errors"},
+    "schema": {"context", "errors"},
     "pipeline": VALUES | {"schema"},
     "postgres": VALUES,
     "bus": VALUES,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fraiseql._version import __version__
 from fraiseql.bus import EventBus, invalidate
-from fraiseql.context import Caller, ConnectionRequest, Info
+from fraiseql.context import Caller, ClientRequest, DatabaseContext, Info
 from fraiseql.effects import Event
 from fraiseql.errors import (
     ConfigurationError,
@@ -50,6 +50,7 @@ from fraiseql.schema import (
     field,
     input,
     interface,
+    mutation,
     query,
     relation,
     scalar,
@@ -72,9 +73,10 @@ __all__ = [
     "BigInt",
     "Bytes",
     "Caller",
+    "ClientRequest",
     "ConfigurationError",
     "Connection",
-    "ConnectionRequest",
+    "DatabaseContext",
     "DatabaseError",
     "DateRange",
     "Event",
@@ -108,6 +110,7 @@ __all__ = [
     "input",
     "interface",
     "invalidate",
+    "mutation",
     "query",
     "relation",
     "scalar",

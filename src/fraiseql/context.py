@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["ANONYMOUS", "Caller", "ConnectionRequest", "Info"]
+__all__ = ["ANONYMOUS", "Caller", "ClientRequest", "DatabaseContext", "Info"]
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: what `on_connect` made of a connection.
+    """Who asks: what the context function made of a request.
 
     Attributes:
         user_id: the user; None where nobody has said who it is.
         tenant_id: events of this tenant, and those of none, reach the caller; those of another never do.
-        context: anything else that resolvers need.
+        context: anything else that resolvers and the database need.
+        roles: what the caller may do, by names of the application's own.
 
     Raises:
-        TypeError: a user or tenant that is no str.
+        TypeError: a user or tenant that is no str, or roles that are no names.
     """
 
     user_id: str | None = None
     tenant_id: str | None = None
     context: Any = None
+    roles: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         for name in ("user_id", "tenant_id"):
@@ -38,11 +40,26 @@ ANONYMOUS = Caller()
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionRequest:
+class DatabaseContext:
+    """What PostgreSQL is told of the caller before each statement, in the same transaction.
+
+    Attributes:
+        settings: by the name of the setting, as `app.tenant_id`: the Caller's attribute that holds the value.
+    """
+
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def settings_of(self, caller: Caller) -> tuple[tuple[bytes, bytes], ...]:
+        """The names and values for `set_config(name, value, true)`."""
+        return tuple((name.encode(), str(getattr(caller, source)).encode()) for name, source in self.settings.items())
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRequest:
     """What a client has shown of itself when it connects.
 
     Attributes:
-        transport: `websocket` or `sse`.
+        transport: `http`, `websocket` or `sse`.
         headers: of the HTTP request, names in lower case, in the order they came.
         payload: of `connection_init`; None where there was none.
     """
@@ -60,11 +77,13 @@ class Info:
         caller: who asks.
         field_name: in GraphQL.
         bus: the running event bus: `publish` and `subscribe`.
+        db: the database, as the caller may use it.
     """
 
     caller: Caller
     field_name: str
     bus: Any
+    db: Any = None
 
     @property
     def context(self) -> Any:

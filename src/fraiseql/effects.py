@@ -11,32 +11,43 @@ from fraiseql.context import ANONYMOUS, Caller
 
 __all__ = [
     "Absent",
+    "Begin",
     "Call",
     "CallAll",
+    "Commit",
     "Effect",
     "Emission",
     "Emit",
     "Event",
     "EventSource",
+    "Execute",
     "Fetch",
+    "Isolation",
     "Join",
     "Next",
     "Open",
     "Program",
     "ResolverCall",
     "ResolverSource",
+    "ResultSet",
+    "Rollback",
     "Row",
+    "Settings",
     "Sleep",
     "Statement",
     "Stream",
+    "begin",
     "call",
     "call_all",
     "changed_topic",
+    "commit",
     "emit",
+    "execute",
     "fetch",
     "join",
     "next_item",
     "open_source",
+    "rollback",
     "sleep",
 ]
 
@@ -57,6 +68,18 @@ class Statement:
     columns: int
 
 
+Settings: TypeAlias = tuple[tuple[bytes, bytes], ...]
+"""Names and values that PostgreSQL is told by `set_config(name, value, true)`: they hold until the transaction ends."""
+
+
+class Isolation(Enum):
+    """What a transaction sees of others (PostgreSQL §13.2)."""
+
+    READ_COMMITTED = "read committed"
+    REPEATABLE_READ = "repeatable read"
+    SERIALIZABLE = "serializable"
+
+
 @dataclass(frozen=True, slots=True)
 class Fetch:
     """Run one statement and give its only row.
@@ -65,11 +88,73 @@ class Fetch:
         statement: what to run.
         parameters: one value for each `$n`, in PostgreSQL's text format; None is NULL.
         timeout: seconds to wait for the row, once there is a connection; None for as long as it takes.
+        settings: told before the statement, in the same transaction and the same round trip.
+        transaction: what Begin gave; None for a transaction of its own.
+        guarded: whether the transaction can go on after an error of the statement: it has a savepoint before it.
     """
 
     statement: Statement
     parameters: tuple[bytes | None, ...]
     timeout: float | None = None
+    settings: Settings = ()
+    transaction: Any = None
+    guarded: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Execute:
+    """Run one statement of a user's own, and give a ResultSet.
+
+    Attributes:
+        sql: with `$1`, `$2`, ... for the parameters.
+        parameters: Python values; PostgreSQL's types are chosen by theirs.
+        timeout, settings, transaction: as of Fetch.
+    """
+
+    sql: str
+    parameters: tuple[Any, ...] = ()
+    timeout: float | None = None
+    settings: Settings = ()
+    transaction: Any = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ResultSet:
+    """What a statement gave.
+
+    Attributes:
+        columns: their names; none for a statement that gives no rows.
+        rows: of Python values.
+        affected: how many rows were inserted, updated, deleted or selected.
+    """
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    affected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Open a transaction; gives a handle, which Fetch, Execute, Commit and Rollback name.
+
+    The connection is its own until it ends; one that is open when the program ends is rolled back.
+    """
+
+    isolation: Isolation = Isolation.READ_COMMITTED
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Commit:
+    """Commit a transaction; raises DatabaseError, 08007 where nobody can tell whether it was committed."""
+
+    transaction: Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rollback:
+    """Roll a transaction back, whatever state it is in; raises nothing, and does nothing where it has ended."""
+
+    transaction: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +172,8 @@ class ResolverCall:
     Attributes:
         function: called with `arguments`, with those of `named` by name, and with an Info as `info` where `takes_info`.
         field_name: in GraphQL.
+        access: what `info.db` asks the database through; None where it has none.
+        blocks: whether a function that is not asynchronous may take its time: it is given a thread.
     """
 
     function: Callable[..., Any]
@@ -95,6 +182,8 @@ class ResolverCall:
     takes_info: bool
     field_name: str
     caller: Caller = ANONYMOUS
+    access: Any = None
+    blocks: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -264,17 +353,47 @@ class Sleep:
     seconds: float
 
 
-Effect: TypeAlias = Fetch | Call | CallAll | Open | Next | Emit | Join | Sleep
+Effect: TypeAlias = Fetch | Execute | Begin | Commit | Rollback | Call | CallAll | Open | Next | Emit | Join | Sleep
 
 _Result = TypeVar("_Result")
 Program: TypeAlias = Generator[Effect, Any, _Result]
 """One operation: it yields effects, is sent their results, or has their errors thrown in, and returns its result."""
 
 
-def fetch(statement: Statement, parameters: tuple[bytes | None, ...], timeout: float | None = None) -> Program[Row]:
+def fetch(
+    statement: Statement,
+    parameters: tuple[bytes | None, ...],
+    timeout: float | None = None,
+    *,
+    settings: Settings = (),
+    transaction: Any = None,
+    guarded: bool = False,
+) -> Program[Row]:
     """Run one statement and return its only row; raises DatabaseError, 08006 where it takes longer than `timeout`."""
-    row: Row = yield Fetch(statement, parameters, timeout)
+    row: Row = yield Fetch(statement, parameters, timeout, settings, transaction, guarded)
     return row
+
+
+def execute(effect: Execute) -> Program[ResultSet]:
+    """Run a statement of a user's own and return what it gave; raises DatabaseError."""
+    result: ResultSet = yield effect
+    return result
+
+
+def begin(isolation: Isolation = Isolation.READ_COMMITTED) -> Program[Any]:
+    """Open a transaction and return its handle; raises DatabaseError where there is no connection to be had."""
+    handle: Any = yield Begin(isolation)
+    return handle
+
+
+def commit(transaction: Any) -> Program[None]:
+    """Commit a transaction; raises DatabaseError: 08007 where nobody can tell whether it was committed."""
+    yield Commit(transaction)
+
+
+def rollback(transaction: Any) -> Program[None]:
+    """Roll a transaction back, whatever state it is in."""
+    yield Rollback(transaction)
 
 
 def call(function: Callable[..., Any], *arguments: Any) -> Program[Any]:

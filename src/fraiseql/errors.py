@@ -7,11 +7,14 @@ are written for the developer and the log.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 __all__ = [
+    "NOWHERE",
     "ConfigurationError",
     "DatabaseError",
+    "ErrorPlace",
     "FraiseQLError",
     "LimitExceeded",
     "LocalProtocolError",
@@ -99,6 +102,19 @@ class RequestError(FraiseQLError):
         self.extensions = dict(extensions or {})
 
 
+@dataclass(frozen=True, slots=True)
+class ErrorPlace:
+    """What an error of PostgreSQL is about; empty texts where it does not say."""
+
+    schema: str = ""
+    table: str = ""
+    column: str = ""
+    constraint: str = ""
+
+
+NOWHERE: Final = ErrorPlace()
+
+
 class DatabaseError(FraiseQLError):
     """PostgreSQL refused a statement, or could not be reached.
 
@@ -109,6 +125,8 @@ class DatabaseError(FraiseQLError):
         retryable: whether the same statement may succeed if it is sent again.
         parameter: the number, from 1, of the parameter whose value PostgreSQL could not read, where it names one.
         source_file: the file of PostgreSQL's own that raised it, as `datetime.c`; empty where none is told.
+        said: the server's message alone, without its detail and hint; empty where no server said anything.
+        place: of what the error is about, as far as it is told: schema, table, column and constraint.
     """
 
     def __init__(
@@ -119,12 +137,16 @@ class DatabaseError(FraiseQLError):
         retryable: bool = False,
         parameter: int | None = None,
         source_file: str = "",
+        said: str = "",
+        place: ErrorPlace = NOWHERE,
     ) -> None:
         super().__init__(message)
         self.sqlstate = sqlstate
         self.retryable = retryable
         self.parameter = parameter
         self.source_file = source_file
+        self.said = said
+        self.place = place
 
     @property
     def unavailable(self) -> bool:

@@ -14,7 +14,7 @@ import trio
 import trio_websocket
 from gql.transport.websockets import WebsocketsTransport
 
-from fraiseql import Caller, ConnectionRequest
+from fraiseql import Caller, ClientRequest
 from fraiseql.cli.demo.data import generate
 from fraiseql.cli.demo.database import load
 from fraiseql.cli.demo.schema import schema
@@ -36,9 +36,9 @@ def blog_url(database_url: str) -> str:
 
 
 @asynccontextmanager
-async def serving(url: str, on_connect: Any = None, **settings: Any) -> AsyncIterator[FraiseQLApp]:
+async def serving(url: str, context: Any = None, **settings: Any) -> AsyncIterator[FraiseQLApp]:
     config = FraiseQLConfig(port=0, **settings)
-    async with FraiseQLApp(schema, url, config, on_connect=on_connect, observe=lambda seen: None) as app:
+    async with FraiseQLApp(schema, url, config, context=context, observe=lambda seen: None) as app:
         with anyio.fail_after(60):
             yield app
 
@@ -109,11 +109,11 @@ async def test_graphql_ws_comes_back_and_resumes_behind_the_last_cursor(
 
 @requires_graphql_ws
 async def test_graphql_ws_is_let_in_by_its_connection_parameters(blog_url: str) -> None:
-    def on_connect(request: ConnectionRequest) -> Caller | None:
+    def context(request: ClientRequest) -> Caller | None:
         return Caller("me") if request.payload == {"token": "good"} else None
 
     query = "{ post(id: 1) { id } }"
-    async with serving(blog_url, on_connect=on_connect) as app:
+    async with serving(blog_url, context=context) as app:
         async with connect(address(app), connection_params={"token": "good"}) as client:
             assert (await client.execute(query)) == {"data": {"post": {"id": "1"}}}
         async with connect(address(app), connection_params={"token": "bad"}, retry_attempts=0) as client:

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 import fraiseql
-from fraiseql import Caller, ConnectionRequest, EventBus, Info
+from fraiseql import Caller, ClientRequest, EventBus, Info
 from fraiseql.context import ANONYMOUS
 from fraiseql.effects import CallAll, ResolverCall
 from fraiseql.observations import InternalErrorMasked, Observation
@@ -142,12 +142,12 @@ async def observed() -> list[Observation]:
 async def app(people_url: str, observed: list[Observation]) -> AsyncIterator[FraiseQLApp]:
     meeting.__init__()  # type: ignore[misc]
     config = FraiseQLConfig(database_url=people_url, port=0, query_max_concurrent_calls=3)
-    app = FraiseQLApp(_SCHEMA, config=config, bus=EventBus.memory(), on_connect=_known, observe=observed.append)
+    app = FraiseQLApp(_SCHEMA, config=config, bus=EventBus.memory(), context=_known, observe=observed.append)
     async with app:
         yield app
 
 
-def _known(request: ConnectionRequest) -> Caller:
+def _known(request: ClientRequest) -> Caller:
     return Caller("ada", context=request.transport)
 
 

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 import fraiseql
-from fraiseql import Caller, ConnectionRequest, EventBus, Info
+from fraiseql import Caller, ClientRequest, EventBus, Info
 from fraiseql.bus import outbox_sql, watch_sql
 from fraiseql.errors import RequestError, StartupError
 from fraiseql.observations import InternalErrorMasked, Observation, WebSocketClosed
@@ -192,13 +192,13 @@ async def serving(
     url: str,
     *,
     bus: EventBus | None = None,
-    on_connect: Any = None,
+    context: Any = None,
     seen: list[Observation] | None = None,
     **settings: Any,
 ) -> AsyncIterator[FraiseQLApp]:
     config = FraiseQLConfig(port=0, **settings)
     observe = [].append if seen is None else seen.append
-    async with FraiseQLApp(SCHEMA, url, config, bus=bus, on_connect=on_connect, observe=observe) as app:
+    async with FraiseQLApp(SCHEMA, url, config, bus=bus, context=context, observe=observe) as app:
         with anyio.fail_after(120):
             yield app
 
@@ -311,13 +311,13 @@ async def test_a_live_query_is_sent_when_its_rows_have_changed_and_only_then(
 
 
 async def test_events_of_one_tenant_never_reach_another(url: str) -> None:
-    def on_connect(request: ConnectionRequest) -> Caller | None:
+    def context(request: ClientRequest) -> Caller | None:
         assert request.payload is not None
         return Caller(tenant_id=request.payload["tenant"])
 
     for bus in (EventBus.memory(), EventBus.postgresql()):
         async with (
-            serving(url, bus=bus, on_connect=on_connect) as app,
+            serving(url, bus=bus, context=context) as app,
             opened(app.port, {"tenant": "a"}) as first,
             opened(app.port, {"tenant": "b"}) as second,
         ):
@@ -341,12 +341,12 @@ async def test_events_of_one_tenant_never_reach_another(url: str) -> None:
 
 
 async def test_events_for_one_user_reach_no_other_though_they_share_a_stream(url: str) -> None:
-    def on_connect(request: ConnectionRequest) -> Caller | None:
+    def context(request: ClientRequest) -> Caller | None:
         return Caller(request.payload["user"] if request.payload else None)
 
     query = "subscription { noteAdded { text } }"
     async with (
-        serving(url, on_connect=on_connect) as app,
+        serving(url, context=context) as app,
         opened(app.port, {"user": "a"}) as first,
         opened(app.port, {"user": "b"}) as second,
     ):
@@ -393,7 +393,7 @@ async def until_subscribed(app: FraiseQLApp) -> None:
 
 async def test_complete_and_a_vanished_client_run_the_finalisers(url: str) -> None:
     finished.clear()
-    async with serving(url, on_connect=lambda request: Caller("somebody")) as app:
+    async with serving(url, context=lambda request: Caller("somebody")) as app:
         async with opened(app.port) as client:
             operation = await client.subscribe("subscription { ticks(to: 0) }")
             await until_streams(app, 1)
@@ -412,11 +412,11 @@ async def until_finished(count: int) -> None:
 
 
 async def test_who_is_not_let_in(url: str) -> None:
-    async def on_connect(request: ConnectionRequest) -> Caller | None:
+    async def context(request: ClientRequest) -> Caller | None:
         await anyio.sleep(0)
         return Caller("me") if (request.payload or {}).get("token") == "good" else None
 
-    async with serving(url, on_connect=on_connect) as app:
+    async with serving(url, context=context) as app:
         async with opened(app.port, {"token": "bad"}) as client:
             assert await client.at_end() == 4403
         async with opened(app.port, {"token": "good"}) as client:
@@ -540,7 +540,7 @@ async def test_a_callers_tenant_is_a_text(url: str) -> None:
     seen: list[Observation] = []
     wrong: Any = 5
     async with (
-        serving(url, on_connect=lambda request: Caller(tenant_id=wrong), seen=seen) as app,
+        serving(url, context=lambda request: Caller(tenant_id=wrong), seen=seen) as app,
         opened(app.port) as client,
     ):
         assert await client.at_end() == 4500

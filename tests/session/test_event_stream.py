@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 import fraiseql
-from fraiseql.context import Caller, ConnectionRequest
+from fraiseql.context import Caller, ClientRequest
 from fraiseql.effects import Emission, EventSource, Join, Open
 from fraiseql.errors import RequestError
 from fraiseql.limits import QueryLimits, SubscriptionLimits
@@ -68,14 +68,14 @@ SCHEMA = fraiseql.Schema(queries=[users], subscriptions=[ticks, added])
 class Played:
     """A session, and its client, which reads what is sent."""
 
-    def __init__(self, on_connect: Callable[[ConnectionRequest], Any] | None = None, **limits: Any) -> None:
+    def __init__(self, context: Callable[[ClientRequest], Any] | None = None, **limits: Any) -> None:
         self.observations: list[Observation] = []
         query = QueryLimits(**{key: limits.pop(key) for key in list(limits) if key == "request_timeout"})
         endpoint = Endpoint(
             pipeline=Pipeline(SCHEMA, query),
             observe=self.observations.append,
             subscriptions=SubscriptionLimits(**limits),
-            on_connect=on_connect,
+            context=context,
         )
         self.session = HttpSession(endpoint, "c1")
         self.client = http11.ClientConnection()

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 import fraiseql
-from fraiseql.context import Caller, ConnectionRequest
+from fraiseql.context import Caller, ClientRequest
 from fraiseql.effects import Call, Emission
 from fraiseql.errors import RequestError
 from fraiseql.limits import QueryLimits, SubscriptionLimits, WebSocketLimits
@@ -74,7 +74,7 @@ SCHEMA = fraiseql.Schema(queries=[users], subscriptions=[ticks])
 class Played:
     """A session, its clock, and what it has said so far."""
 
-    def __init__(self, on_connect: Callable[[ConnectionRequest], Any] | None, **limits: Any) -> None:
+    def __init__(self, context: Callable[[ClientRequest], Any] | None, **limits: Any) -> None:
         self.observations: list[Observation] = []
         query = QueryLimits(**{key: limits.pop(key) for key in list(limits) if key == "request_timeout"})
         socket = WebSocketLimits(**{key: limits.pop(key) for key in list(limits) if hasattr(WebSocketLimits, key)})
@@ -83,7 +83,7 @@ class Played:
             observe=self.observations.append,
             websocket=socket,
             subscriptions=SubscriptionLimits(**limits),
-            on_connect=on_connect,
+            context=context,
         )
         self.session = ClientSession(endpoint, "c1")
         self.now = 100.0
@@ -111,9 +111,9 @@ class Played:
         return self.handle(OperationEmitted(operation_id, Emission(body, cursor), is_state))
 
 
-def opened(on_connect: Callable[[ConnectionRequest], Any] | None = None, **limits: Any) -> Played:
+def opened(context: Callable[[ClientRequest], Any] | None = None, **limits: Any) -> Played:
     """A session whose handshake is done."""
-    played = Played(on_connect, **limits)
+    played = Played(context, **limits)
     head = sent(played.receive(UPGRADE))
     assert head.startswith(b"HTTP/1.1 101 ")
     assert b"sec-websocket-protocol: graphql-transport-ws\r\n" in head.lower()
@@ -236,13 +236,13 @@ def test_who_does_not_introduce_itself_in_time_is_closed_with_4408() -> None:
 
 
 def test_on_connect_is_shown_the_headers_and_the_payload_and_says_who_it_is() -> None:
-    asked: list[ConnectionRequest] = []
+    asked: list[ClientRequest] = []
 
-    def on_connect(request: ConnectionRequest) -> Caller:
+    def context(request: ClientRequest) -> Caller:
         asked.append(request)
         return Caller("me", "ours")
 
-    played = opened(on_connect)
+    played = opened(context)
     played.receive(message("connection_init", payload={"token": "t"}))
     assert [message["type"] for message in messages(authorise(played))] == ["connection_ack"]
     (request,) = asked
@@ -250,25 +250,25 @@ def test_on_connect_is_shown_the_headers_and_the_payload_and_says_who_it_is() ->
     assert (b"host", b"x") in request.headers
 
 
-def nobody(request: ConnectionRequest) -> Any:
+def nobody(request: ClientRequest) -> Any:
     return None
 
 
-def refusing(request: ConnectionRequest) -> Any:
+def refusing(request: ClientRequest) -> Any:
     raise RequestError("token expired", code="UNAUTHENTICATED")
 
 
-def broken(request: ConnectionRequest) -> Any:
+def broken(request: ClientRequest) -> Any:
     raise KeyError("token")
 
 
-def confused(request: ConnectionRequest) -> Any:
+def confused(request: ClientRequest) -> Any:
     return "me"
 
 
-@pytest.mark.parametrize(("on_connect", "code"), [(nobody, 4403), (refusing, 4403), (broken, 4500), (confused, 4500)])
-def test_who_is_not_let_in(on_connect: Callable[[ConnectionRequest], Any], code: int) -> None:
-    played = opened(on_connect)
+@pytest.mark.parametrize(("context", "code"), [(nobody, 4403), (refusing, 4403), (broken, 4500), (confused, 4500)])
+def test_who_is_not_let_in(context: Callable[[ClientRequest], Any], code: int) -> None:
+    played = opened(context)
     played.receive(message("connection_init"))
     assert [frame.code for frame in frames(authorise(played))] == [code]
     masked = any(isinstance(seen, InternalErrorMasked) for seen in played.observations)

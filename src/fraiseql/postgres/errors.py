@@ -7,7 +7,7 @@ import re
 from psycopg.pq import DiagnosticField
 from psycopg.pq.abc import PGresult
 
-from fraiseql.errors import DatabaseError
+from fraiseql.errors import DatabaseError, ErrorPlace
 
 __all__ = ["connection_failed", "connection_lost", "is_stale_plan", "is_unknown_statement", "statement_failed"]
 
@@ -43,6 +43,14 @@ _PARAMETER = re.compile(
 )
 
 
+_PLACE = (
+    DiagnosticField.SCHEMA_NAME,
+    DiagnosticField.TABLE_NAME,
+    DiagnosticField.COLUMN_NAME,
+    DiagnosticField.CONSTRAINT_NAME,
+)
+
+
 def statement_failed(result: PGresult) -> DatabaseError:
     """The error that a statement's result holds."""
     sqlstate = _field(result, DiagnosticField.SQLSTATE) or "XX000"
@@ -55,6 +63,8 @@ def statement_failed(result: PGresult) -> DatabaseError:
         # 42601 is a syntax error, also one in a value of a type with a syntax, as jsonpath or ltree.
         parameter=_parameter(result) if sqlstate.startswith("22") or sqlstate == "42601" else None,
         source_file=re.split(r"[\\/]", _field(result, DiagnosticField.SOURCE_FILE))[-1],
+        said=_field(result, DiagnosticField.MESSAGE_PRIMARY),
+        place=ErrorPlace(*(_field(result, field) for field in _PLACE)),
     )
 
 

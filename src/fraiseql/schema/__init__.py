@@ -6,6 +6,7 @@ from fraiseql.schema.custom_scalars import scalar
 from fraiseql.schema.decorators import enum, input, query, subscription, type
 from fraiseql.schema.directives import directive
 from fraiseql.schema.markers import field, relation
+from fraiseql.schema.mutation_decorator import mutation
 from fraiseql.schema.scalars import (
     CIDR,
     ID,
@@ -52,6 +53,7 @@ __all__ = [
     "field",
     "input",
     "interface",
+    "mutation",
     "query",
     "relation",
     "scalar",

@@ -13,6 +13,7 @@ from fraiseql.errors import SchemaError
 from fraiseql.schema.declarations import (
     FieldOptions,
     MethodDeclaration,
+    MutationDeclaration,
     QueryDeclaration,
     RelationOptions,
     SubscriptionDeclaration,
@@ -191,7 +192,7 @@ def _reference(annotation: Any, where: str, declared: list[_Named]) -> TypeRefer
             return TypeReference(nullable=False, name=named.name)
         declaration = declaration_of(annotation)
         if declaration is not None and not isinstance(
-            declaration, (QueryDeclaration, SubscriptionDeclaration, MethodDeclaration)
+            declaration, (QueryDeclaration, MutationDeclaration, SubscriptionDeclaration, MethodDeclaration)
         ):
             declared.append(declaration.cls)
             return TypeReference(nullable=False, name=declaration.name)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType, ModuleType
 from typing import Any, Final, TypeVar
 
+from fraiseql.context import DatabaseContext
 from fraiseql.errors import SchemaError
 from fraiseql.schema.annotations import (
     Annotation,
@@ -17,6 +18,7 @@ from fraiseql.schema.declarations import (
     EnumDeclaration,
     InputDeclaration,
     InterfaceDeclaration,
+    MutationDeclaration,
     QueryDeclaration,
     SubscriptionDeclaration,
     TypeDeclaration,
@@ -37,6 +39,7 @@ from fraiseql.schema.methods import methods_of
 from fraiseql.schema.model import (
     AbstractType,
     Field,
+    MutationField,
     NamedType,
     ObjectType,
     PageSizes,
@@ -64,9 +67,10 @@ _TYPES: Final = (TypeDeclaration, InterfaceDeclaration, UnionDeclaration, InputD
 _WANTED: Final = {
     "types": "classes under @fraiseql.type, .interface, .union, .input or .enum",
     "queries": "functions under @fraiseql.query",
+    "mutations": "functions or classes under @fraiseql.mutation",
     "subscriptions": "functions under @fraiseql.subscription",
 }
-_Root = TypeVar("_Root", QueryField, SubscriptionField)
+_Root = TypeVar("_Root", QueryField, MutationField, SubscriptionField)
 
 
 class Schema:
@@ -77,6 +81,7 @@ class Schema:
             not be listed, but for forward references to classes that are no globals of their module; the types of an
             interface, which only name it, must be.
         queries: functions under `@fraiseql.query`.
+        mutations: functions or classes under `@fraiseql.mutation`.
         subscriptions: functions under `@fraiseql.subscription`.
         directives: what `fraiseql.directive` made; those that are applied somewhere need not be listed.
         applied_directives: of those, with arguments, what is applied to the schema itself.
@@ -84,6 +89,7 @@ class Schema:
             the largest.
         max_page_size: the largest `limit`; the settings' by default, which it cannot exceed. What a query or relation
             declares itself comes before both.
+        database_context: what PostgreSQL is told of the caller before each statement.
 
     Raises:
         SchemaError: a declaration is wrong; it names the class, the field, what was found and what was expected.
@@ -96,15 +102,17 @@ class Schema:
         *,
         types: Iterable[Callable[..., Any]] = (),
         queries: Iterable[Callable[..., Any]] = (),
+        mutations: Iterable[Callable[..., Any]] = (),
         subscriptions: Iterable[Callable[..., Any]] = (),
         directives: Sequence[Directive[...]] = (),
         applied_directives: Sequence[Use] = (),
         default_page_size: int | None = None,
         max_page_size: int | None = None,
+        database_context: DatabaseContext | None = None,
     ) -> None:
         sizes = page_sizes(default_page_size, max_page_size, "Schema")
-        builder = _Builder(types, queries, subscriptions, directives)
-        self.model: SchemaModel = builder.model(sizes, applied_directives)
+        builder = _Builder(types, queries, mutations, subscriptions, directives)
+        self.model: SchemaModel = builder.model(sizes, applied_directives, database_context)
 
     @classmethod
     def from_module(
@@ -114,6 +122,7 @@ class Schema:
         applied_directives: Sequence[Use] = (),
         default_page_size: int | None = None,
         max_page_size: int | None = None,
+        database_context: DatabaseContext | None = None,
     ) -> Schema:
         """Collect everything declared in a module, what it imports from others included."""
         if not isinstance(module, ModuleType):
@@ -122,11 +131,13 @@ class Schema:
         return cls(
             types=[value for value, left in found if isinstance(left, _TYPES)],
             queries=[value for value, left in found if isinstance(left, QueryDeclaration)],
+            mutations=[value for value, left in found if isinstance(left, MutationDeclaration)],
             subscriptions=[value for value, left in found if isinstance(left, SubscriptionDeclaration)],
             directives=[value for value in vars(module).values() if isinstance(value, Directive)],
             applied_directives=applied_directives,
             default_page_size=default_page_size,
             max_page_size=max_page_size,
+            database_context=database_context,
         )
 
 
@@ -137,11 +148,15 @@ class _Builder:
         self,
         types: Iterable[Callable[..., Any]],
         queries: Iterable[Callable[..., Any]],
+        mutations: Iterable[Callable[..., Any]],
         subscriptions: Iterable[Callable[..., Any]],
         directives: Sequence[Directive[...]],
     ) -> None:
         self._given = [_declared(cls, "types", _TYPES) for cls in _listed(types, "types")]
         self._queries = [_declared(left, "queries", (QueryDeclaration,)) for left in _listed(queries, "queries")]
+        self._mutations = [
+            _declared(left, "mutations", (MutationDeclaration,)) for left in _listed(mutations, "mutations")
+        ]
         self._subscriptions = [
             _declared(left, "subscriptions", (SubscriptionDeclaration,))
             for left in _listed(subscriptions, "subscriptions")
@@ -157,18 +172,20 @@ class _Builder:
         self._directives = Directives(directives, self._types)
         self._fields = Fields(self._names, self._types, self._directives, self._note)
 
-    def model(self, sizes: PageSizes, applied: Sequence[Use]) -> SchemaModel:
+    def model(self, sizes: PageSizes, applied: Sequence[Use], context: DatabaseContext | None) -> SchemaModel:
         self._directives.note(applied, "SCHEMA", "")
         for declaration in self._given:
             self._add(declaration)
         roots = Roots(self._names, self._directives, self._fields.parameters, self._note)
         queries = _by_name("Query", "queries", map(roots.query, self._queries))
+        mutations = _by_name("Mutation", "mutations", map(roots.mutation, self._mutations))
         subscriptions = _by_name("Subscription", "subscriptions", map(roots.subscription, self._subscriptions))
         declared = self._directives.types(self._fields.of_directive)
         self._join()
         self._derive()
         at = self._directives.applied(declared)
-        model = SchemaModel(queries, MappingProxyType(self._types), subscriptions, sizes, declared, at)
+        types = MappingProxyType(self._types)
+        model = SchemaModel(queries, types, subscriptions, sizes, declared, at, mutations, context)
         check_model(model)
         check_directives(model)
         return model

@@ -17,6 +17,7 @@ __all__ = [
     "InputDeclaration",
     "InterfaceDeclaration",
     "MethodDeclaration",
+    "MutationDeclaration",
     "QueryDeclaration",
     "RelationOptions",
     "SubscriptionDeclaration",
@@ -180,6 +181,23 @@ class SubscriptionDeclaration:
     directives: Sequence[Use] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class MutationDeclaration:
+    """A function or a class under `@fraiseql.mutation`.
+
+    Attributes:
+        declared: a class has annotations `input`, `success` and, if it likes, `error`.
+        sql_function: the PostgreSQL function that serves it; None where the function has a body.
+    """
+
+    declared: Callable[..., Any]
+    name: str | None
+    description: str | None
+    sql_function: str | None
+    deprecated: str | None = None
+    directives: Sequence[Use] = ()
+
+
 Declaration = (
     TypeDeclaration
     | InterfaceDeclaration
@@ -187,6 +205,7 @@ Declaration = (
     | InputDeclaration
     | EnumDeclaration
     | QueryDeclaration
+    | MutationDeclaration
     | SubscriptionDeclaration
     | MethodDeclaration
 )

@@ -11,6 +11,7 @@ from enum import Enum, auto
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from fraiseql.context import DatabaseContext
 from fraiseql.schema.fields import (
     UNDECLARED,
     Field,
@@ -24,6 +25,7 @@ from fraiseql.schema.fields import (
     Through,
     TypeReference,
 )
+from fraiseql.schema.mutations import MutationField
 from fraiseql.schema.scalar import Scalar
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "InputField",
     "InputType",
     "Membership",
+    "MutationField",
     "NamedType",
     "ObjectType",
     "PageSizes",
@@ -169,7 +172,12 @@ Argument: TypeAlias = InputField
 
 @dataclass(frozen=True, slots=True)
 class QueryField:
-    """A field of the root Query that SQL serves from the rows of `target`, a type with a source."""
+    """A field of the root Query.
+
+    Attributes:
+        target: the type, with a source, whose rows SQL serves it from; of what `resolver` gives, where there is one.
+        resolver: the function in Python that serves it in place of SQL.
+    """
 
     name: str
     type: TypeReference
@@ -179,6 +187,7 @@ class QueryField:
     shape: Shape
     page_sizes: PageSizes = UNDECLARED
     deprecated: str | None = None
+    resolver: Resolver | None = None
 
 
 class SubscriptionKind(Enum):
@@ -251,6 +260,7 @@ class SchemaModel:
 
     `page_sizes` are those of every list that declares none of its own. `applied` holds directives by the coordinate of
     what they are applied to, as `Query.users(limit:)`; by the empty text those of the schema itself.
+    `database_context` is what PostgreSQL is told of the caller.
     """
 
     queries: Mapping[str, QueryField]
@@ -259,6 +269,8 @@ class SchemaModel:
     page_sizes: PageSizes = UNDECLARED
     directives: Mapping[str, DirectiveType] = field(default_factory=lambda: MappingProxyType({}))
     applied: Mapping[str, tuple[AppliedDirective, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    mutations: Mapping[str, MutationField] = field(default_factory=lambda: MappingProxyType({}))
+    database_context: DatabaseContext | None = None
 
     def object_type(self, name: str) -> ObjectType:
         """The output type of that name; KeyError or TypeError where there is none."""

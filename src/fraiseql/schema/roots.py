@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from fraiseql.errors import SchemaError
 from fraiseql.schema.annotations import Annotation, parameter_annotations, read_annotation
 from fraiseql.schema.applying import Directives
-from fraiseql.schema.declarations import Declaration, QueryDeclaration, SubscriptionDeclaration
+from fraiseql.schema.declarations import Declaration, MutationDeclaration, QueryDeclaration, SubscriptionDeclaration
 from fraiseql.schema.functions import (
     check_targets,
     has_no_body,
@@ -18,7 +18,14 @@ from fraiseql.schema.functions import (
     takes_info,
     yielded,
 )
-from fraiseql.schema.model import InputField, QueryField, SubscriptionField, SubscriptionKind, TypeReference
+from fraiseql.schema.model import (
+    InputField,
+    MutationField,
+    QueryField,
+    SubscriptionField,
+    SubscriptionKind,
+    TypeReference,
+)
 from fraiseql.schema.names import camel_case, graphql_name
 from fraiseql.schema.parts import deprecation, page_sizes
 
@@ -68,6 +75,10 @@ class Roots:
             *(name, reference, declaration.description, arguments, *annotation.rows, sizes),
             deprecation(declaration, where),
         )
+
+    def mutation(self, declaration: Declaration) -> MutationField:
+        assert isinstance(declaration, MutationDeclaration)
+        raise NotImplementedError
 
     def subscription(self, declaration: Declaration) -> SubscriptionField:
         assert isinstance(declaration, SubscriptionDeclaration)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from fraiseql.context import ANONYMOUS, Caller, ConnectionRequest
+from fraiseql.context import ANONYMOUS, Caller, ClientRequest
 from fraiseql.effects import Program, call
 from fraiseql.errors import RequestError
 from fraiseql.limits import HttpLimits, SubscriptionLimits, WebSocketLimits
@@ -27,7 +27,7 @@ class Endpoint:
         observe: is told what happened.
         origins: the web pages that may open a WebSocket.
         deflate: whether WebSocket messages may be compressed, and how; None for not.
-        on_connect: called with the ConnectionRequest of each WebSocket and each event stream, asynchronous or not;
+        context: called with the ClientRequest of each WebSocket and each event stream, asynchronous or not;
             gives the Caller, or None (or raises RequestError) where nobody is let in. Without one all are anonymous.
     """
 
@@ -38,20 +38,20 @@ class Endpoint:
     subscriptions: SubscriptionLimits = field(default_factory=SubscriptionLimits)
     origins: Origins = field(default_factory=Origins)
     deflate: Deflate | None = None
-    on_connect: Callable[[ConnectionRequest], Any] | None = None
+    context: Callable[[ClientRequest], Any] | None = None
 
-    def authorise(self, request: ConnectionRequest) -> Program[Caller]:
+    def authorise(self, request: ClientRequest) -> Program[Caller]:
         """Find out who connects.
 
         Raises:
             RequestError: code FORBIDDEN: nobody who is let in.
-            Exception: what `on_connect` raises; TypeError for a result of another kind.
+            Exception: what `context` raises; TypeError for a result of another kind.
         """
-        if self.on_connect is None:
+        if self.context is None:
             return ANONYMOUS
-        found = yield from call(self.on_connect, request)
+        found = yield from call(self.context, request)
         if found is None or found is False:
             raise RequestError("Forbidden", code="FORBIDDEN")
         if not isinstance(found, Caller):
-            raise TypeError(f"on_connect gave {found!r}; expected a fraiseql.Caller, or None to refuse")
+            raise TypeError(f"context gave {found!r}; expected a fraiseql.Caller, or None to refuse")
         return found

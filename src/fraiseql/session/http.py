@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from fraiseql.context import ANONYMOUS, Caller, ConnectionRequest
+from fraiseql.context import ANONYMOUS, Caller, ClientRequest
 from fraiseql.effects import Emission
 from fraiseql.errors import RemoteProtocolError, RequestError
 from fraiseql.observations import InternalErrorMasked, RequestCompleted, RequestRefused
@@ -224,10 +224,10 @@ class HttpSession:
             commands.append(StartOperation(self._operations, program))
             return
         self._graphql = graphql
-        if self._endpoint.on_connect is None:
+        if self._endpoint.context is None:
             self._begin_stream(ANONYMOUS, now, date, commands)
         else:
-            authorise = self._endpoint.authorise(ConnectionRequest("sse", request.headers))
+            authorise = self._endpoint.authorise(ClientRequest("sse", request.headers))
             commands.append(StartOperation(self._operations, authorise))
 
     def _begin_stream(self, caller: Caller, now: float, date: bytes, commands: list[Command]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from fraiseql.context import Caller, ConnectionRequest
+from fraiseql.context import Caller, ClientRequest
 from fraiseql.errors import RemoteProtocolError, RequestError
 from fraiseql.observations import InternalErrorMasked, RequestRefused, WebSocketClosed
 from fraiseql.protocol import graphql_transport_ws as graphql
@@ -79,7 +79,7 @@ class WebSocketSession:
         self._outgoing = Outgoing(self._socket, unread)
         self._operations = Operations(endpoint, self._machine, self._outgoing, unread, connection_id, last_number)
         self._authorising = False
-        # When connection_init, then what on_connect says, then the client's Close is overdue
+        # When connection_init, then what context says, then the client's Close is overdue
         self._next_step: float | None = now + endpoint.subscriptions.init_timeout
         self._pong: websocket.Pong | None = None  # for a client that does not read
         self._draining = False
@@ -188,7 +188,7 @@ class WebSocketSession:
             case graphql.ConnectionInit(payload):
                 self._authorising = True
                 self._next_step = now + self._endpoint.pipeline.limits.request_timeout
-                request = ConnectionRequest("websocket", self._headers, payload)
+                request = ClientRequest("websocket", self._headers, payload)
                 commands.append(StartOperation(_AUTHORISING, self._endpoint.authorise(request)))
             case graphql.Refused(_, answer):
                 self._outgoing.say(answer, commands)

@@ -13,7 +13,7 @@ from typing import Any
 import anyio
 
 from fraiseql.bus import Bus, EventBus
-from fraiseql.context import ConnectionRequest
+from fraiseql.context import ClientRequest
 from fraiseql.errors import ConfigurationError, DatabaseError, StartupError
 from fraiseql.observations import InternalErrorMasked, Observer
 from fraiseql.pipeline import Pipeline, Refusal
@@ -46,7 +46,7 @@ class FraiseQLApp:
         database_url: goes before that of the settings.
         config: the settings; their defaults without.
         bus: what carries events to subscriptions; by default what the setting `event_bus` says.
-        on_connect: called with the ConnectionRequest of each WebSocket and each event stream, asynchronous or not;
+        context: called with the ClientRequest of each WebSocket and each event stream, asynchronous or not;
             gives the Caller, or None (or raises RequestError) where nobody is let in. Without one all are anonymous.
         observe: is told what happens; by default, it is logged under the logger `fraiseql`.
 
@@ -61,7 +61,7 @@ class FraiseQLApp:
         config: FraiseQLConfig | None = None,
         *,
         bus: EventBus | None = None,
-        on_connect: Callable[[ConnectionRequest], Any] | None = None,
+        context: Callable[[ClientRequest], Any] | None = None,
         observe: Observer = log_observation,
     ) -> None:
         self._config = config or FraiseQLConfig()
@@ -80,7 +80,7 @@ class FraiseQLApp:
             subscriptions=limits,
             origins=_origins(self._config.allowed_origins),
             deflate=Deflate() if self._config.websocket_compression else None,
-            on_connect=on_connect,
+            context=context,
         )
         self._needs_bus = _needs_bus(schema)
         self._updating = anyio.Lock()

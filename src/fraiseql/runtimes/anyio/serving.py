@@ -13,7 +13,7 @@ import anyio
 from anyio.abc import TaskStatus
 
 from fraiseql.bus import EventBus
-from fraiseql.context import ConnectionRequest
+from fraiseql.context import ClientRequest
 from fraiseql.runtimes.anyio.app import FraiseQLApp
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.logs import configure_logging, logger
@@ -27,7 +27,7 @@ async def serve(
     *,
     config: FraiseQLConfig | None = None,
     bus: EventBus | None = None,
-    on_connect: Callable[[ConnectionRequest], Any] | None = None,
+    context: Callable[[ClientRequest], Any] | None = None,
     task_status: TaskStatus[FraiseQLApp] = anyio.TASK_STATUS_IGNORED,
     **settings: Any,
 ) -> None:
@@ -41,7 +41,7 @@ async def serve(
         schema: what to serve.
         config: the settings; by default those of the environment.
         bus: what carries events to subscriptions; see FraiseQLApp.
-        on_connect: says who connects, and who is let in; see FraiseQLApp.
+        context: says who connects, and who is let in; see FraiseQLApp.
         task_status: for `TaskGroup.start`.
         settings: single settings by name, which go before the environment.
 
@@ -52,7 +52,7 @@ async def serve(
     if config is None or settings:
         config = _configure(config, settings)
     configure_logging(config.log_level)
-    app = FraiseQLApp(schema, config=config, bus=bus, on_connect=on_connect)
+    app = FraiseQLApp(schema, config=config, bus=bus, context=context)
     with _receive_signals() as signals:
         try:
             if not await _unless_signalled(signals, app.start):
@@ -73,7 +73,7 @@ def create_fraiseql_app(
     database_url: str | None = None,
     config: FraiseQLConfig | None = None,
     bus: EventBus | None = None,
-    on_connect: Callable[[ConnectionRequest], Any] | None = None,
+    context: Callable[[ClientRequest], Any] | None = None,
     **settings: Any,
 ) -> FraiseQLApp:
     """Make a server to be started and stopped by a program of one's own.
@@ -83,13 +83,13 @@ def create_fraiseql_app(
         database_url: goes before that of the settings.
         config: the settings; by default those of the environment.
         bus: what carries events to subscriptions; see FraiseQLApp.
-        on_connect: says who connects, and who is let in; see FraiseQLApp.
+        context: says who connects, and who is let in; see FraiseQLApp.
         settings: single settings by name, which go before both.
 
     Raises:
         ConfigurationError: a setting is unknown, wrong or missing.
     """
-    return FraiseQLApp(schema, database_url, _configure(config, settings), bus=bus, on_connect=on_connect)
+    return FraiseQLApp(schema, database_url, _configure(config, settings), bus=bus, context=context)
 
 
 def _configure(config: FraiseQLConfig | None, settings: dict[str, Any]) -> FraiseQLConfig:

@@ -1,0 +1,59 @@
+"""The decorator of mutations."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, overload
+
+from fraiseql.errors import SchemaError
+from fraiseql.schema.declarations import MutationDeclaration, description_of, remember
+from fraiseql.schema.directives import Use
+
+__all__ = ["mutation"]
+
+_Declared = TypeVar("_Declared", bound=Callable[..., Any])
+
+
+@overload
+def mutation(declared: _Declared, /) -> _Declared: ...
+@overload
+def mutation(
+    *,
+    function: str | None = None,
+    name: str | None = None,
+    description: str | None = None,
+    deprecated: str | None = None,
+    directives: Sequence[Use] = (),
+) -> Callable[[_Declared], _Declared]: ...
+def mutation(
+    declared: Any = None,
+    /,
+    *,
+    function: str | None = None,
+    name: str | None = None,
+    description: str | None = None,
+    deprecated: str | None = None,
+    directives: Sequence[Use] = (),
+) -> Any:
+    """Declare a field of Mutation: a function in Python that has a body, or one in PostgreSQL.
+
+    Args:
+        function: the PostgreSQL function, `schema.name` or `name`, exactly as PostgreSQL spells it. What is decorated
+            is then a function without a body, or a class with the attributes `input`, `success` and `error`.
+        name: in GraphQL; the function's or class's name in camelCase by default.
+        description: the docstring by default.
+        deprecated: why it should not be used any more, and what should.
+        directives: what `fraiseql.directive` made, with arguments.
+
+    Raises:
+        SchemaError: neither a function nor a class.
+    """
+
+    def declare(given: Any) -> Any:
+        if not inspect.isfunction(given) and not inspect.isclass(given):
+            raise SchemaError("@fraiseql.mutation", found=repr(given), expected="a function or a class")
+        text = description_of(given, description)
+        return remember(given, MutationDeclaration(given, name, text, function, deprecated, directives))
+
+    return declare if declared is None else declare(declared)
