@@ -5,6 +5,7 @@ from fraiseql.schema.build import Schema
 from fraiseql.schema.custom_scalars import scalar
 from fraiseql.schema.decorators import enum, input, query, subscription, type
 from fraiseql.schema.directives import directive
+from fraiseql.schema.error_rules import ErrorRule
 from fraiseql.schema.markers import field, relation
 from fraiseql.schema.mutation_decorator import mutation
 from fraiseql.schema.scalars import (
@@ -38,6 +39,7 @@ __all__ = [
     "Bytes",
     "Connection",
     "DateRange",
+    "ErrorRule",
     "Group",
     "Int4Range",
     "Int8Range",
