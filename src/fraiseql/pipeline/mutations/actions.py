@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
 from fraiseql.effects import Program
 from fraiseql.pipeline.mutations.serving import Serving
 
 __all__ = ["recovered", "serve"]
 
+_SERVERS: Final[Mapping[type[Any], Callable[[Serving], Program[bytes]]]] = MappingProxyType({})
+
 
 def serve(serving: Serving) -> Program[bytes]:
     """Serve a field in its transaction and return the JSON of what is selected of it; raises anything."""
-    match serving.field.action:
-        case action:
-            raise NotImplementedError(f"{action}")
-    yield
+    return _SERVERS[type(serving.field.action)](serving)
 
 
 def recovered(serving: Serving, error: Exception) -> Program[tuple[bytes | None, Exception]]:
