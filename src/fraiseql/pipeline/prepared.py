@@ -252,6 +252,18 @@ class Plan:
         statement.cost.check(values, self._planning.limits)
         return tuple(map(encode, values))
 
+    def bind_keys(
+        self, statement: BoundStatement, variables: Variables, keys: Sequence[str]
+    ) -> tuple[bytes | None, ...]:
+        """The parameters of a statement that `keyed` gave; raises Refusal."""
+        try:
+            values = [binding.get(variables) for binding in statement.bindings]
+        except RequestError as error:
+            raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
+        if statement.cost is not None:
+            statement.cost.check([*values, len(keys)], self._planning.limits)
+        return (*map(encode, values), orjson.dumps(list(keys)))
+
     def answer(
         self,
         row: Sequence[Any],

@@ -104,7 +104,7 @@ class Serving:
             return []
         asking = self.asking
         bound = asking.plan.keyed(selection, key, asking.variables)
-        parameters = (*asking.plan.bind(bound, asking.variables), orjson.dumps(list(keys)))
+        parameters = asking.plan.bind_keys(bound, asking.variables, keys)
         try:
             (text,) = yield from self.fetch(bound.statement, parameters, guarded=True)
         except DatabaseError as error:

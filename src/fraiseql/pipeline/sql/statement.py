@@ -131,7 +131,7 @@ def render_keyed(
     """Render the statement that shows the rows of some keys: one parameter more than bindings is a JSON array of texts.
 
     The statement's only column is a JSON array with a string for each key, in their order: the JSON text of the
-    selection, or null where there is no such row.
+    selection, or null where there is no such row. Its cost takes the number of keys for that parameter's value.
 
     Args:
         selection: of a type with a source.
@@ -153,8 +153,10 @@ def render_keyed(
         built = f"jsonb_build_object({literal(key.column)}, {value})"
         wanted = f"(jsonb_populate_record(null::{source_name(target.source)}, {built})).{identifier(key.column)}"
     conditions = [f"{rendering.values.compared(key, base)} = {wanted}"]
-    row = one_row(rendering, Site(target, base, conditions, {}, (), selection, is_single=True))
+    with rendering.inside() as cost:
+        row = one_row(rendering, Site(target, base, conditions, {}, (), selection, is_single=True))
     bindings = rendering.bindings.taken()
+    cost.rows, cost.place = limits.max_page_size, len(bindings)
     keys = f"jsonb_array_elements_text(${len(bindings) + 1}::jsonb) with ordinality {_GIVEN}(value, place)"
     sql = f"select array_to_json(array(select to_json({row})::text from {keys} order by {_GIVEN}.place))"
     return BoundStatement(Statement(sql.encode(), 1), bindings, cost=rendering.limited_cost)
