@@ -119,7 +119,7 @@ def _for_the_log(code: str, error: DatabaseError) -> ValueRefused:
     # A privilege may be withheld from this caller, or have been forgotten; row-level security is there on purpose.
     is_forgotten = error.sqlstate == "42501" and error.source_file == "aclchk.c"
     text = f"the client is told {code}: {error} (SQLSTATE {error.sqlstate})"
-    told = ValueRefused(text, doubtful=is_forgotten or error.sqlstate in ("57014", "08007"))
+    told = ValueRefused(text, doubtful=is_forgotten or error.sqlstate == "57014")
     told.__cause__ = error
     return told
 

@@ -25,6 +25,7 @@ class GraphQLRequest:
     Attributes:
         written: the JSON text that the variables were read from, and the keys that lead to them in it, where it is at
             hand: floats may have lost digits.
+        idempotency_key: by which a mutation that is sent again is known.
     """
 
     query: str
@@ -32,6 +33,7 @@ class GraphQLRequest:
     variables: Mapping[str, Any] = field(default_factory=dict)
     extensions: Mapping[str, Any] = field(default_factory=dict)
     written: tuple[bytes | str, tuple[str, ...]] | None = field(default=None, compare=False, repr=False)
+    idempotency_key: str | None = None
 
     def exact_variables(self) -> Mapping[str, Any]:
         """The variables with JSONFloats for floats, which have all digits where the text is at hand."""

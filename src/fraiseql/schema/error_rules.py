@@ -17,7 +17,7 @@ _CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
 _SQLSTATE: Final = re.compile(r"[0-9A-Z]{5}")
 _CLASS: Final = re.compile(r"[0-9A-Z]{2}")
 _OTHER_CASE: Final = re.compile(r"(?i:[0-9][0-9A-Z]{4}|P[0-9]{4}|[0-9][0-9A-Z]|[0-9A-Z][0-9])")
-_UNAVAILABLE: Final = re.compile(r"08(?!007|P01).*|53.*|57P0.*")  # as DatabaseError.unavailable has it
+_UNAVAILABLE: Final = re.compile(r"08(?!P01).*|53.*|57P0.*")  # as DatabaseError.unavailable has it
 _CODE_EXPECTED: Final = "a code in capitals: letters, digits and _, as EMAIL_TAKEN"
 
 # Where PL/pgSQL, PL/Python, PL/Perl and PL/Tcl raise what their users' functions ask for. Any other message of the
@@ -78,9 +78,6 @@ DEFAULT_RULES: Final[Mapping[str, ErrorRule]] = MappingProxyType(
         "40P01": ErrorRule("TRANSACTION_CONFLICT", "Another transaction was in the way. Try again.", fields=()),
         "55P03": ErrorRule("TRANSACTION_CONFLICT", "Another transaction was in the way. Try again.", fields=()),
         "57014": ErrorRule("REQUEST_TIMEOUT", "The database took too long.", fields=()),
-        "08007": ErrorRule(
-            "COMMIT_UNKNOWN", "The connection was lost at the end: nobody can tell whether this was done.", fields=()
-        ),
     }
 )
 """By SQLSTATE; what stands nowhere is masked."""

@@ -35,6 +35,7 @@ _STATUS: Final[Mapping[Outcome, tuple[int, int]]] = {
     Outcome.NOT_VALID: (400, 200),
     Outcome.OPERATION_UNKNOWN: (400, 200),
     Outcome.VARIABLES_INVALID: (400, 200),
+    Outcome.KEY_REUSED: (422, 200),
     Outcome.DATA: (200, 200),
     Outcome.DATA_AND_ERRORS: (200, 200),
     Outcome.FAILED: (500, 200),
