@@ -12,7 +12,7 @@ from fraiseql.cli.serving import run_async
 from fraiseql.cli.settings import read_config
 from fraiseql.cli.target import load_schema
 
-__all__ = ["check", "demo", "introspect", "print_outbox", "print_schema", "print_sql", "serve"]
+__all__ = ["check", "demo", "introspect", "print_idempotency", "print_outbox", "print_schema", "print_sql", "serve"]
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -78,3 +78,12 @@ def print_outbox(options: argparse.Namespace) -> int:
     from fraiseql.cli.outbox import print_outbox
 
     return print_outbox(options)
+
+
+def print_idempotency(options: argparse.Namespace) -> int:
+    """Print the SQL that makes the table of idempotency keys; no database is asked."""
+    from fraiseql.pipeline.mutations.idempotency_table import IdempotencyTable
+
+    table = IdempotencyTable(options.table, options.schema)
+    write(table.ddl(options.grant).rstrip())
+    return 0

@@ -99,6 +99,11 @@ class ErrorRules:
 
     declared: Mapping[str, ErrorRule | None] = field(default_factory=lambda: MappingProxyType({}))
 
+    @property
+    def constraints(self) -> list[str]:
+        """The keys that name a constraint."""
+        return [key for key in self.declared if not (_SQLSTATE.fullmatch(key) or _CLASS.fullmatch(key))]
+
     def find(self, error: DatabaseError, *, reading: bool = False) -> FoundRule | None:
         """The rule for an error, the most exact one; None where it is to be masked.
 
