@@ -41,6 +41,7 @@ from fraiseql.schema.model import (
     Field,
     InputField,
     InputType,
+    MutationField,
     ObjectType,
     QueryField,
     SchemaModel,
@@ -84,12 +85,19 @@ class _Builder:
 
     def schema(self) -> GraphQLSchema:
         query = GraphQLObjectType("Query", {field.name: self._root(field) for field in self._model.queries.values()})
-        subscriptions = {field.name: self._root(field) for field in self._model.subscriptions.values()}
-        subscription = GraphQLObjectType("Subscription", subscriptions) if subscriptions else None
-        roots = [query] if subscription is None else [query, subscription]
+        mutation = self._further_root("Mutation", self._model.mutations)
+        subscription = self._further_root("Subscription", self._model.subscriptions)
+        roots = [root for root in (query, mutation, subscription) if root is not None]
         types = [*roots, *(self._named(name) for name in self._model.types)]
         directives = [*specified_directives, *map(self._directive, self._model.directives.values())]
-        return GraphQLSchema(query, subscription=subscription, types=types, directives=directives)
+        return GraphQLSchema(query, mutation, subscription, types, directives)
+
+    def _further_root(
+        self, name: str, fields: Mapping[str, MutationField] | Mapping[str, SubscriptionField]
+    ) -> GraphQLObjectType | None:
+        """A root type that a schema need not have (GraphQL §3.3.1)."""
+        made = {field.name: self._root(field) for field in fields.values()}
+        return GraphQLObjectType(name, made) if made else None
 
     def _directive(self, declared: DirectiveType) -> GraphQLDirective:
         return GraphQLDirective(
@@ -100,8 +108,10 @@ class _Builder:
             description=declared.description,
         )
 
-    def _root(self, field: QueryField | SubscriptionField) -> GraphQLField:
+    def _root(self, field: QueryField | MutationField | SubscriptionField) -> GraphQLField:
         args = {name: self._argument(argument) for name, argument in field.arguments.items()}
+        if isinstance(field, MutationField):  # what it gives is what it did: nothing chooses among it
+            return self._field(field, args)
         kind = field.kind if isinstance(field, SubscriptionField) else None
         if kind is SubscriptionKind.EVENT:
             args[AFTER_ARGUMENT] = GraphQLArgument(GraphQLString, description=_AFTER)
@@ -154,7 +164,9 @@ class _Builder:
             args = args if embedded is None else self._shape_arguments(Shape.LIST, embedded.name)
         return self._field(field, args)
 
-    def _field(self, field: Field | QueryField | SubscriptionField, args: dict[str, GraphQLArgument]) -> GraphQLField:
+    def _field(
+        self, field: Field | QueryField | MutationField | SubscriptionField, args: dict[str, GraphQLArgument]
+    ) -> GraphQLField:
         return GraphQLField(
             self._reference(field.type),
             args=args,
