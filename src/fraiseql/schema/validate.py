@@ -88,7 +88,6 @@ def check_model(model: SchemaModel) -> None:
 def _check_generated_names(model: SchemaModel) -> None:
     taken = {
         "Query": "the root type",
-        "Mutation": "the root type",
         "Subscription": "the root type",
         "OrderDirection": "the directions of orderBy",
         "EmbeddedListOrderByInput": "the orders by embedded lists",
@@ -96,6 +95,8 @@ def _check_generated_names(model: SchemaModel) -> None:
         "TextSearchConfig": "full text search",
         "TextSearchRankInput": "full text search",
     }
+    if model.mutations:
+        taken["Mutation"] = "the root type"
     shapes = _aggregated_shapes(model)
     for named in model.types.values():
         if isinstance(named, Scalar) and named.element is not None and named.element not in model.types:
