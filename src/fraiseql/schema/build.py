@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType, ModuleType
 from typing import Any, Final, TypeVar
 
-from fraiseql.context import DatabaseContext
+from fraiseql.database_context import DatabaseContext
 from fraiseql.errors import SchemaError
 from fraiseql.schema.annotations import (
     Annotation,

@@ -11,7 +11,7 @@ from enum import Enum, auto
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from fraiseql.context import DatabaseContext
+from fraiseql.database_context import DatabaseContext
 from fraiseql.schema.fields import (
     UNDECLARED,
     Field,

@@ -260,7 +260,9 @@ class FraiseQLApp:
         connection_id = f"{self._prefix}-{next(self._ids)}"
         return ClientConnection(
             client,
-            ClientSession(self._endpoint, connection_id),
+            ClientSession(
+                self._endpoint, connection_id, client.address if self._endpoint.context is not None else None
+            ),
             perform=self._perform,
             max_statements=self._share,
             date=self._date,
