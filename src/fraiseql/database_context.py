@@ -192,15 +192,13 @@ def _step(value: Any, name: str) -> Any:
 
 
 def _declared_roles(roles: Any) -> Mapping[str, str]:
+    where = f"{_CONTEXT}(roles=...)"
     found = dict(roles) if isinstance(roles, Mapping) else {}
     if isinstance(roles, (tuple, list)):
         found = {role: role for role in roles}
     elif not isinstance(roles, Mapping):
-        raise SchemaError(
-            f"{_CONTEXT}(roles=...)", found=repr(roles), expected="a tuple of names, or a mapping to them"
-        )
+        raise SchemaError(where, found=repr(roles), expected="a tuple of names, or a mapping to them")
     for name, role in found.items():
-        where = f"{_CONTEXT}(roles=...)"
         if not isinstance(name, str) or not name:
             raise SchemaError(where, found=repr(name), expected="a name")
         is_name = isinstance(role, str) and role.isprintable() and 0 < len(role.encode("utf-8", "replace")) <= _MAX_ROLE

@@ -2,7 +2,7 @@
 
 A statement and its plan are kept by the document alone, whoever asks: no SQL depends on the caller. What does depend on
 the caller, policies and privileges, is PostgreSQL's to apply each time it executes, by the settings and the role that
-travel with the execution; it plans a prepared statement anew where a policy depends on the role and the role is another.
+travel with the execution; it plans a prepared statement anew where its policies were those of another role.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ _Error = TypeVar("_Error", bound=BaseException)
 _MOST_TOLD: Final = 10
 
 MISSING_SETTING: Final = "QLC01"
-"""The SQLSTATE that the SQL function `fraiseql_setting` raises; the classes from I to Z are nobody's (SQL:2016 §24.1)."""
+"""The SQLSTATE that `fraiseql_setting` raises; the classes from I to Z are left to everybody (SQL:2016 §24.1)."""
 
 
 class UnfitValue(RequestError):

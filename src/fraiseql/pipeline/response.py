@@ -17,7 +17,8 @@ __all__ = ["GraphQLResponse", "Outcome", "Refusal", "refuse", "respond", "respon
 class Outcome(Enum):
     """How far a request came; the rows of the status table of GraphQL over HTTP.
 
-    CALLER_REFUSED: the database is not asked for who asks. METHOD_NOT_ALLOWED: a mutation where only reading is allowed.
+    CALLER_REFUSED: what the caller says of itself does not do. METHOD_NOT_ALLOWED: a mutation where only reading is
+    allowed.
     STREAM_FAILED is for a subscription only: it ended before its source did.
     """
 
@@ -55,7 +56,7 @@ class GraphQLResponse:
 
 
 class Refusal(FraiseQLError):
-    """A request ends before its statement: the outcome and the errors to answer with, and what the client is not shown."""
+    """A request ends before its statement: the outcome, the errors to answer with, and what the client is not shown."""
 
     def __init__(self, outcome: Outcome, errors: Iterable[RequestError], cause: Exception | None = None) -> None:
         self.outcome = outcome

@@ -36,8 +36,8 @@ class PreparedSubscription:
         field: what is subscribed to.
         root: how: the response key, and what is selected.
         after: the cursor to resume behind; None to begin with what happens next.
-        key: equal for an equal selection, equal arguments, the same tenant and the same settings, unless the caller plays
-            a further part.
+        key: equal for an equal selection, equal arguments, the same tenant and the same settings, unless the caller
+            plays a further part.
         statement: what serves the selection; None where nothing of it comes from the database.
         parameters: of the statement, without the given rows.
         bindings: where each parameter comes from.

@@ -55,6 +55,7 @@ from fraiseql.schema.parts import (
     source_of,
     value_options,
 )
+from fraiseql.schema.policed import policed
 from fraiseql.schema.reading import Fields
 from fraiseql.schema.roots import Roots
 from fraiseql.schema.scalars import SCALARS
@@ -111,6 +112,9 @@ class Schema:
         database_context: DatabaseContext | None = None,
     ) -> None:
         sizes = page_sizes(default_page_size, max_page_size, "Schema")
+        if database_context is not None and not isinstance(database_context, DatabaseContext):
+            expected = "a fraiseql.DatabaseContext"
+            raise SchemaError("Schema(database_context=...)", found=repr(database_context), expected=expected)
         builder = _Builder(types, queries, mutations, subscriptions, directives)
         self.model: SchemaModel = builder.model(sizes, applied_directives, database_context)
 
@@ -185,6 +189,8 @@ class _Builder:
         self._derive()
         at = self._directives.applied(declared)
         types = MappingProxyType(self._types)
+        if context is not None:
+            subscriptions = policed(subscriptions, types)
         model = SchemaModel(queries, types, subscriptions, sizes, declared, at, mutations, context)
         check_model(model)
         check_directives(model)

@@ -105,7 +105,7 @@ class _EventStream:
         texts, checks = yield from self._fetch(b"[" + b",".join(rows) + b"]")
         shown = iter(texts)
         found = [next(shown) if isinstance(payload, bytes) else payload for payload in payloads]
-        if subscription.settings:
+        if subscription.model.database_context is not None:
             found = [_unless_hidden(event, text) for event, text in zip(events, found, strict=True)]
         return found, checks
 
