@@ -36,7 +36,7 @@ class GraphQLRequest:
     variables: Mapping[str, Any] = field(default_factory=dict)
     extensions: Mapping[str, Any] = field(default_factory=dict)
     written: tuple[bytes | str, tuple[str, ...]] | None = field(default=None, compare=False, repr=False)
-    read_only: bool = False
+    read_only: bool = field(default=False, compare=False)
     idempotency_key: str | None = None
 
     def exact_variables(self) -> Mapping[str, Any]:

@@ -112,9 +112,7 @@ class Schema:
         database_context: DatabaseContext | None = None,
     ) -> None:
         sizes = page_sizes(default_page_size, max_page_size, "Schema")
-        if database_context is not None and not isinstance(database_context, DatabaseContext):
-            expected = "a fraiseql.DatabaseContext"
-            raise SchemaError("Schema(database_context=...)", found=repr(database_context), expected=expected)
+        _check_context(database_context)
         builder = _Builder(types, queries, mutations, subscriptions, directives)
         self.model: SchemaModel = builder.model(sizes, applied_directives, database_context)
 
@@ -303,6 +301,12 @@ class _Builder:
         for declaration in found:
             self._add(declaration)
         return tuple(declaration.name for declaration in found)
+
+
+def _check_context(given: Any) -> None:
+    if given is not None and not isinstance(given, DatabaseContext):
+        where, expected = "Schema(database_context=...)", "a fraiseql.DatabaseContext"
+        raise SchemaError(where, found=repr(given), expected=expected)
 
 
 def _listed(given: Any, argument: str) -> Iterable[Any]:

@@ -1,4 +1,4 @@
-"""Event subscriptions where PostgreSQL is told of the caller: the row is read, so that its policies hold for events too."""
+"""Event subscriptions where PostgreSQL is told of the caller: rows are read, so that policies hold for events too."""
 
 from __future__ import annotations
 
