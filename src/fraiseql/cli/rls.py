@@ -30,8 +30,8 @@ def function_sql(schema: str | None) -> str:
 _TEMPLATE = """\
 -- What FraiseQL tells of the caller, for policies of row-level security:
 --     using (tenant_id = (select @prefix@fraiseql_setting('app.tenant_id')))
--- A setting that is missing is an error. current_setting(name, true) is null for one that was never set, but '' once any
--- transaction of the connection has set it: on a pooled connection a policy must take neither for a value.
+-- A setting that is missing is an error. current_setting(name, true) is null for one that was never set, but '' once
+-- any transaction of the connection has set it: on a pooled connection a policy must take neither for a value.
 create or replace function @prefix@fraiseql_setting(name text) returns text
 language plpgsql stable parallel safe
 as $fraiseql$
