@@ -178,7 +178,7 @@ class _Builder:
         self._directives.note(applied, "SCHEMA", "")
         for declaration in self._given:
             self._add(declaration)
-        roots = Roots(self._names, self._directives, self._fields.parameters, self._note)
+        roots = Roots(self._names, self._types, self._directives, self._fields.parameters, self._note)
         queries = _by_name("Query", "queries", map(roots.query, self._queries))
         mutations = _by_name("Mutation", "mutations", map(roots.mutation, self._mutations))
         subscriptions = _by_name("Subscription", "subscriptions", map(roots.subscription, self._subscriptions))
