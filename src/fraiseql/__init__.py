@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from fraiseql._version import __version__
 from fraiseql.bus import EventBus, invalidate
-from fraiseql.context import Caller, ClientRequest, DatabaseContext, Info
+from fraiseql.context import Caller, ClientRequest, Info
+from fraiseql.database_context import DatabaseContext, Setting
 from fraiseql.effects import Event
 from fraiseql.errors import (
     ConfigurationError,
@@ -98,6 +99,7 @@ __all__ = [
     "RequestError",
     "Schema",
     "SchemaError",
+    "Setting",
     "StartupError",
     "TSVector",
     "TsRange",

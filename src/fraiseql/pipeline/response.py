@@ -17,6 +17,8 @@ __all__ = ["GraphQLResponse", "Outcome", "Refusal", "refuse", "respond", "respon
 class Outcome(Enum):
     """How far a request came; the rows of the status table of GraphQL over HTTP.
 
+    CALLER_REFUSED: what the caller says of itself does not do. METHOD_NOT_ALLOWED: a mutation where only reading is
+    allowed.
     STREAM_FAILED is for a subscription only: it ended before its source did.
     """
 
@@ -24,6 +26,8 @@ class Outcome(Enum):
     NOT_VALID = auto()
     OPERATION_UNKNOWN = auto()
     VARIABLES_INVALID = auto()
+    CALLER_REFUSED = auto()
+    METHOD_NOT_ALLOWED = auto()
     DATA = auto()
     DATA_AND_ERRORS = auto()
     FAILED = auto()
@@ -52,11 +56,12 @@ class GraphQLResponse:
 
 
 class Refusal(FraiseQLError):
-    """A request ends before its statement: the outcome and the errors to answer with."""
+    """A request ends before its statement: the outcome, the errors to answer with, and what the client is not shown."""
 
-    def __init__(self, outcome: Outcome, errors: Iterable[RequestError]) -> None:
+    def __init__(self, outcome: Outcome, errors: Iterable[RequestError], cause: Exception | None = None) -> None:
         self.outcome = outcome
         self.errors = tuple(errors)
+        self.cause = cause
         super().__init__("; ".join(error.message for error in self.errors))
 
 

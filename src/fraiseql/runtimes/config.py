@@ -145,6 +145,7 @@ class FraiseQLConfig:
     )
     websocket_compression: bool = _setting(False, "compress WebSocket messages for clients that offer it")
     introspection: bool = _setting(True, "answer __schema and __type, by which clients learn the schema")
+    context: str | None = _setting(None, "the function that says who asks, as module:function")
     event_bus: str = _setting("postgresql", "what carries events to subscriptions", choices=("postgresql", "memory"))
     log_level: str = _setting("info", "how much is logged", choices=_LEVELS)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType, ModuleType
 from typing import Any, Final, TypeVar
 
-from fraiseql.context import DatabaseContext
+from fraiseql.database_context import DatabaseContext
 from fraiseql.errors import SchemaError
 from fraiseql.schema.annotations import (
     Annotation,
@@ -55,6 +55,7 @@ from fraiseql.schema.parts import (
     source_of,
     value_options,
 )
+from fraiseql.schema.policed import policed
 from fraiseql.schema.reading import Fields
 from fraiseql.schema.roots import Roots
 from fraiseql.schema.scalars import SCALARS
@@ -111,6 +112,7 @@ class Schema:
         database_context: DatabaseContext | None = None,
     ) -> None:
         sizes = page_sizes(default_page_size, max_page_size, "Schema")
+        _check_context(database_context)
         builder = _Builder(types, queries, mutations, subscriptions, directives)
         self.model: SchemaModel = builder.model(sizes, applied_directives, database_context)
 
@@ -185,6 +187,8 @@ class _Builder:
         self._derive()
         at = self._directives.applied(declared)
         types = MappingProxyType(self._types)
+        if context is not None:
+            subscriptions = policed(subscriptions, types)
         model = SchemaModel(queries, types, subscriptions, sizes, declared, at, mutations, context)
         check_model(model)
         check_directives(model)
@@ -297,6 +301,12 @@ class _Builder:
         for declaration in found:
             self._add(declaration)
         return tuple(declaration.name for declaration in found)
+
+
+def _check_context(given: Any) -> None:
+    if given is not None and not isinstance(given, DatabaseContext):
+        where, expected = "Schema(database_context=...)", "a fraiseql.DatabaseContext"
+        raise SchemaError(where, found=repr(given), expected=expected)
 
 
 def _listed(given: Any, argument: str) -> Iterable[Any]:
