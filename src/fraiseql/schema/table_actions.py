@@ -72,6 +72,7 @@ class WrittenTable:
         constants: columns that each row of the type has the same text in: its discriminator.
         nested: what may be created along, by the names in GraphQL.
         conflicts: what an upsert finds rows by: names of fields by the name of the choice; the first by default.
+        optional: names of those that the database has a default for.
     """
 
     type: str
@@ -83,6 +84,7 @@ class WrittenTable:
     constants: Mapping[str, str]
     nested: Mapping[str, NestedRows]
     conflicts: Mapping[str, tuple[str, ...]]
+    optional: frozenset[str] = frozenset()
 
     def field_of(self, column: str) -> str | None:
         """The name in inputs of what is written to a column; None where no input has it."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from fraiseql.errors import SchemaError
 from fraiseql.schema.crud import CrudDeclaration
-from fraiseql.schema.fields import Field, Relation, Shape, Source
+from fraiseql.schema.fields import Field, Relation, Shape, Source, Through
 from fraiseql.schema.model import AbstractType, EnumType, NamedType, ObjectType
 from fraiseql.schema.names import identifier
 from fraiseql.schema.parts import split_name
@@ -71,6 +72,7 @@ class _Reading:
             MappingProxyType(constants),
             MappingProxyType({}),
             MappingProxyType(self._conflicts(columns)),
+            frozenset(name for name, each in columns.items() if each.field.attribute in given.optional),
         )
 
     def _source(self) -> Source:
@@ -190,13 +192,7 @@ def _with_nested(
         if field.attribute in declaration.nested:
             assert field.relation is not None
             nested[field.name] = _nested(field, field.relation, table, tables, types, where)
-    if not nested:
-        return table
-    return WrittenTable(
-        *(table.type, table.table, table.is_source, table.key, table.key_column, table.columns, table.constants),
-        MappingProxyType(nested),
-        table.conflicts,
-    )
+    return replace(table, nested=MappingProxyType(nested))
 
 
 def _nested(
@@ -218,11 +214,9 @@ def _nested(
             raise SchemaError(where, found=f"{field.attribute}, to one row by a table between", expected="a list")
         own = tuple((its, _column_in(ours, types, column)) for its, column in relation.through.own)
         on = tuple((_column_in(theirs, types, column), its) for column, its in relation.on)
-        through = type(relation.through)(relation.through.source, own)
+        through = Through(relation.through.source, own)
         return NestedRows(field.name, theirs.type, Nesting.LINKED, on, through)
-    on = tuple(
-        (_column_in(theirs, types, column), _column_in(ours, types, own)) for column, own in relation.on
-    )
+    on = tuple((_column_in(theirs, types, column), _column_in(ours, types, own)) for column, own in relation.on)
     if relation.shape.is_to_many:
         return NestedRows(field.name, theirs.type, Nesting.CHILDREN, on)
     if ours.key_column in (own for _, own in on):

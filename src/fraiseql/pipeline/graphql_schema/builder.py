@@ -52,6 +52,7 @@ from fraiseql.schema.model import (
 )
 from fraiseql.schema.scalar import Scalar
 from fraiseql.schema.scalars import SCALARS
+from fraiseql.schema.table_actions import TableAction
 from fraiseql.schema.validate import AFTER_ARGUMENT, SHAPE_ARGUMENTS
 
 __all__ = ["build_graphql_schema"]
@@ -113,7 +114,11 @@ class _Builder:
         return self._field(field, args)
 
     def _mutation(self, field: MutationField) -> GraphQLField:
-        return self._field(field, {name: self._argument(argument) for name, argument in field.arguments.items()})
+        args = {name: self._argument(argument) for name, argument in field.arguments.items()}
+        if isinstance(field.action, TableAction) and field.action.finds:
+            where = self._filters.where(self._model.object_type(field.target))
+            args = {"where": GraphQLArgument(GraphQLNonNull(where)), **args}
+        return self._field(field, args)
 
     def _named(self, name: str) -> GraphQLNamedType:
         if name not in self._made:

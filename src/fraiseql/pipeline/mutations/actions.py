@@ -8,10 +8,12 @@ from typing import Any, Final
 
 from fraiseql.effects import Program
 from fraiseql.pipeline.mutations.serving import Serving
+from fraiseql.pipeline.mutations.tables import write_table
+from fraiseql.schema.table_actions import TableAction
 
 __all__ = ["recovered", "serve"]
 
-_SERVERS: Final[Mapping[type[Any], Callable[[Serving], Program[bytes]]]] = MappingProxyType({})
+_SERVERS: Final[Mapping[type[Any], Callable[[Serving], Program[bytes]]]] = MappingProxyType({TableAction: write_table})
 
 
 def serve(serving: Serving) -> Program[bytes]:
