@@ -37,7 +37,7 @@ class TableInputs:
         self._declared = declared
         self._tables = tables
         self._types = types
-        self._made: set[str] = set()
+        self._made: dict[str, tuple[str, ...]] = {}  # and what for
 
     def create(self, table: WrittenTable) -> str:
         """The name of the input that a row is created from."""
@@ -64,7 +64,8 @@ class TableInputs:
 
     def _created(self, table: WrittenTable, name: str, filled: Iterable[str]) -> str:
         """Without the columns that another row fills."""
-        if name in self._made:
+        purpose = (CREATE, table.type, *filled)
+        if self._made.get(name) == purpose:
             return name
         left = {key: each for key, each in table.columns.items() if each.column not in filled}
         fields = self._columns(table, left)
@@ -74,7 +75,7 @@ class TableInputs:
                 fields[each.name] = InputField(each.name, TypeReference(True), None, each.name)
         if not fields:
             raise SchemaError(f"crud({table.type}) (create)", found="no column", expected="one that an input has")
-        self._add(name, f"A new {table.type}.", fields)
+        self._add(name, f"A new {table.type}.", fields, purpose)
         for each in table.nested.values():  # which may lead back here
             if each.name in fields:
                 fields[each.name] = replace(fields[each.name], type=self._nested(table, each))
@@ -103,13 +104,16 @@ class TableInputs:
 
     def _bound(self, target: WrittenTable, nested: NestedRows, name: str) -> str:
         """An input for a new row, or for one that is there already."""
+        purpose = (CONNECT, target.type, name)
+        if self._made.get(name) == purpose:
+            return name
         whole = self.create(target)
         (theirs, _), *others = nested.on
         fields = {CREATE: InputField(CREATE, TypeReference(True, whole), f"A new {target.type}.", CREATE)}
         if theirs == target.key_column and not others:
             reference, text = replace(target.key.type, nullable=True), f"The {target.key.name} of a {target.type}."
             fields[CONNECT] = InputField(CONNECT, reference, text, CONNECT)
-        self._add(name, f"A {target.type} to be bound to.", fields, one_of=True)
+        self._add(name, f"A {target.type} to be bound to.", fields, purpose, one_of=True)
         return name
 
     def _field(self, field: Field, *, nullable: bool) -> InputField:
@@ -127,9 +131,10 @@ class TableInputs:
 
     def _embedded(self, target: ObjectType) -> str:
         name = f"{target.name}Input"
-        if name not in self._made:
+        purpose = ("embedded", target.name)
+        if self._made.get(name) != purpose:
             fields: dict[str, InputField] = {}
-            self._add(name, target.description, fields)
+            self._add(name, target.description, fields, purpose)
             for field in target.fields.values():
                 if field.is_held:
                     fields[field.name] = replace(self._field(field, nullable=False), target=field.key)
@@ -137,11 +142,17 @@ class TableInputs:
         return name
 
     def _add(
-        self, name: str, description: str | None, fields: Mapping[str, InputField], *, one_of: bool = False
+        self,
+        name: str,
+        description: str | None,
+        fields: Mapping[str, InputField],
+        purpose: tuple[str, ...] = (),
+        *,
+        one_of: bool = False,
     ) -> str:
         if name in self._types:
             expected = "another: crud(...) makes one of that name"
             raise SchemaError(name, found="a type of that name", expected=expected)
-        self._made.add(name)
+        self._made[name] = purpose
         self._types[name] = InputType(name, description, MappingProxyType(dict(fields)), one_of)
         return name

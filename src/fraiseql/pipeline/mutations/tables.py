@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -22,6 +23,8 @@ from fraiseql.schema.table_actions import TableAction, Write, WrittenTable
 from fraiseql.schema.table_mutations import ON_CONFLICT
 
 __all__ = ["write_table"]
+
+_CONSTANT: Final = re.compile(r"(?:[() ]|true|false|and|or|not)*")  # conditions that no row has a part in
 
 
 def write_table(serving: Serving) -> Program[bytes]:
@@ -144,7 +147,7 @@ def _found(serving: Serving, action: TableAction) -> tuple[FoundRows, tuple[Bind
     base, conditions = rendering.base(target.source), list[str]()
     if action.finds:
         conditions = rendering.filters.where(target, base, serving.trees["where"], serving.path)
-        if not conditions:
+        if _CONSTANT.fullmatch(" ".join(conditions)):
             raise wrong('The argument "where" has no condition: it would mean every row', serving.path)
     else:
         declared: Mapping[str, InputField] = {written.key.name: serving.field.arguments[written.key.name]}
