@@ -60,6 +60,7 @@ from fraiseql.schema.reading import Fields
 from fraiseql.schema.roots import Roots
 from fraiseql.schema.scalars import SCALARS
 from fraiseql.schema.shapes import ShapedType, derived_types
+from fraiseql.schema.table_mutations import with_table_mutations
 from fraiseql.schema.validate import check_model
 
 __all__ = ["Schema"]
@@ -185,6 +186,7 @@ class _Builder:
         declared = self._directives.types(self._fields.of_directive)
         self._join()
         self._derive()
+        mutations = with_table_mutations(self._types, mutations)
         at = self._directives.applied(declared)
         types = MappingProxyType(self._types)
         if context is not None:
