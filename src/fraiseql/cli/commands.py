@@ -12,7 +12,17 @@ from fraiseql.cli.serving import run_async
 from fraiseql.cli.settings import read_config
 from fraiseql.cli.target import load_context, load_schema
 
-__all__ = ["check", "demo", "introspect", "print_outbox", "print_rls", "print_schema", "print_sql", "serve"]
+__all__ = [
+    "check",
+    "demo",
+    "introspect",
+    "print_idempotency",
+    "print_outbox",
+    "print_rls",
+    "print_schema",
+    "print_sql",
+    "serve",
+]
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -89,3 +99,12 @@ def print_rls(options: argparse.Namespace) -> int:
     from fraiseql.cli.rls import print_rls
 
     return print_rls(options)
+
+
+def print_idempotency(options: argparse.Namespace) -> int:
+    """Print the SQL that makes the table of idempotency keys; no database is asked."""
+    from fraiseql.pipeline.mutations.idempotency_table import IdempotencyTable
+
+    table = IdempotencyTable(options.table, options.schema)
+    write(table.ddl(options.grant).rstrip())
+    return 0
