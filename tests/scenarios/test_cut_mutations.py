@@ -210,7 +210,7 @@ BAD: list[bytes] = [
             {"query": 'mutation { a: count(name: "x", token: "a") b: dangle(token: "b") }'},
             {
                 "query": 'mutation { a: count(name: "x", token: "a") createAccount(input: {owner: "o", balance: 1}) '
-                '{ id entries(limit: -1) { id } } }'
+                "{ id entries(limit: -1) { id } } }"
             },
             {
                 "query": 'mutation ($n: Int) { a: count(name: "x", token: "a") '

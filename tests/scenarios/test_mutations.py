@@ -80,9 +80,7 @@ async def test_the_outcomes_of_a_function(
         ('mutation { refuse(state: "57014", token: "a") }', "REQUEST_TIMEOUT", None),
     ],
 )
-async def test_errors_of_postgresql(
-    serve: Serve, bank: Bank, query: str, code: str, fields: list[str] | None
-) -> None:
+async def test_errors_of_postgresql(serve: Serve, bank: Bank, query: str, code: str, fields: list[str] | None) -> None:
     before = bank.balances
     async with serve() as app, connected(app.port) as client:
         answer = await client.ask(query)
@@ -140,7 +138,7 @@ THREE = """mutation ($state: String!) {
 
 @pytest.mark.parametrize("state", ["P0001", "23514"])
 async def test_one_field_fails_and_all_are_rolled_back(serve: Serve, bank: Bank, state: str) -> None:
-    query = THREE.replace("createEntry(input: {token: \"c\", amount: 1}) { token }", 'count(name: "x", token: "c")')
+    query = THREE.replace('createEntry(input: {token: "c", amount: 1}) { token }', 'count(name: "x", token: "c")')
     async with serve() as app, connected(app.port) as client:
         answer = await client.ask(query, {"state": state})
         assert answer.json["data"] == {"a": None, "b": None, "c": None}

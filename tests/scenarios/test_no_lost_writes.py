@@ -118,7 +118,9 @@ def ledger(postgres: EmbeddedPostgres, name: str) -> Counter[str]:
 
 def check_sums(postgres: EmbeddedPostgres, name: str) -> None:
     """Money is neither made nor lost, and counters have counted what is in the ledger."""
-    assert postgres.execute("select sum(balance), min(balance) >= 0 from accounts", name) == [(ACCOUNTS * BALANCE, True)]
+    assert postgres.execute("select sum(balance), min(balance) >= 0 from accounts", name) == [
+        (ACCOUNTS * BALANCE, True)
+    ]
     ((counted,),) = postgres.execute("select coalesce(sum(value), 0) from counters", name)
     assert postgres.execute("select count(*) from ledger where amount = 0", name) == [(counted,)]
 

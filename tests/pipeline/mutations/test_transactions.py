@@ -74,9 +74,7 @@ def test_fields_run_in_order(mutate: Mutate, query: str, trace: list[str], data:
     ],
 )
 @pytest.mark.parametrize("by_field", [False, True])
-def test_conditions_choose_what_runs(
-    mutate: Mutate, left: bool, right: bool, trace: list[str], by_field: bool
-) -> None:
+def test_conditions_choose_what_runs(mutate: Mutate, left: bool, right: bool, trace: list[str], by_field: bool) -> None:
     query = """mutation ($left: Boolean!, $right: Boolean!) {
         a: tryAdd(amount: 1) @include(if: $left)
         ... on Mutation @skip(if: $right) { b: tryAdd(amount: 2) }
@@ -150,9 +148,7 @@ def test_a_null_that_rises_to_data(mutate: Mutate, limits: dict[str, Any], commi
     assert ran.data is None
     assert ran.codes == {"add": "INTERNAL_SERVER_ERROR"}
     assert ran.committed == [1, 2]
-    ran = mutate(
-        "mutation { tryAdd(amount: 1) add(amount: 2) }", limits=limits, faults={4 if limits else 2: REFUSED}
-    )
+    ran = mutate("mutation { tryAdd(amount: 1) add(amount: 2) }", limits=limits, faults={4 if limits else 2: REFUSED})
     assert ran.data is None
     assert ran.codes["add"] == "NOT_ALLOWED"
     assert ran.committed == committed[:1]
@@ -194,9 +190,7 @@ def test_nothing_begins_where_the_request_is_invalid(
 
 @pytest.mark.parametrize("limits", [{}, BY_FIELD], ids=["in one transaction", "by field"])
 @pytest.mark.parametrize("steps", range(9))
-def test_a_program_that_is_closed_asks_for_nothing_more(
-    scripted: Any, limits: dict[str, Any], steps: int
-) -> None:
+def test_a_program_that_is_closed_asks_for_nothing_more(scripted: Any, limits: dict[str, Any], steps: int) -> None:
     """Its runtime rolls back what was begun; the program must not stand in the way, nor do so itself."""
     pipeline: Pipeline = scripted(**limits)
     script = Script(faults={2: database_error("40001")})
