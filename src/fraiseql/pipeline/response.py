@@ -17,14 +17,17 @@ __all__ = ["GraphQLResponse", "Outcome", "Refusal", "refuse", "respond", "respon
 class Outcome(Enum):
     """How far a request came; the rows of the status table of GraphQL over HTTP.
 
-    STREAM_FAILED is for a subscription only: it ended before its source did. KEY_REUSED is for a mutation: its
-    idempotency key stands for another one.
+    CALLER_REFUSED: what the caller says of itself does not do. METHOD_NOT_ALLOWED: a mutation where only reading is
+    allowed. KEY_REUSED is for a mutation: its idempotency key stands for another one. STREAM_FAILED is for a
+    subscription only: it ended before its source did.
     """
 
     NOT_PARSED = auto()
     NOT_VALID = auto()
     OPERATION_UNKNOWN = auto()
     VARIABLES_INVALID = auto()
+    CALLER_REFUSED = auto()
+    METHOD_NOT_ALLOWED = auto()
     KEY_REUSED = auto()
     DATA = auto()
     DATA_AND_ERRORS = auto()

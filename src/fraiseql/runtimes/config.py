@@ -145,6 +145,7 @@ class FraiseQLConfig:
     )
     websocket_compression: bool = _setting(False, "compress WebSocket messages for clients that offer it")
     introspection: bool = _setting(True, "answer __schema and __type, by which clients learn the schema")
+    context: str | None = _setting(None, "the function that says who asks, as module:function")
     event_bus: str = _setting("postgresql", "what carries events to subscriptions", choices=("postgresql", "memory"))
     log_level: str = _setting("info", "how much is logged", choices=_LEVELS)
 
@@ -176,6 +177,7 @@ class FraiseQLConfig:
     query_max_conditions: int = _limit(QueryLimits, "max_conditions", "conditions of an operation's filters")
     query_default_page_size: int = _limit(QueryLimits, "default_page_size", "rows of a list without a limit")
     query_max_page_size: int = _limit(QueryLimits, "max_page_size", "the largest limit of a list")
+    query_max_written_rows: int = _limit(QueryLimits, "max_written_rows", "rows that one field of a mutation writes")
     query_request_timeout: float = _limit(QueryLimits, "request_timeout", "from a complete request to its answer")
     query_max_concurrent_calls: int = _limit(
         QueryLimits, "max_concurrent_calls", "asynchronous methods of one operation under way at once"

@@ -11,7 +11,7 @@ from enum import Enum, auto
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from fraiseql.context import DatabaseContext
+from fraiseql.database_context import DatabaseContext
 from fraiseql.schema.error_rules import ErrorRules
 from fraiseql.schema.fields import (
     UNDECLARED,
@@ -215,6 +215,7 @@ class SubscriptionField:
         is_async: whether a resolver is an asynchronous generator.
         topic: of the events; None for the other kinds.
         by: the column that names the row an event is about; None where the payload holds the row.
+        trust_payload: whether that is so although policies may hide the row.
     """
 
     name: str
@@ -231,6 +232,7 @@ class SubscriptionField:
     by: str | None = None
     page_sizes: PageSizes = UNDECLARED
     deprecated: str | None = None
+    trust_payload: bool = False
 
 
 @dataclass(frozen=True, slots=True)
