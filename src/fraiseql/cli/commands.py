@@ -32,7 +32,10 @@ def demo(options: argparse.Namespace) -> int:
 
 
 def print_sql(options: argparse.Namespace) -> int:
-    """Print the one statement that serves a query, and its parameters; a database is asked for a plan only."""
+    """Print the statement that serves a query, and its parameters; a database is asked for a plan only.
+
+    Of a mutation there is one for each field, which writes; `--analyze` runs the first, and rolls it back.
+    """
     from fraiseql.pipeline import Pipeline
 
     schema, config = load_schema(options.target), read_config(options)
@@ -40,9 +43,11 @@ def print_sql(options: argparse.Namespace) -> int:
     explanation = Pipeline(schema, config.query_limits, introspection=config.introspection).explain(
         document, variables=options.variables, operation_name=options.operation
     )
-    lines = [explanation.sql or "-- no SQL: the schema alone answers this"]
-    for number, value in enumerate(explanation.parameters, start=1):
-        lines.append(f"-- ${number} = {'NULL' if value is None else json.dumps(value, ensure_ascii=False)}")
+    lines: list[str] = []
+    for each in (explanation, *explanation.further):
+        lines.append(each.sql or "-- no SQL: the schema alone answers this")
+        for number, value in enumerate(each.parameters, start=1):
+            lines.append(f"-- ${number} = {'NULL' if value is None else json.dumps(value, ensure_ascii=False)}")
     write("\n".join(lines))
     if options.analyze and explanation.sql:
         from fraiseql.cli.database import plan_of

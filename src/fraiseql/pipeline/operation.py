@@ -6,11 +6,11 @@ Only where that fails for a value in the database it asks for a second one, whic
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fraiseql.context import ANONYMOUS, Caller
-from fraiseql.effects import Program, fetch, join
+from fraiseql.effects import Fetch, Program, Statement, fetch, join
 from fraiseql.errors import ConfigurationError, DatabaseError, RequestError
 from fraiseql.limits import MutationLimits, QueryLimits, SubscriptionLimits
 from fraiseql.pipeline.cache import Cache
@@ -18,7 +18,7 @@ from fraiseql.pipeline.checking import answer_checked
 from fraiseql.pipeline.document import prepare_document
 from fraiseql.pipeline.failures import refused
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
-from fraiseql.pipeline.mutations import Asking, mutate
+from fraiseql.pipeline.mutations import Asking, first_statements, mutate
 from fraiseql.pipeline.nesting import nests_too_deep
 from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
 from fraiseql.pipeline.request import GraphQLRequest
@@ -39,10 +39,14 @@ _MAX_TEXT: Final = 524_288
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The statement of a request: `sql` is empty where it needs none; None among the parameters is NULL."""
+    """The statement of a request: `sql` is empty where it needs none; None among the parameters is NULL.
+
+    Of a mutation it is the one that writes for its first field; `further` are those for the others.
+    """
 
     sql: str
     parameters: tuple[str | None, ...]
+    further: tuple[Explanation, ...] = ()
 
 
 class Pipeline:
@@ -195,6 +199,9 @@ class Pipeline:
         """
         request = GraphQLRequest(query, operation_name, variables or {})
         prepared = self._prepare(request)
+        if prepared.operation.is_mutation:
+            explained = [_explained(each.statement, each.parameters) for each in self._writes(prepared, request)]
+            return replace(explained[0], further=tuple(explained[1:])) if explained else Explanation("", ())
         if prepared.operation.is_subscription:
             subscription = self._subscription(prepared, request, ANONYMOUS)
             given = (b"[]",) if subscription.plan.is_given else ()
@@ -204,7 +211,18 @@ class Pipeline:
             sql = None if bound is None else bound.statement
         if sql is None:
             return Explanation("", ())
-        return Explanation(sql.sql.decode(), tuple(None if value is None else value.decode() for value in parameters))
+        return _explained(sql, parameters)
+
+    def _writes(self, prepared: PreparedOperation, request: GraphQLRequest) -> list[Fetch]:
+        """The statements that write for the fields of a mutation; raises Refusal."""
+        try:
+            variables = prepared.coerce(request)
+            plan = prepared.plan(variables)
+            return list(first_statements(Asking(self._planning, plan, request, variables, ANONYMOUS, (), {})))
+        except RequestError as error:
+            raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
+        except RecursionError:
+            raise nests_too_deep(request.query, self.limits.max_depth, request.variables) from None
 
     def _subscription(
         self, prepared: PreparedOperation, request: GraphQLRequest, caller: Caller
@@ -241,6 +259,11 @@ class Pipeline:
             prepared = PreparedOperation(self._planning, document.operation(request.operation_name))
             self._prepared.put(key, prepared, len(request.query))
         return prepared
+
+
+def _explained(statement: Statement, parameters: tuple[bytes | None, ...]) -> Explanation:
+    texts = tuple(None if value is None else value.decode() for value in parameters)
+    return Explanation(statement.sql.decode(), texts)
 
 
 def _refused(message: str) -> Refusal:

@@ -13,10 +13,14 @@ from fraiseql.catalog import (
     Catalog,
     ExpressionTypes,
     Finding,
+    check_functions,
     check_schema,
     computed_fields,
     expression_statement,
+    functions_of,
+    functions_statement,
     read_catalog,
+    read_functions,
     read_type,
     schemas_statement,
     sources_of,
@@ -56,7 +60,10 @@ async def check_database(schema: Schema, config: FraiseQLConfig) -> list[Finding
             (found,) = await drive(run(connection, outbox.check()))
             missing = None if found == b"t" else outbox.name
         expressions = await _expression_types(connection, model, catalog)
-    return check_schema(model, catalog, missing, expressions)
+        functions = functions_of(model)
+        called = read_functions(await drive(run(connection, functions_statement(functions)))) if functions else None
+    findings = check_schema(model, catalog, missing, expressions)
+    return findings if called is None else [*findings, *check_functions(model, called)]
 
 
 async def _expression_types(connection: Connection, model: SchemaModel, catalog: Catalog) -> ExpressionTypes:
