@@ -81,17 +81,20 @@ def _obstacles(
         return [("takes any number of values", "make its last argument an array")]
     if action.passing is Passing.NAMED:
         return list(_named_obstacles(model, mutation, action, function))
-    return list(_jsonb_obstacles(mutation, function))
+    return list(_jsonb_obstacles(model, mutation, function))
 
 
-def _jsonb_obstacles(mutation: MutationField, function: SqlFunction) -> Iterator[tuple[str, str]]:
+def _jsonb_obstacles(
+    model: SchemaModel, mutation: MutationField, function: SqlFunction
+) -> Iterator[tuple[str, str]]:
     arguments, others = list(mutation.arguments.values()), list(function.parameters)
     if arguments:
         first = others.pop(0) if others else None
         if first is None or first.type.bare.name != "jsonb":
             yield "takes no jsonb", "make its argument one jsonb, or declare arguments='named'"
             return
-        if len(arguments) == 1 and not _must_be_given(arguments[0]) and not first.has_default:
+        in_input = passed_fields(model, mutation) != arguments
+        if in_input and not _must_be_given(arguments[0]) and not first.has_default:
             yield "has no default for its argument, which may be left out", "give it one: default '{}'"
     for each in others:
         if not each.has_default:
