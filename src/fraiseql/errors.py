@@ -22,6 +22,7 @@ __all__ = [
     "RemoteProtocolError",
     "RequestError",
     "SchemaError",
+    "SettingRefused",
     "StartupError",
     "ValueRefused",
 ]
@@ -157,6 +158,13 @@ class DatabaseError(FraiseQLError):
         if self.sqlstate == "08P01":
             return False
         return self.sqlstate[:2] in {"08", "53"} or self.sqlstate[:4] == "57P0"
+
+
+class SettingRefused(DatabaseError):
+    """PostgreSQL refused a setting that it was told before a statement: the statement did not run, and is not to blame.
+
+    Its `parameter`, `said` and `place` are empty, whatever PostgreSQL says.
+    """
 
 
 class ValueRefused(FraiseQLError):

@@ -177,6 +177,7 @@ class FraiseQLConfig:
     query_max_conditions: int = _limit(QueryLimits, "max_conditions", "conditions of an operation's filters")
     query_default_page_size: int = _limit(QueryLimits, "default_page_size", "rows of a list without a limit")
     query_max_page_size: int = _limit(QueryLimits, "max_page_size", "the largest limit of a list")
+    query_max_written_rows: int = _limit(QueryLimits, "max_written_rows", "rows that one field of a mutation writes")
     query_request_timeout: float = _limit(QueryLimits, "request_timeout", "from a complete request to its answer")
     query_max_concurrent_calls: int = _limit(
         QueryLimits, "max_concurrent_calls", "asynchronous methods of one operation under way at once"

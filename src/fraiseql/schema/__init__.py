@@ -2,6 +2,7 @@
 
 from fraiseql.schema.abstract_declarations import interface, union
 from fraiseql.schema.build import Schema
+from fraiseql.schema.crud import crud
 from fraiseql.schema.custom_scalars import scalar
 from fraiseql.schema.decorators import enum, input, query, subscription, type
 from fraiseql.schema.directives import directive
@@ -48,6 +49,7 @@ __all__ = [
     "TSVector",
     "TsRange",
     "TstzRange",
+    "crud",
     "directive",
     "enum",
     "field",

@@ -60,6 +60,7 @@ from fraiseql.schema.reading import Fields
 from fraiseql.schema.roots import Roots
 from fraiseql.schema.scalars import SCALARS
 from fraiseql.schema.shapes import ShapedType, derived_types
+from fraiseql.schema.table_mutations import with_table_mutations
 from fraiseql.schema.validate import check_model
 
 __all__ = ["Schema"]
@@ -178,13 +179,14 @@ class _Builder:
         self._directives.note(applied, "SCHEMA", "")
         for declaration in self._given:
             self._add(declaration)
-        roots = Roots(self._names, self._directives, self._fields.parameters, self._note)
+        roots = Roots(self._names, self._types, self._directives, self._fields.parameters, self._note)
         queries = _by_name("Query", "queries", map(roots.query, self._queries))
         mutations = _by_name("Mutation", "mutations", map(roots.mutation, self._mutations))
         subscriptions = _by_name("Subscription", "subscriptions", map(roots.subscription, self._subscriptions))
         declared = self._directives.types(self._fields.of_directive)
         self._join()
         self._derive()
+        mutations = with_table_mutations(self._types, mutations)
         at = self._directives.applied(declared)
         types = MappingProxyType(self._types)
         if context is not None:
