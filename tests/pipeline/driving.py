@@ -36,7 +36,9 @@ class Database:
         ok = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
         assert result.status in ok, result.error_message.decode()
         return [
-            tuple(None if (v := result.get_value(row, column)) is None else v.decode() for column in range(result.nfields))
+            tuple(
+                None if (v := result.get_value(row, column)) is None else v.decode() for column in range(result.nfields)
+            )
             for row in range(result.ntuples)
         ]
 
