@@ -35,6 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_introspect(subparsers)
     _add_outbox(subparsers)
     _add_rls(subparsers)
+    _add_idempotency(subparsers)
     return parser
 
 
@@ -116,6 +117,16 @@ def _add_rls(subparsers: Any) -> None:
     text = "print the SQL function by which policies read the caller's settings; needs no database"
     command = _add_command(subparsers, "rls", commands.print_rls, text)
     command.add_argument("--schema", metavar="NAME", help="where it is (default the first of the search path)")
+
+
+def _add_idempotency(subparsers: Any) -> None:
+    text = "print the SQL that makes the table of idempotency keys; needs no database"
+    command = _add_command(subparsers, "idempotency", commands.print_idempotency, text)
+    command.add_argument("--schema", metavar="NAME", help="where the table is (default the first of the search path)")
+    default = "fraiseql_idempotency"
+    command.add_argument("--table", metavar="NAME", default=default, help=f"its name (default {default})")
+    grant = "a role that the server connects as, where that does not own the table; may be repeated"
+    command.add_argument("--grant", metavar="ROLE", action="append", default=[], help=grant)
 
 
 def _add_command(subparsers: Any, name: str, run: Any, help_text: str) -> argparse.ArgumentParser:

@@ -63,7 +63,7 @@ def cause_of(causes: Iterable[Exception], errors: Iterable[RequestError]) -> Exc
         causes: that the client is not shown; one that failed several objects is told once.
         errors: that the client is shown, of which each UnfitValue is told.
     """
-    found: list[Exception] = list({id(cause): cause for cause in causes}.values())
+    found: list[Exception] = list({_identity(cause): cause for cause in causes}.values())
     unfit = [error.told for error in errors if isinstance(error, UnfitValue)]
     if unfit:
         more = [f"and {len(unfit) - _MOST_TOLD} more"] if len(unfit) > _MOST_TOLD else []
@@ -71,6 +71,10 @@ def cause_of(causes: Iterable[Exception], errors: Iterable[RequestError]) -> Exc
     if len(found) > 1:
         return MaskedErrors("errors of one answer", found)
     return found[0] if found else None
+
+
+def _identity(cause: Exception) -> int:
+    return id(cause.__cause__ if isinstance(cause, ValueRefused) else cause)
 
 
 def shown(

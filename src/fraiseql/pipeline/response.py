@@ -18,8 +18,8 @@ class Outcome(Enum):
     """How far a request came; the rows of the status table of GraphQL over HTTP.
 
     CALLER_REFUSED: what the caller says of itself does not do. METHOD_NOT_ALLOWED: a mutation where only reading is
-    allowed.
-    STREAM_FAILED is for a subscription only: it ended before its source did.
+    allowed. KEY_REUSED is for a mutation: its idempotency key stands for another one. STREAM_FAILED is for a
+    subscription only: it ended before its source did.
     """
 
     NOT_PARSED = auto()
@@ -28,6 +28,7 @@ class Outcome(Enum):
     VARIABLES_INVALID = auto()
     CALLER_REFUSED = auto()
     METHOD_NOT_ALLOWED = auto()
+    KEY_REUSED = auto()
     DATA = auto()
     DATA_AND_ERRORS = auto()
     FAILED = auto()

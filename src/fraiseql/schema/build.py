@@ -26,6 +26,7 @@ from fraiseql.schema.declarations import (
     declaration_of,
 )
 from fraiseql.schema.directives import Directive, Use
+from fraiseql.schema.error_rules import ErrorRule, ErrorRules, error_rules
 from fraiseql.schema.members import (
     discriminator_of,
     interfaces_of,
@@ -92,6 +93,9 @@ class Schema:
         max_page_size: the largest `limit`; the settings' by default, which it cannot exceed. What a query or relation
             declares itself comes before both.
         database_context: what PostgreSQL is told of the caller before each statement.
+        errors: what clients are told of PostgreSQL's errors, by constraint (`users_email_key`, or with table, or with
+            schema and table before it), SQLSTATE (`P0001`) or class of these (`22`); the most exact one holds, and
+            comes before the default ones. None masks an error.
 
     Raises:
         SchemaError: a declaration is wrong; it names the class, the field, what was found and what was expected.
@@ -111,11 +115,12 @@ class Schema:
         default_page_size: int | None = None,
         max_page_size: int | None = None,
         database_context: DatabaseContext | None = None,
+        errors: Mapping[str, ErrorRule | None] | None = None,
     ) -> None:
         sizes = page_sizes(default_page_size, max_page_size, "Schema")
         _check_context(database_context)
         builder = _Builder(types, queries, mutations, subscriptions, directives)
-        self.model: SchemaModel = builder.model(sizes, applied_directives, database_context)
+        self.model: SchemaModel = builder.model(sizes, applied_directives, database_context, error_rules(errors))
 
     @classmethod
     def from_module(
@@ -126,6 +131,7 @@ class Schema:
         default_page_size: int | None = None,
         max_page_size: int | None = None,
         database_context: DatabaseContext | None = None,
+        errors: Mapping[str, ErrorRule | None] | None = None,
     ) -> Schema:
         """Collect everything declared in a module, what it imports from others included."""
         if not isinstance(module, ModuleType):
@@ -141,6 +147,7 @@ class Schema:
             default_page_size=default_page_size,
             max_page_size=max_page_size,
             database_context=database_context,
+            errors=errors,
         )
 
 
@@ -175,7 +182,9 @@ class _Builder:
         self._directives = Directives(directives, self._types)
         self._fields = Fields(self._names, self._types, self._directives, self._note)
 
-    def model(self, sizes: PageSizes, applied: Sequence[Use], context: DatabaseContext | None) -> SchemaModel:
+    def model(
+        self, sizes: PageSizes, applied: Sequence[Use], context: DatabaseContext | None, errors: ErrorRules
+    ) -> SchemaModel:
         self._directives.note(applied, "SCHEMA", "")
         for declaration in self._given:
             self._add(declaration)
@@ -191,7 +200,7 @@ class _Builder:
         types = MappingProxyType(self._types)
         if context is not None:
             subscriptions = policed(subscriptions, types)
-        model = SchemaModel(queries, types, subscriptions, sizes, declared, at, mutations, context)
+        model = SchemaModel(queries, types, subscriptions, sizes, declared, at, mutations, context, errors)
         check_model(model)
         check_directives(model)
         return model
