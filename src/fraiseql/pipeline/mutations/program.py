@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Final
 
 import orjson
@@ -31,6 +32,7 @@ __all__ = ["mutate"]
 
 _UNKNOWN: Final = "08007"  # SQL's own: transaction resolution unknown
 _IN_THE_WAY: Final = ("40001", "40P01")  # serialisation failure, deadlock
+_CUT: Final = ("08006", "57P01", "57P02")  # a connection that was lost, or that a stopping or crashed server has ended
 
 
 def mutate(asking: Asking, limits: MutationLimits) -> Program[GraphQLResponse]:
@@ -63,13 +65,22 @@ class _Unavailable(Exception):
         self.error = error
 
 
+class _Stage(Enum):
+    """How far a transaction came."""
+
+    BEGIN = auto()
+    FIELDS = auto()
+    COMMIT = auto()
+
+
 class _FieldFailed(Exception):
     """A root field raised, and its transaction must be rolled back."""
 
-    def __init__(self, root: RootField, error: Exception) -> None:
+    def __init__(self, root: RootField, error: Exception, stage: _Stage = _Stage.FIELDS) -> None:
         super().__init__(str(error))
         self.root = root
         self.error = error
+        self.stage = stage
 
 
 class _Mutation:
@@ -104,9 +115,9 @@ class _Mutation:
                 return (yield from self._attempt(roots))
             except _FieldFailed as failed:
                 error = failed.error
-                if attempt >= self._limits.max_attempts or not _may_come_through(error, roots):
-                    if isinstance(error, DatabaseError) and error.sqlstate == _UNKNOWN:
-                        return _unknown(roots, error)
+                if isinstance(error, DatabaseError) and _is_unknown(error, failed.stage, roots):
+                    return _unknown(roots, error)
+                if attempt >= self._limits.max_attempts or not _may_come_through(error, failed.stage, roots):
                     if is_first and isinstance(error, DatabaseError) and error.unavailable:
                         raise _Unavailable(error) from error
                     return (yield from self._failed(roots, failed))
@@ -117,7 +128,7 @@ class _Mutation:
         try:
             transaction = yield from begin(self._isolation)
         except DatabaseError as error:
-            raise _FieldFailed(roots[0], error) from error
+            raise _FieldFailed(roots[0], error, _Stage.BEGIN) from error
         try:
             answered = {}
             for root in roots:
@@ -126,7 +137,7 @@ class _Mutation:
             try:
                 yield from commit(transaction)
             except DatabaseError as error:  # a deferred constraint is nobody's more than another's
-                raise _FieldFailed(roots[-1], error) from error
+                raise _FieldFailed(roots[-1], error, _Stage.COMMIT) from error
         except Exception:
             yield from rollback(transaction)
             raise
@@ -183,15 +194,24 @@ class _Mutation:
         return respond(b"{" + b",".join(parts) + b"}", errors, cause=cause_of(causes, errors))
 
 
-def _may_come_through(error: Exception, roots: Sequence[RootField]) -> bool:
+def _may_come_through(error: Exception, stage: _Stage, roots: Sequence[RootField]) -> bool:
     """Whether another attempt may succeed: nothing was committed, and what was in the way may be gone."""
-    if not isinstance(error, DatabaseError) or error.sqlstate == _UNKNOWN:
+    if not isinstance(error, DatabaseError):
         return False
     if error.sqlstate in _IN_THE_WAY:
         return True
-    # Python may have done more than the database knows: that it does again only where it must.
-    in_python = any(isinstance(root.field, MutationField) and isinstance(root.field.action, Resolver) for root in roots)
-    return error.sqlstate == "08006" and not in_python
+    # The pool has waited for a connection already. Python may have done more than the database knows: that it does
+    # again only where it must.
+    return error.sqlstate in _CUT and stage is not _Stage.BEGIN and not _in_python(roots)
+
+
+def _is_unknown(error: DatabaseError, stage: _Stage, roots: Sequence[RootField]) -> bool:
+    """Whether something may have been committed; a function in PostgreSQL may raise the like, and is rolled back."""
+    return error.sqlstate == _UNKNOWN and (stage is _Stage.COMMIT or _in_python(roots))
+
+
+def _in_python(roots: Sequence[RootField]) -> bool:
+    return any(isinstance(root.field, MutationField) and isinstance(root.field.action, Resolver) for root in roots)
 
 
 def _unknown(roots: Sequence[RootField], error: DatabaseError) -> dict[str, _Answered]:
