@@ -25,7 +25,15 @@ from fraiseql.limits import QueryLimits
 from fraiseql.pipeline.document import Operation
 from fraiseql.pipeline.response import Outcome, Refusal
 from fraiseql.pipeline.variables import Variables
-from fraiseql.schema.model import AbstractType, Field, ObjectType, QueryField, SchemaModel, SubscriptionField
+from fraiseql.schema.model import (
+    AbstractType,
+    Field,
+    MutationField,
+    ObjectType,
+    QueryField,
+    SchemaModel,
+    SubscriptionField,
+)
 
 __all__ = ["HIDDEN_TYPE_KEY", "RootField", "SelectedField", "Selection", "plan_selection"]
 
@@ -86,7 +94,7 @@ class RootField:
     key: str
     owner: str
     name: str
-    field: QueryField | SubscriptionField | None
+    field: QueryField | MutationField | SubscriptionField | None
     arguments: Mapping[str, ValueNode]
     selection: Selection | None
     nodes: tuple[FieldNode, ...]
