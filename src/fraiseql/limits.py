@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["HttpLimits", "PoolLimits", "QueryLimits", "SubscriptionLimits", "WebSocketLimits"]
+__all__ = ["HttpLimits", "MutationLimits", "PoolLimits", "QueryLimits", "SubscriptionLimits", "WebSocketLimits"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,17 @@ class WebSocketLimits:
     ping_interval: float = 20.0  # without a byte from the peer: below the 30 to 60 s after which proxies cut off
     ping_timeout: float = 20.0  # for the answer to a ping
     close_timeout: float = 10.0  # from our close frame to the peer's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MutationLimits:
+    """How mutations run, and their bounds; times in seconds."""
+
+    isolation: str = "read_committed"  # as PostgreSQL; "repeatable_read" and "serializable" are retried more often
+    transaction: str = "request"  # all root fields or none; "field" gives each its own
+    max_attempts: int = 5  # of one transaction that meets others: most come through at the second
+    first_pause: float = 0.01  # between attempts, up to this, doubled each time ...
+    longest_pause: float = 0.5  # ... up to this
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

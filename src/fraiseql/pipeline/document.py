@@ -36,17 +36,16 @@ from fraiseql.pipeline.variables import VariablesCoercer, variable_types
 __all__ = ["Document", "Operation", "prepare_document"]
 
 _MAX_MESSAGE: Final = 300  # characters: graphql-core quotes literals in full
-_SERVED: Final = (OperationType.QUERY, OperationType.SUBSCRIPTION)
 _MAX_STEPS: Final = getattr(overlapping_fields_can_be_merged, "MAX_COMPLEXITY_BUDGET", 500_000)
 _MAX_LISTS: Final = max_introspection_depth_rule.MAX_LIST_DEPTH - 1
 _MAX_ERRORS: Final = 20  # more of them help nobody, and a hostile document has thousands
 
 
 class Operation:
-    """One query or subscription operation of a validated document.
+    """One operation of a validated document.
 
     Attributes:
-        is_subscription: the other kind is a query.
+        kind: query, mutation or subscription.
         node: its syntax tree.
         fragments: of the whole document, by name.
         types: of its variables, by name.
@@ -55,19 +54,29 @@ class Operation:
         directives: the schema's own ones in it.
     """
 
-    __slots__ = ("coerce", "conditions", "directives", "fragments", "is_subscription", "node", "types")
+    __slots__ = ("coerce", "conditions", "directives", "fragments", "kind", "node", "types")
 
     def __init__(
         self, schema: GraphQLSchema, node: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]
     ) -> None:
         self.node = node
-        self.is_subscription = node.operation is OperationType.SUBSCRIPTION
+        self.kind: OperationType = node.operation
         self.fragments = fragments
         self.types: Mapping[str, GraphQLInputType] = variable_types(schema, node)
         self.coerce = VariablesCoercer(node, self.types, default_value, self._path_of)
         read = _condition_variables([node, *fragments.values()])
         self.conditions = tuple(name for name in self.types if name in read)
         self.directives = tuple(own_directives(schema, node, fragments))
+
+    @property
+    def is_subscription(self) -> bool:
+        """Whether it goes on, and is answered by a stream."""
+        return self.kind is OperationType.SUBSCRIPTION
+
+    @property
+    def is_mutation(self) -> bool:
+        """Whether it changes something."""
+        return self.kind is OperationType.MUTATION
 
     def _path_of(self, variable: str) -> tuple[str, ...] | None:
         def uses(node: Node) -> bool:
@@ -120,12 +129,12 @@ def prepare_document(schema: GraphQLSchema, text: str, limits: QueryLimits, *, i
         operations = {
             node.name.value if node.name else "": Operation(schema, node, fragments)
             for node in document.definitions
-            if isinstance(node, OperationDefinitionNode) and node.operation in _SERVED
+            if isinstance(node, OperationDefinitionNode)
         }
     except RequestError as error:  # a variable's default that validation let pass
         raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
     if not operations:
-        message = "The document holds no query operation."
+        message = "The document holds no operation."
         raise Refusal(Outcome.OPERATION_UNKNOWN, [RequestError(message, code="OPERATION_RESOLUTION_FAILURE")])
     return Document(operations)
 

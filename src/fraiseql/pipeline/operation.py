@@ -1,4 +1,4 @@
-"""One request from its text to the answer's bytes: a program that asks for at most one statement.
+"""One request from its text to the answer's bytes: a program, which for a query asks for at most one statement.
 
 Only where that fails for a value in the database it asks for a second one, which finds the value.
 """
@@ -12,12 +12,13 @@ from typing import Any, Final
 from fraiseql.context import ANONYMOUS, Caller
 from fraiseql.effects import Program, fetch, join
 from fraiseql.errors import ConfigurationError, DatabaseError, RequestError
-from fraiseql.limits import QueryLimits, SubscriptionLimits
+from fraiseql.limits import MutationLimits, QueryLimits, SubscriptionLimits
 from fraiseql.pipeline.cache import Cache
 from fraiseql.pipeline.called import Asked, answer_called, failed
 from fraiseql.pipeline.checking import answer_checked
 from fraiseql.pipeline.document import prepare_document
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
+from fraiseql.pipeline.mutations import Asking, mutate
 from fraiseql.pipeline.nesting import nests_too_deep
 from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
 from fraiseql.pipeline.request import GraphQLRequest
@@ -50,19 +51,21 @@ class Pipeline:
         schema: what is served.
         limits: bounds of each request and of the caches.
         subscriptions: bounds of the operations that go on.
+        mutations: how mutations run, and their bounds.
         introspection: whether `__schema` and `__type` are served.
 
     Raises:
         ConfigurationError: not a Schema.
     """
 
-    __slots__ = ("_introspection", "_planning", "_prepared", "limits", "subscriptions")
+    __slots__ = ("_introspection", "_planning", "_prepared", "limits", "mutations", "subscriptions")
 
     def __init__(
         self,
         schema: Schema,
         limits: QueryLimits = QueryLimits(),  # noqa: B008 - it is frozen
         subscriptions: SubscriptionLimits = SubscriptionLimits(),  # noqa: B008 - it is frozen
+        mutations: MutationLimits = MutationLimits(),  # noqa: B008 - it is frozen
         *,
         introspection: bool = True,
     ) -> None:
@@ -70,20 +73,21 @@ class Pipeline:
             raise ConfigurationError(f"the schema is {schema!r}; expected a fraiseql.Schema")
         self.limits = limits
         self.subscriptions = subscriptions
+        self.mutations = mutations
         self._introspection = introspection
         self._planning = Planning.begin(schema.model, build_graphql_schema(schema.model), limits)
         self._prepared: Cache[tuple[str, str | None], PreparedOperation] = Cache(limits.max_cached_documents, _MAX_TEXT)
 
     def execute(self, request: GraphQLRequest, request_id: str) -> Program[GraphQLResponse]:
-        """Answer one request by one answer: a query; a subscription is refused.
+        """Answer one request by one answer: a query or a mutation; a subscription is refused.
 
         Args:
             request_id: shown to the client in place of an error's cause, which `GraphQLResponse.cause` has.
 
         Returns:
-            A program that yields at most one Fetch, a second one where a value in the database does not fit its type,
-            and a CallAll for each level of fields that Python computes, and returns the answer, whatever the request or
-            the database does.
+            A program that for a query yields at most one Fetch, a second one where a value in the database does not fit
+            its type, and a CallAll for each level of fields that Python computes, for a mutation what `mutate` does,
+            and returns the answer, whatever the request or the database does.
         """
         try:
             prepared = self._prepare(request)
@@ -91,7 +95,7 @@ class Pipeline:
                 raise _refused("A subscription needs a WebSocket, or a request that accepts text/event-stream.")
         except Refusal as refusal:
             return refuse(refusal.outcome, refusal.errors)
-        return (yield from self._query(prepared, request, request_id, ANONYMOUS))
+        return (yield from self._answer(prepared, request, request_id, ANONYMOUS))
 
     def operate(
         self, request: GraphQLRequest, request_id: str, caller: Caller = ANONYMOUS, after: str | None = None
@@ -104,14 +108,14 @@ class Pipeline:
             after: the cursor that the transport knows, for events whose argument `after` is not given.
 
         Returns:
-            A program that for a query does what `execute` does, and for a subscription yields one Join and returns
-            what that gives: None where the stream has ended, a response of the outcome STREAM_FAILED where it broke
-            off, and any other as the last result.
+            A program that for a query or a mutation does what `execute` does, and for a subscription yields one Join
+            and returns what that gives: None where the stream has ended, a response of the outcome STREAM_FAILED where
+            it broke off, and any other as the last result.
         """
         try:
             prepared = self._prepare(request)
             if not prepared.operation.is_subscription:
-                return (yield from self._query(prepared, request, request_id, caller))
+                return (yield from self._answer(prepared, request, request_id, caller))
             subscription = self._subscription(prepared, request, caller)
             subscription.resume_behind(after)
         except Refusal as refusal:
@@ -134,6 +138,28 @@ class Pipeline:
         if not prepared.operation.is_subscription:
             raise _refused("The operation is no subscription.")
         return self._subscription(prepared, request, caller)
+
+    def _answer(
+        self, prepared: PreparedOperation, request: GraphQLRequest, request_id: str, caller: Caller
+    ) -> Program[GraphQLResponse]:
+        if prepared.operation.is_mutation:
+            return (yield from self._mutation(prepared, request, request_id, caller))
+        return (yield from self._query(prepared, request, request_id, caller))
+
+    def _mutation(
+        self, prepared: PreparedOperation, request: GraphQLRequest, request_id: str, caller: Caller
+    ) -> Program[GraphQLResponse]:
+        context = self._planning.model.database_context
+        settings = () if context is None else context.settings_of(caller)
+        try:
+            variables = prepared.coerce(request)
+            plan = prepared.plan(variables)
+            asking = Asking(self._planning, plan, request, variables, caller, settings, {"requestId": request_id})
+            return (yield from mutate(asking, self.mutations))
+        except Refusal as refusal:
+            return refuse(refusal.outcome, refusal.errors)
+        except RecursionError:
+            raise nests_too_deep(request.query, self.limits.max_depth, request.variables) from None
 
     def _query(
         self, prepared: PreparedOperation, request: GraphQLRequest, request_id: str, caller: Caller

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from graphql import (
     BooleanValueNode,
@@ -13,6 +13,7 @@ from graphql import (
     FragmentSpreadNode,
     InlineFragmentNode,
     NamedTypeNode,
+    OperationType,
     SelectionNode,
     SelectionSetNode,
     ValueNode,
@@ -41,6 +42,9 @@ HIDDEN_TYPE_KEY: Final = "type$"
 """No response key: those hold no `$`."""
 
 
+RootFieldType: TypeAlias = QueryField | MutationField | SubscriptionField
+
+
 @dataclass(frozen=True, slots=True)
 class SelectedField:
     """One key of an object in the response.
@@ -59,9 +63,9 @@ class SelectedField:
     path: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Selection:
-    """What is selected of one object type.
+    """What is selected of one object type; equal to itself alone, so that it can be a key.
 
     Attributes:
         fields: none of an abstract type.
@@ -94,7 +98,7 @@ class RootField:
     key: str
     owner: str
     name: str
-    field: QueryField | MutationField | SubscriptionField | None
+    field: RootFieldType | None
     arguments: Mapping[str, ValueNode]
     selection: Selection | None
     nodes: tuple[FieldNode, ...]
@@ -123,9 +127,7 @@ class _Planner:
         self._count = 0
         self._aliases: set[tuple[str, ...]] = set()  # by their paths, which members of an abstract type share
         self._conditions: dict[str, frozenset[str]] = {}
-        self._owner: tuple[str, Mapping[str, QueryField | SubscriptionField]] = (
-            ("Subscription", model.subscriptions) if operation.is_subscription else ("Query", model.queries)
-        )
+        self._owner = _owner_of(model, operation.kind)
 
     def roots(self) -> tuple[RootField, ...]:
         collected = self._collect([self._operation.node.selection_set], None, ())
@@ -291,6 +293,13 @@ class _Planner:
     def _too_complex(what: str) -> Refusal:
         error = RequestError(f"The query has {what}.", code="QUERY_TOO_COMPLEX")
         return Refusal(Outcome.NOT_VALID, [error])
+
+
+def _owner_of(model: SchemaModel, kind: OperationType) -> tuple[str, Mapping[str, RootFieldType]]:
+    """The root type's name and its fields."""
+    if kind is OperationType.QUERY:
+        return "Query", model.queries
+    return ("Mutation", model.mutations) if kind is OperationType.MUTATION else ("Subscription", model.subscriptions)
 
 
 def _holds(condition: NamedTypeNode, conditions: frozenset[str] | None) -> bool:

@@ -35,10 +35,10 @@ from fraiseql.pipeline.plan import RootField, Selection, plan_selection
 from fraiseql.pipeline.records import chooses_elements
 from fraiseql.pipeline.request import GraphQLRequest
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, respond_with_errors
-from fraiseql.pipeline.sql import BoundStatement, render, render_given
+from fraiseql.pipeline.sql import BoundStatement, render, render_given, render_keyed
 from fraiseql.pipeline.sql.bind import encode
 from fraiseql.pipeline.variables import Variables, shape_of
-from fraiseql.schema.model import SchemaModel, SubscriptionField, SubscriptionKind
+from fraiseql.schema.model import Field, SchemaModel, SubscriptionField, SubscriptionKind
 
 __all__ = ["Plan", "Planning", "PreparedOperation"]
 
@@ -194,6 +194,39 @@ class Plan:
         """What is asked for."""
         return self._planning.model
 
+    @property
+    def fetched(self) -> tuple[RootField, ...]:
+        """The root fields as SQL is asked for them: with what computed fields need."""
+        return tuple(self._fetched.values())
+
+    def keyed(
+        self, selection: Selection, key: Field, variables: Variables, *, checking: bool = False
+    ) -> BoundStatement:
+        """The statement that shows a selection of the rows that keys name, for the shape of the variables.
+
+        Args:
+            selection: one of the plan's own: its statements are kept for this very one.
+            checking: for the one that finds what does not fit.
+
+        Raises:
+            Refusal: an argument does not fit, or it costs too much.
+        """
+        planning = self._planning
+        place = (selection, checking, *self._shape(variables))
+        statement = planning.statements.get(place)
+        if statement is None:
+            try:
+                statement = render_keyed(
+                    planning.model, planning.schema, selection, key, variables, planning.limits, checking=checking
+                )
+            except RequestError as error:
+                raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
+            planning.statements.put(place, statement, len(statement.statement.sql))
+        return statement
+
+    def _shape(self, variables: Variables) -> list[Hashable]:
+        return [shape(variables[name]) if name in variables else ... for name, shape in self._shapes]
+
     def statement(
         self, variables: Variables, *, checking: bool = False, root: RootField | None = None
     ) -> BoundStatement:
@@ -203,8 +236,8 @@ class Plan:
             root: one that a function in Python serves: the statement shows rows that it is given.
         """
         planning = self._planning
-        shapes = [shape(variables[name]) if name in variables else ... for name, shape in self._shapes]
-        key = (self, checking, *shapes) if root is None else (self, root.key, checking, *shapes)
+        shape = self._shape(variables)
+        key = (self, checking, *shape) if root is None else (self, root.key, checking, *shape)
         statement = planning.statements.get(key)
         if statement is None:
             given = self.roots[0] if self.is_given else root
@@ -268,6 +301,18 @@ class Plan:
             raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
         statement.cost.check(values, self._planning.limits)
         return tuple(map(encode, values))
+
+    def bind_keys(
+        self, statement: BoundStatement, variables: Variables, keys: Sequence[str]
+    ) -> tuple[bytes | None, ...]:
+        """The parameters of a statement that `keyed` gave; raises Refusal."""
+        try:
+            values = [binding.get(variables) for binding in statement.bindings]
+        except RequestError as error:
+            raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
+        if statement.cost is not None:
+            statement.cost.check([*values, len(keys)], self._planning.limits)
+        return (*map(encode, values), orjson.dumps(list(keys)))
 
     def answer(
         self,
@@ -341,7 +386,7 @@ class Plan:
                 segments.append(fixed)
                 fixed = b""
             else:
-                fixed += b'"Query"' if root.name == "__typename" else introspected[root.key]
+                fixed += orjson.dumps(root.owner) if root.name == "__typename" else introspected[root.key]
         return (*segments, fixed + b"}}")
 
 

@@ -1,8 +1,9 @@
 """Every setting, in one place: as an argument, as a `FRAISEQL_*` variable and as an option of the command line.
 
 A setting has one name: `pool_max_size` is the argument `pool_max_size=20`, the variable `FRAISEQL_POOL_MAX_SIZE` and
-the option `--pool-max-size`. Those that begin with `http_`, `query_`, `websocket_`, `subscription_` and `pool_` are the
-limits of HttpLimits, QueryLimits, WebSocketLimits, SubscriptionLimits and PoolLimits, with their defaults.
+the option `--pool-max-size`. Those that begin with `http_`, `query_`, `mutation_`, `websocket_`, `subscription_` and
+`pool_` are the limits of HttpLimits, QueryLimits, MutationLimits, WebSocketLimits, SubscriptionLimits and PoolLimits,
+with their defaults.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from fraiseql.errors import ConfigurationError
-from fraiseql.limits import HttpLimits, PoolLimits, QueryLimits, SubscriptionLimits, WebSocketLimits
+from fraiseql.limits import HttpLimits, MutationLimits, PoolLimits, QueryLimits, SubscriptionLimits, WebSocketLimits
 
 __all__ = ["FraiseQLConfig", "Setting"]
 
@@ -24,7 +25,7 @@ _WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false":
 _KINDS = {"str": str, "int": int, "float": float, "bool": bool}
 _WANTED = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 
-_Limits = TypeVar("_Limits", HttpLimits, QueryLimits, WebSocketLimits, SubscriptionLimits, PoolLimits)
+_Limits = TypeVar("_Limits", HttpLimits, QueryLimits, MutationLimits, WebSocketLimits, SubscriptionLimits, PoolLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +109,20 @@ def _setting(
 
 
 def _limit(
-    limits: type[_Limits], name: str, help: str, *, minimum: float | None = None, maximum: float = 86_400.0
+    limits: type[_Limits],
+    name: str,
+    help: str,
+    *,
+    minimum: float | None = None,
+    maximum: float = 86_400.0,
+    choices: tuple[str, ...] = (),
 ) -> Any:
     """A field of one of the limits; times and sizes of zero would let nothing through, so they begin above it."""
     default = next(item.default for item in dataclasses.fields(limits) if item.name == name)
     least = minimum if minimum is not None else (0.001 if isinstance(default, float) else 1)
     most = maximum if isinstance(default, float) else None
-    metadata = {"help": help, "range": (least, most), "choices": (), "limit": (limits, name)}
+    reach = (None, None) if choices else (least, most)
+    metadata = {"help": help, "range": reach, "choices": choices, "limit": (limits, name)}
     return field(default=default, metadata=metadata)
 
 
@@ -176,6 +184,24 @@ class FraiseQLConfig:
     query_max_cached_statements: int = _limit(
         QueryLimits, "max_cached_statements", "statements kept, one for each shape of filter"
     )
+
+    mutation_isolation: str = _limit(
+        MutationLimits,
+        "isolation",
+        "of a mutation's transaction",
+        choices=("read_committed", "repeatable_read", "serializable"),
+    )
+    mutation_transaction: str = _limit(
+        MutationLimits,
+        "transaction",
+        "one for all root fields of a request, or one for each",
+        choices=("request", "field"),
+    )
+    mutation_max_attempts: int = _limit(
+        MutationLimits, "max_attempts", "of a transaction that others are in the way of"
+    )
+    mutation_first_pause: float = _limit(MutationLimits, "first_pause", "before its second attempt, then doubled")
+    mutation_longest_pause: float = _limit(MutationLimits, "longest_pause", "the most that this grows to")
 
     websocket_max_message: int = _limit(WebSocketLimits, "max_message", "a WebSocket message, inflated")
     websocket_max_fragments: int = _limit(WebSocketLimits, "max_fragments", "frames of one WebSocket message")
@@ -278,6 +304,11 @@ class FraiseQLConfig:
     def query_limits(self) -> QueryLimits:
         """The settings that begin with `query_`."""
         return self._limits(QueryLimits)
+
+    @property
+    def mutation_limits(self) -> MutationLimits:
+        """The settings that begin with `mutation_`."""
+        return self._limits(MutationLimits)
 
     @property
     def websocket_limits(self) -> WebSocketLimits:

@@ -41,6 +41,7 @@ from fraiseql.schema.model import (
     Field,
     InputField,
     InputType,
+    MutationField,
     ObjectType,
     QueryField,
     SchemaModel,
@@ -86,10 +87,12 @@ class _Builder:
         query = GraphQLObjectType("Query", {field.name: self._root(field) for field in self._model.queries.values()})
         subscriptions = {field.name: self._root(field) for field in self._model.subscriptions.values()}
         subscription = GraphQLObjectType("Subscription", subscriptions) if subscriptions else None
-        roots = [query] if subscription is None else [query, subscription]
+        mutations = {field.name: self._mutation(field) for field in self._model.mutations.values()}
+        mutation = GraphQLObjectType("Mutation", mutations) if mutations else None
+        roots = [each for each in (query, mutation, subscription) if each is not None]
         types = [*roots, *(self._named(name) for name in self._model.types)]
         directives = [*specified_directives, *map(self._directive, self._model.directives.values())]
-        return GraphQLSchema(query, subscription=subscription, types=types, directives=directives)
+        return GraphQLSchema(query, mutation, subscription, types=types, directives=directives)
 
     def _directive(self, declared: DirectiveType) -> GraphQLDirective:
         return GraphQLDirective(
@@ -108,6 +111,9 @@ class _Builder:
         elif kind is not SubscriptionKind.RESOLVER and not (isinstance(field, QueryField) and field.resolver):
             args.update(self._shape_arguments(field.shape, field.target))
         return self._field(field, args)
+
+    def _mutation(self, field: MutationField) -> GraphQLField:
+        return self._field(field, {name: self._argument(argument) for name, argument in field.arguments.items()})
 
     def _named(self, name: str) -> GraphQLNamedType:
         if name not in self._made:
@@ -154,7 +160,9 @@ class _Builder:
             args = args if embedded is None else self._shape_arguments(Shape.LIST, embedded.name)
         return self._field(field, args)
 
-    def _field(self, field: Field | QueryField | SubscriptionField, args: dict[str, GraphQLArgument]) -> GraphQLField:
+    def _field(
+        self, field: Field | QueryField | MutationField | SubscriptionField, args: dict[str, GraphQLArgument]
+    ) -> GraphQLField:
         return GraphQLField(
             self._reference(field.type),
             args=args,

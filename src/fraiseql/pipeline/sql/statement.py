@@ -1,6 +1,7 @@
 """From a plan to one SELECT, whose row has one JSON text for each root field.
 
-For rows that come from elsewhere, as JSON in the last parameter, it is one column: a JSON array with the text of each.
+For rows that come from elsewhere, as JSON in the last parameter, or that keys there name, it is one column: a JSON
+array with the text of each.
 
 Names in the text come from the schema, or are response keys, which hold letters, digits and `_` only; whatever else a
 request holds is a parameter. Our aliases hold a `$`, as no response key can: `select x from (...) x` gives the column
@@ -18,7 +19,7 @@ from graphql import GraphQLSchema
 
 from fraiseql.effects import Statement
 from fraiseql.limits import QueryLimits
-from fraiseql.pipeline.plan import RootField
+from fraiseql.pipeline.plan import RootField, Selection
 from fraiseql.pipeline.records import COMPUTED
 from fraiseql.pipeline.sql.aggregates import aggregate_of_rows, page_of_groups
 from fraiseql.pipeline.sql.bind import Binding
@@ -28,9 +29,10 @@ from fraiseql.pipeline.sql.rendering import Rendering, ShapeRenderer, Site
 from fraiseql.pipeline.sql.rows import list_of_rows, one_row
 from fraiseql.pipeline.sql.values import identifier, literal, source_name
 from fraiseql.pipeline.variables import Variables
-from fraiseql.schema.model import SchemaModel, Shape, SubscriptionField, SubscriptionKind
+from fraiseql.schema.model import Field, SchemaModel, Shape, SubscriptionField, SubscriptionKind
+from fraiseql.schema.scalar import Scalar
 
-__all__ = ["BoundStatement", "render", "render_given"]
+__all__ = ["BoundStatement", "render", "render_given", "render_keyed"]
 
 _GIVEN: Final = "given$"
 _SHAPES: Final[Mapping[Shape, ShapeRenderer]] = MappingProxyType(
@@ -114,6 +116,50 @@ def render_given(
     bindings = rendering.bindings.taken()
     rows = f"jsonb_array_elements(${len(bindings) + 1}::jsonb) with ordinality {_GIVEN}(value, place){lateral}"
     sql = f"select array_to_json(array(select {text} from {rows} order by {_GIVEN}.place))"
+    return BoundStatement(Statement(sql.encode(), 1), bindings, cost=rendering.limited_cost)
+
+
+def render_keyed(
+    model: SchemaModel,
+    graphql_schema: GraphQLSchema,
+    selection: Selection,
+    key: Field,
+    variables: Variables,
+    limits: QueryLimits,
+    *,
+    checking: bool = False,
+) -> BoundStatement:
+    """Render the statement that shows the rows of some keys: one parameter more than bindings is a JSON array of texts.
+
+    The statement's only column is a JSON array with a string for each key, in their order: the JSON text of the
+    selection, or null where there is no such row. Its cost takes the number of keys for that parameter's value.
+
+    Args:
+        selection: of a type with a source.
+        key: a scalar field of the type, which tells its rows apart.
+        checking: as for `render`.
+
+    Raises:
+        RequestError: an argument's value cannot be a filter.
+        Refusal: QUERY_TOO_COMPLEX.
+    """
+    rendering = Rendering(model, graphql_schema, variables, limits, _SHAPES, checking=checking)
+    target = selection.type
+    assert target.source is not None
+    base, value = rendering.base(target.source), f"{_GIVEN}.value"
+    if key.column is None:
+        named = model.types[key.type.named]
+        wanted = f"{value}::{named.sql_type}" if isinstance(named, Scalar) else value
+    else:  # of the column's own type, so that its index serves
+        built = f"jsonb_build_object({literal(key.column)}, {value})"
+        wanted = f"(jsonb_populate_record(null::{source_name(target.source)}, {built})).{identifier(key.column)}"
+    conditions = [f"{rendering.values.compared(key, base)} = {wanted}"]
+    with rendering.inside() as cost:
+        row = one_row(rendering, Site(target, base, conditions, {}, (), selection, is_single=True))
+    bindings = rendering.bindings.taken()
+    cost.rows, cost.place = limits.max_page_size, len(bindings)
+    keys = f"jsonb_array_elements_text(${len(bindings) + 1}::jsonb) with ordinality {_GIVEN}(value, place)"
+    sql = f"select array_to_json(array(select to_json({row})::text from {keys} order by {_GIVEN}.place))"
     return BoundStatement(Statement(sql.encode(), 1), bindings, cost=rendering.limited_cost)
 
 

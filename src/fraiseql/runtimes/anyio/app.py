@@ -230,7 +230,8 @@ class FraiseQLApp:
 
     def _pipeline(self, schema: Schema) -> Pipeline:
         config = self._config
-        pipeline = Pipeline(schema, config.query_limits, config.subscription_limits, introspection=config.introspection)
+        limits = (config.query_limits, config.subscription_limits, config.mutation_limits)
+        pipeline = Pipeline(schema, *limits, introspection=config.introspection)
         with contextlib.suppress(Refusal):  # limits may be that tight
             pipeline.explain("{ __typename }")  # what is put off to the first request is done now
         return pipeline
