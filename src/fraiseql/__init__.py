@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from fraiseql._version import __version__
 from fraiseql.bus import EventBus, invalidate
-from fraiseql.context import Caller, ClientRequest, DatabaseContext, Info
+from fraiseql.context import (
+    BlockingDatabase,
+    BlockingInfo,
+    Caller,
+    ClientRequest,
+    Database,
+    DatabaseContext,
+    Info,
+)
 from fraiseql.effects import Event
 from fraiseql.errors import (
     ConfigurationError,
@@ -71,11 +79,14 @@ __all__ = [
     "MAC",
     "Aggregate",
     "BigInt",
+    "BlockingDatabase",
+    "BlockingInfo",
     "Bytes",
     "Caller",
     "ClientRequest",
     "ConfigurationError",
     "Connection",
+    "Database",
     "DatabaseContext",
     "DatabaseError",
     "DateRange",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fraiseql.effects import Execute, Isolation, Program, ResultSet, Settings, begin, commit, execute, fetch, rollback
+from fraiseql.errors import DatabaseError
 from fraiseql.pipeline.finding import Finder
 
 __all__ = ["DatabaseAccess", "Level"]
@@ -125,10 +126,14 @@ class DatabaseAccess:
         return level
 
     def commit(self, level: Level) -> Program[None]:
-        """End it with success; raises DatabaseError."""
+        """End it with success; raises DatabaseError, and has undone it then."""
         transaction = self._leave(level)
         if level.savepoint:
-            yield from self.run(f"release savepoint {level.savepoint}", ())
+            try:
+                yield from self.run(f"release savepoint {level.savepoint}", ())
+            except DatabaseError:  # a statement in it has failed
+                yield from self.run(f"rollback to savepoint {level.savepoint}", ())
+                raise
         else:
             yield from commit(transaction)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fraiseql.context import Caller
-from fraiseql.effects import Program, Row, call_all, fetch
+from fraiseql.effects import Program, Row, Settings, call_all, fetch
 from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.pipeline.access import DatabaseAccess
 from fraiseql.pipeline.checking import fetch_checking
@@ -22,7 +22,7 @@ from fraiseql.pipeline.sql import BoundStatement
 from fraiseql.pipeline.sql.bind import misfits
 from fraiseql.pipeline.variables import Variables
 
-__all__ = ["Asked", "answer_called", "failed", "fetch_given"]
+__all__ = ["Asked", "answer_called", "failed", "show_given"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,17 +52,17 @@ def answer_called(asked: Asked, access: DatabaseAccess, resolution: Resolution) 
     plan, limit = asked.plan, asked.plan.limits.max_concurrent_calls
     calls = tuple(plan.call(root, asked.variables, asked.caller, access) for root in plan.called_roots)
     given = [plan.given_rows(root, asked.variables) for root in plan.called_roots]
-    found = yield from _selected(asked, resolution)
+    found = yield from _selected(asked, access.settings, resolution)
     if isinstance(found, GraphQLResponse):
         return found
     values = yield from call_all(calls, limit)
 
-    def run_given(rows: GivenRows, records: bytes) -> Program[tuple[Row, Checks | None]]:
-        return (yield from fetch_given(rows, records, asked, access))
+    def fetch_given(rows: GivenRows, records: bytes) -> Program[tuple[Row, Checks | None]]:
+        return show_given(rows, records, access, lambda: Checks(plan.model, asked.hint))
 
     for root, value, rows in zip(plan.called_roots, values, given, strict=True):
         try:
-            found[root.key] = yield from show(resolution, plan.model, root, value, rows, run_given)
+            found[root.key] = yield from show(resolution, plan.model, root, value, rows, fetch_given)
         except DatabaseError as error:  # the others are there already
             found[root.key] = Served(resolution.take_failure(root, error))
     yield from resolution.run()
@@ -70,34 +70,37 @@ def answer_called(asked: Asked, access: DatabaseAccess, resolution: Resolution) 
     return plan.answer_served(served, asked.request.variables, asked.hint, resolution)
 
 
-def fetch_given(
-    rows: GivenRows, records: bytes, asked: Asked, access: DatabaseAccess
+def show_given(
+    rows: GivenRows, records: bytes, access: DatabaseAccess, checks: Callable[[], Checks]
 ) -> Program[tuple[Row, Checks | None]]:
-    """Show given rows; raises DatabaseError."""
-    parameters, transaction = (*rows.parameters, records), access.transaction
+    """Show given rows, and where one may not fit its type, by the checking statement, with what finds it.
+
+    Raises:
+        DatabaseError: a statement failed; the transaction of `access` can go on.
+    """
+    parameters, settings, transaction = (*rows.parameters, records), access.settings, access.transaction
     guarded = transaction is not None
     try:
-        row = yield from fetch(
-            rows.statement, parameters, settings=access.settings, transaction=transaction, guarded=guarded
-        )
-        return row, None
+        return (
+            yield from fetch(rows.statement, parameters, settings=settings, transaction=transaction, guarded=guarded)
+        ), None
     except DatabaseError as error:
         if not may_be_misfit(error, rows.bindings):
             raise
-    row = yield from fetch(rows.checking(), parameters, settings=access.settings, transaction=transaction)
-    return row, Checks(asked.plan.model, asked.hint)
+    row = yield from fetch(rows.checking(), parameters, settings=settings, transaction=transaction, guarded=guarded)
+    return row, checks()
 
 
-def _selected(asked: Asked, resolution: Resolution) -> Program[dict[str, Served] | GraphQLResponse]:
+def _selected(asked: Asked, settings: Settings, resolution: Resolution) -> Program[dict[str, Served] | GraphQLResponse]:
     """What SQL serves, by the response key; or the answer where the whole request fails with it."""
     plan, statement = asked.plan, asked.statement
     if statement is None:
         return {}
     checks = None
     try:
-        row = yield from fetch(statement.statement, asked.parameters)
+        row = yield from fetch(statement.statement, asked.parameters, settings=settings)
     except DatabaseError as error:
-        checked = yield from fetch_checking(error, plan, statement, asked.parameters, asked.variables)
+        checked = yield from fetch_checking(error, plan, statement, asked.parameters, asked.variables, settings)
         if checked is None:
             answer = rejected(error, statement, asked.hint)
             return answer or {root.key: Served(resolution.take_failure(root, error)) for root in plan.sql_roots}

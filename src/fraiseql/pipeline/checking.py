@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fraiseql.effects import Program, Row, fetch
+from fraiseql.effects import Program, Row, Settings, fetch
 from fraiseql.errors import DatabaseError
 from fraiseql.pipeline.computed.resolution import Resolution
 from fraiseql.pipeline.misfits import Checks, may_be_misfit
@@ -60,12 +60,13 @@ def fetch_checking(
     failed: BoundStatement,
     parameters: tuple[bytes | None, ...],
     variables: Variables,
+    settings: Settings = (),
 ) -> Program[Row | None]:
     """The row of the checking statement; None where the error is of another kind, or that statement fails too."""
     if not may_be_misfit(error, failed.bindings):
         return None
     statement = plan.statement(variables, checking=True)
     try:
-        return (yield from fetch(statement.statement, parameters))
+        return (yield from fetch(statement.statement, parameters, settings=settings))
     except DatabaseError:
         return None

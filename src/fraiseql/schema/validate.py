@@ -286,7 +286,7 @@ def _check_subscription(model: SchemaModel, subscription: SubscriptionField) -> 
 def _check_called(model: SchemaModel, field: QueryField | MutationField | SubscriptionField, where: str) -> None:
     """A field that a function in Python serves."""
     if field.page_sizes != UNDECLARED:
-        expected = "none: only what SQL serves has pages"
+        expected = "none: only live queries, and queries without a body, have pages"
         raise SchemaError(where, found="page sizes of a resolver", expected=expected)
     target = model.types[field.type.named]
     if isinstance(target, InputType):

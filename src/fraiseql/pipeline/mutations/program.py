@@ -21,6 +21,7 @@ from fraiseql.limits import MutationLimits
 from fraiseql.pipeline.arguments import Tree
 from fraiseql.pipeline.failures import cause_of, masked, shown
 from fraiseql.pipeline.mutations.actions import recovered, serve
+from fraiseql.pipeline.mutations.resolvers import call_action
 from fraiseql.pipeline.mutations.serving import Asking, Serving, read_trees
 from fraiseql.pipeline.nulls import Completion
 from fraiseql.pipeline.plan import RootField
@@ -133,6 +134,8 @@ class _Mutation:
         return answered
 
     def _serve(self, serving: Serving) -> Program[_Answered]:
+        if isinstance(serving.field.action, Resolver):
+            return (yield from self._called(serving))
         try:
             text = yield from serve(serving)
         except Refusal as refusal:
@@ -141,13 +144,29 @@ class _Mutation:
             raise _FieldFailed(serving.root, error) from error
         return (yield from self._completed(serving, text))
 
+    def _called(self, serving: Serving) -> Program[_Answered]:
+        asking = self._asking
+        resolution = asking.plan.resolution(asking.variables, asking.caller, asking.hint, serving.access)
+        assert resolution is not None
+        try:
+            served = yield from call_action(serving, resolution)
+        except Refusal as refusal:
+            raise _FieldFailed(serving.root, refusal.errors[0]) from refusal
+        except Exception as error:  # a user's code raises anything
+            raise _FieldFailed(serving.root, error) from error
+        check, causes = (None, []) if served.checks is None else (served.checks.check, served.checks.causes)
+        root = next(root for root in asking.plan.roots if root.key == serving.root.key)
+        value = b"null" if served.value is None else served.value
+        completed = Completion(root, asking.planning.model)(value, resolution.errors, asking.hint, check)
+        return _Answered(completed, resolution.errors, [*causes, *resolution.causes])
+
     def _completed(self, serving: Serving, text: bytes) -> Program[_Answered]:
         """Compute what Python computes, and let nulls rise."""
         asking, check = self._asking, None if serving.checks is None else serving.checks.check
         root = next(root for root in asking.plan.roots if root.key == serving.root.key)
         value, errors = text, list[RequestError]()
         causes = [] if serving.checks is None else serving.checks.causes
-        resolution = asking.plan.resolution(asking.variables, asking.caller, asking.hint)
+        resolution = asking.plan.resolution(asking.variables, asking.caller, asking.hint, serving.access)
         if resolution is not None:
             (value,) = yield from resolution.complete([root], [text], check=check)
             errors, causes = resolution.errors, [*causes, *resolution.causes]
