@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,25 +31,33 @@ class DatabaseAccess:
 
     Args:
         finder: makes typed selections.
-        settings: what PostgreSQL is told before each statement.
+        settings: gives what PostgreSQL is told before each statement; asked once, before the first.
         transaction: that everything goes through; None outside of one.
 
     Attributes:
         shared: what the runtime keeps for all calls of the operation.
     """
 
-    __slots__ = ("_depth", "_finder", "settings", "shared", "transaction")
+    __slots__ = ("_ask", "_depth", "_finder", "_told", "shared", "transaction")
 
-    def __init__(self, finder: Finder, settings: Settings = (), transaction: Any = None) -> None:
+    def __init__(self, finder: Finder, settings: Callable[[], Settings], transaction: Any = None) -> None:
         self._finder = finder
-        self.settings = settings
+        self._ask = settings
+        self._told: Settings | None = None
         self._depth = 0
         self.transaction = transaction
         self.shared: Any = None
 
     def for_call(self) -> DatabaseAccess:
         """The same, with transactions of its own."""
-        return DatabaseAccess(self._finder, self.settings, self.transaction)
+        return DatabaseAccess(self._finder, lambda: self.settings, self.transaction)
+
+    @property
+    def settings(self) -> Settings:
+        """What PostgreSQL is told before each statement; raises RequestError where the caller does not say it."""
+        if self._told is None:
+            self._told = self._ask()
+        return self._told
 
     def run(self, sql: str, parameters: tuple[Any, ...]) -> Program[ResultSet]:
         """Run a statement with `$1`, `$2`, ... for its parameters; raises DatabaseError."""

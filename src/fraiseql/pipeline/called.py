@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from fraiseql.context import Caller
-from fraiseql.effects import Program, Row, Settings, call_all, fetch
+from fraiseql.effects import Program, Row, call_all, fetch
 from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.pipeline.access import DatabaseAccess
 from fraiseql.pipeline.checking import fetch_checking
 from fraiseql.pipeline.computed.resolution import Resolution
 from fraiseql.pipeline.computed.roots import GivenRows, Served, show
-from fraiseql.pipeline.failures import refused
+from fraiseql.pipeline.failures import missing_setting, refused
 from fraiseql.pipeline.misfits import Checks, may_be_misfit
 from fraiseql.pipeline.prepared import Plan
 from fraiseql.pipeline.request import GraphQLRequest
@@ -52,7 +52,7 @@ def answer_called(asked: Asked, access: DatabaseAccess, resolution: Resolution) 
     plan, limit = asked.plan, asked.plan.limits.max_concurrent_calls
     calls = tuple(plan.call(root, asked.variables, asked.caller, access) for root in plan.called_roots)
     given = [plan.given_rows(root, asked.variables) for root in plan.called_roots]
-    found = yield from _selected(asked, access.settings, resolution)
+    found = yield from _selected(asked, access, resolution)
     if isinstance(found, GraphQLResponse):
         return found
     values = yield from call_all(calls, limit)
@@ -91,19 +91,22 @@ def show_given(
     return row, checks()
 
 
-def _selected(asked: Asked, settings: Settings, resolution: Resolution) -> Program[dict[str, Served] | GraphQLResponse]:
+def _selected(
+    asked: Asked, access: DatabaseAccess, resolution: Resolution
+) -> Program[dict[str, Served] | GraphQLResponse]:
     """What SQL serves, by the response key; or the answer where the whole request fails with it."""
     plan, statement = asked.plan, asked.statement
     if statement is None:
         return {}
     checks = None
     try:
-        row = yield from fetch(statement.statement, asked.parameters, settings=settings)
+        row = yield from fetch(statement.statement, asked.parameters, settings=access.settings)
     except DatabaseError as error:
-        checked = yield from fetch_checking(error, plan, statement, asked.parameters, asked.variables, settings)
+        checked = yield from fetch_checking(error, plan, statement, asked.parameters, asked.variables, access.settings)
         if checked is None:
             answer = rejected(error, statement, asked.hint)
-            return answer or {root.key: Served(resolution.take_failure(root, error)) for root in plan.sql_roots}
+            failures = ((root, resolution.take_failure(root, error, reading=True)) for root in plan.sql_roots)
+            return answer or {root.key: Served(failure) for root, failure in failures}
         row, checks = checked, Checks(plan.model, asked.hint)
     check = None if checks is None else checks.check
     texts = zip(plan.sql_roots, row, strict=True)
@@ -120,6 +123,9 @@ def failed(
 
 def rejected(error: DatabaseError, statement: BoundStatement, hint: Mapping[str, Any]) -> GraphQLResponse | None:
     """The answer where the whole request fails with its statement: a value is wrong, or the database is away."""
+    missing = missing_setting(error)
+    if missing is not None:
+        return refuse(Outcome.CALLER_REFUSED, [missing], refused(error))
     wrong = misfits(statement.bindings, error)
     if wrong:
         return refuse(Outcome.VARIABLES_INVALID, wrong, refused(error))

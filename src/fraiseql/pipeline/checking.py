@@ -27,6 +27,7 @@ def answer_checked(
     variables: Variables,
     hint: Mapping[str, Any],
     resolution: Resolution | None,
+    settings: Settings = (),
 ) -> Program[GraphQLResponse | None]:
     """Answer a query whose statement failed with an error, what fits beside what does not.
 
@@ -37,6 +38,7 @@ def answer_checked(
         variables: of the request, coerced.
         hint: entries of `extensions` for masked errors, the request's id.
         resolution: of the fields that Python computes, where there are any.
+        settings: that the statement was sent with.
 
     Returns:
         None where the error is of another kind, or the checking statement fails too.
@@ -44,7 +46,7 @@ def answer_checked(
     Raises:
         Refusal: introspection beside it cannot be answered.
     """
-    row = yield from fetch_checking(error, plan, failed, parameters, variables)
+    row = yield from fetch_checking(error, plan, failed, parameters, variables, settings)
     if row is None:
         return None
     checks = Checks(plan.model, hint)

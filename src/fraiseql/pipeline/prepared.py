@@ -6,7 +6,7 @@ statement. Both are kept, so that a request whose like was seen before is only c
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -15,9 +15,10 @@ import orjson
 from graphql import GraphQLSchema
 
 from fraiseql.context import Caller
-from fraiseql.effects import ResolverCall
+from fraiseql.effects import ResolverCall, Settings
 from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.limits import QueryLimits
+from fraiseql.payloads import encode_number
 from fraiseql.pipeline.access import DatabaseAccess
 from fraiseql.pipeline.cache import Cache
 from fraiseql.pipeline.computed.calls import read_arguments
@@ -25,8 +26,9 @@ from fraiseql.pipeline.computed.resolution import Resolution
 from fraiseql.pipeline.computed.roots import GivenRows, Served, is_called, root_call
 from fraiseql.pipeline.computed.selections import computed_fields, fetched_root
 from fraiseql.pipeline.computed.slot import resolver_of
+from fraiseql.pipeline.database_errors import ConstraintColumns, constraints_cache, told
 from fraiseql.pipeline.document import Operation
-from fraiseql.pipeline.failures import cause_of
+from fraiseql.pipeline.failures import cause_of, shown
 from fraiseql.pipeline.finding import Finder
 from fraiseql.pipeline.introspection import introspect
 from fraiseql.pipeline.misfits import Checks
@@ -35,7 +37,7 @@ from fraiseql.pipeline.plan import RootField, Selection, plan_selection
 from fraiseql.pipeline.records import chooses_elements
 from fraiseql.pipeline.request import GraphQLRequest
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, respond_with_errors
-from fraiseql.pipeline.sql import BoundStatement, render, render_given, render_keyed
+from fraiseql.pipeline.sql import BoundStatement, render, render_given, render_keyed, render_shown
 from fraiseql.pipeline.sql.bind import encode
 from fraiseql.pipeline.variables import Variables, shape_of
 from fraiseql.schema.model import Field, SchemaModel, SubscriptionField, SubscriptionKind
@@ -57,6 +59,7 @@ class Planning:
         schema: the same for graphql-core.
         plans: kept by operation and the values of its conditions.
         statements: kept by plan and the shape of its variables.
+        constraints: the columns of constraints that were violated.
         finder: makes the selections that Python code asks for.
     """
 
@@ -65,6 +68,7 @@ class Planning:
     limits: QueryLimits
     plans: Cache[Hashable, Plan]
     statements: Cache[Hashable, BoundStatement]
+    constraints: ConstraintColumns
     finder: Finder
 
     @classmethod
@@ -72,12 +76,11 @@ class Planning:
         """With nothing kept yet."""
         plans: Cache[Hashable, Plan] = Cache(limits.max_cached_documents, _MAX_PLAN_BYTES)
         statements: Cache[Hashable, BoundStatement] = Cache(limits.max_cached_statements, _MAX_SQL_BYTES)
-        return cls(model, schema, limits, plans, statements, Finder(model, limits))
+        return cls(model, schema, limits, plans, statements, constraints_cache(), Finder(model, limits))
 
     def access(self, caller: Caller, transaction: Any = None) -> DatabaseAccess:
         """The database for what is called in one operation of a caller."""
-        context = self.model.database_context
-        return DatabaseAccess(self.finder, () if context is None else context.settings_of(caller), transaction)
+        return DatabaseAccess(self.finder, partial(_settings, self.model, caller), transaction)
 
 
 class PreparedOperation:
@@ -211,13 +214,27 @@ class Plan:
         Raises:
             Refusal: an argument does not fit, or it costs too much.
         """
+        render = partial(render_keyed, key=key, checking=checking)
+        return self._selected(selection, checking, variables, render)
+
+    def shown(self, selection: Selection, variables: Variables) -> BoundStatement:
+        """The statement that shows a selection of rows that it is given; as `keyed`."""
+        return self._selected(selection, "shown", variables, render_shown)
+
+    def _selected(
+        self, selection: Selection, kind: Hashable, variables: Variables, render: Callable[..., BoundStatement]
+    ) -> BoundStatement:
         planning = self._planning
-        place = (selection, checking, *self._shape(variables))
+        place = (selection, kind, *self._shape(variables))
         statement = planning.statements.get(place)
         if statement is None:
             try:
-                statement = render_keyed(
-                    planning.model, planning.schema, selection, key, variables, planning.limits, checking=checking
+                statement = render(
+                    model=planning.model,
+                    graphql_schema=planning.schema,
+                    selection=selection,
+                    variables=variables,
+                    limits=planning.limits,
                 )
             except RequestError as error:
                 raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
@@ -306,13 +323,24 @@ class Plan:
         self, statement: BoundStatement, variables: Variables, keys: Sequence[str]
     ) -> tuple[bytes | None, ...]:
         """The parameters of a statement that `keyed` gave; raises Refusal."""
+        return self._bind_many(statement, variables, len(keys), orjson.dumps(list(keys)))
+
+    def bind_rows(
+        self, statement: BoundStatement, variables: Variables, rows: Sequence[Mapping[str, Any]]
+    ) -> tuple[bytes | None, ...]:
+        """The parameters of a statement that `shown` gave; raises Refusal."""
+        return self._bind_many(statement, variables, len(rows), orjson.dumps(list(rows), default=encode_number))
+
+    def _bind_many(
+        self, statement: BoundStatement, variables: Variables, count: int, many: bytes
+    ) -> tuple[bytes | None, ...]:
         try:
             values = [binding.get(variables) for binding in statement.bindings]
         except RequestError as error:
             raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
         if statement.cost is not None:
-            statement.cost.check([*values, len(keys)], self._planning.limits)
-        return (*map(encode, values), orjson.dumps(list(keys)))
+            statement.cost.check([*values, count], self._planning.limits)
+        return (*map(encode, values), many)
 
     def answer(
         self,
@@ -362,14 +390,12 @@ class Plan:
         Raises:
             Refusal: introspection beside it cannot be answered.
         """
-        errors = [
-            RequestError("Internal server error.", code="INTERNAL_SERVER_ERROR", path=(root.key,), extensions=hint)
-            for root in self.sql_roots
-        ]
+        entry, cause = told(self.model, error, hint, reading=True) or (error, error)
+        errors = [shown(entry, (root.key,), hint) for root in self.sql_roots]
         data = None
         if all(root.field is None or root.field.type.nullable for root in self.roots):
             data = orjson.Fragment(b"null".join(self._segments or self._cut(given))[len(_DATA) : -1])
-        return respond_with_errors(errors, data, error)
+        return respond_with_errors(errors, data, cause)
 
     def _cut(self, given: Mapping[str, Any]) -> tuple[bytes, ...]:
         """The fixed bytes of the answer, cut where the columns of the row go."""
@@ -408,6 +434,10 @@ def _finished(
         return GraphQLResponse(Outcome.DATA, b"".join(parts))  # type: ignore[arg-type]
     data = None if None in parts else orjson.Fragment(b"".join(parts)[len(_DATA) : -1])  # type: ignore[arg-type]
     return respond_with_errors(errors, data, cause_of(causes, errors))
+
+
+def _settings(model: SchemaModel, caller: Caller) -> Settings:
+    return () if model.database_context is None else model.database_context.settings_of(caller)
 
 
 def needs_sql(selection: Selection | None) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 from fraiseql.schema.annotations import Annotation, parameter_annotations, read_annotation
 from fraiseql.schema.applying import Directives
 from fraiseql.schema.declarations import Declaration, MutationDeclaration, QueryDeclaration, SubscriptionDeclaration
+from fraiseql.schema.function_mutations import FunctionMutations
 from fraiseql.schema.functions import (
     check_names,
     check_targets,
@@ -23,6 +24,7 @@ from fraiseql.schema.functions import (
 from fraiseql.schema.model import (
     InputField,
     MutationField,
+    NamedType,
     QueryField,
     Resolver,
     SubscriptionField,
@@ -44,6 +46,7 @@ class Roots:
 
     Args:
         names: what annotations may name beside their module's globals.
+        types: those that are known so far.
         directives: takes note of those that are applied.
         parameters: reads those of a function.
         note: takes note of what an annotation names, of its place; gives the type.
@@ -52,6 +55,7 @@ class Roots:
     def __init__(
         self,
         names: Mapping[str, Any],
+        types: dict[str, NamedType],
         directives: Directives,
         parameters: _Parameters,
         note: Callable[[Annotation, str], TypeReference],
@@ -60,6 +64,7 @@ class Roots:
         self._directives = directives
         self._parameters = parameters
         self._note = note
+        self._functions = FunctionMutations(names, types, directives, parameters, note)
 
     def query(self, declaration: Declaration) -> QueryField:
         assert isinstance(declaration, QueryDeclaration)
@@ -83,9 +88,9 @@ class Roots:
     def mutation(self, declaration: Declaration) -> MutationField:
         assert isinstance(declaration, MutationDeclaration)
         declared = declaration.declared
-        if declaration.sql_function is None and inspect.isfunction(declared) and not has_no_body(declared):
-            return self._resolved_mutation(declaration)
-        raise NotImplementedError
+        if declaration.sql_function is not None or inspect.isclass(declared) or has_no_body(declared):
+            return self._functions.field(declaration)
+        return self._resolved_mutation(declaration)
 
     def _resolved_mutation(self, declaration: MutationDeclaration) -> MutationField:
         """One that a function in Python serves."""
@@ -130,5 +135,5 @@ class Roots:
         sizes = page_sizes(declaration.default_page_size, declaration.max_page_size, where)
         return SubscriptionField(
             *(name, reference, declaration.description, arguments, *annotation.rows, kind, function),
-            *(info, asynchronous, topic, by, sizes, deprecation(declaration, where)),
+            *(info, asynchronous, topic, by, sizes, deprecation(declaration, where), declaration.trust_payload),
         )

@@ -13,6 +13,7 @@ from fraiseql.pipeline.computed.calls import Arguments, calls_of, grouped, value
 from fraiseql.pipeline.computed.instances import Loading, instance_of_value, is_native
 from fraiseql.pipeline.computed.selections import has_computed
 from fraiseql.pipeline.computed.slot import Failure, Place, Slot, field_of, place_of, resolver_of
+from fraiseql.pipeline.database_errors import told
 from fraiseql.pipeline.failures import masked, shown
 from fraiseql.pipeline.held import MISSING, held
 from fraiseql.pipeline.marks import holds_documents
@@ -113,9 +114,13 @@ class Resolution:
         except Misfit as misfit:
             return self._misfit(misfit)
 
-    def take_failure(self, root: RootField, error: Exception) -> Failure:
-        """What stands for a root field that has no value."""
-        return self._failure(error, (root.key,))
+    def take_failure(self, root: RootField, error: Exception, *, reading: bool = False) -> Failure:
+        """What stands for a root field that has no value.
+
+        Args:
+            reading: whether the error is of a statement that writes nothing.
+        """
+        return self._failure(error, (root.key,), reading=reading)
 
     def take_misfits(self, errors: Sequence[RequestError], cause: Exception | None) -> Failure:
         """What stands for a root field whose value does not fit; of at least one error."""
@@ -254,9 +259,10 @@ class Resolution:
         explained.__cause__ = error
         return explained
 
-    def _failure(self, error: Exception, path: _Path) -> Failure:
-        self._projection.note_cause(masked(error))
-        return Failure(shown(error, path, self._hint))
+    def _failure(self, error: Exception, path: _Path, *, reading: bool = False) -> Failure:
+        entry, cause = told(self._model, error, self._hint, reading=reading) or (error, masked(error))
+        self._projection.note_cause(cause)
+        return Failure(shown(entry, path, self._hint))
 
     def _misfit(self, misfit: Misfit) -> Failure:
         self._projection.note_cause(misfit.cause)
