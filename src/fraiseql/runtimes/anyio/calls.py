@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from functools import partial
+from types import TracebackType
 from typing import Any, TypeAlias, TypeVar
 
 import anyio
@@ -195,17 +196,25 @@ class AwaitedDatabase:
         return await self._scope.run(lambda access: access.find_one(declared, where, id, order_by, fields))
 
     def transaction(self, isolation: IsolationLevel = "read committed") -> AbstractAsyncContextManager[None]:
-        return self._transaction(isolation)
+        return _Transaction(self._scope, isolation)
 
-    @contextlib.asynccontextmanager
-    async def _transaction(self, isolation: IsolationLevel) -> AsyncIterator[None]:
-        level = await self._scope.enter(isolation)
-        try:
-            yield
-        except BaseException as error:
-            await self._scope.leave(level, error)
-            raise
-        await self._scope.leave(level, None)
+
+class _Transaction(AbstractAsyncContextManager[None]):
+    """No generator: one that is left open for good is ended by its scope, and nobody need be told."""
+
+    def __init__(self, scope: CallScope, isolation: IsolationLevel) -> None:
+        self._scope = scope
+        self._isolation = isolation
+        self._level: Level | None = None
+
+    async def __aenter__(self) -> None:
+        self._level = await self._scope.enter(self._isolation)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        assert self._level is not None
+        await self._scope.leave(self._level, error)
 
 
 class ThreadedDatabase:
@@ -260,22 +269,27 @@ class ThreadedDatabase:
         return found
 
     def transaction(self, isolation: IsolationLevel = "read committed") -> AbstractContextManager[None]:
-        return self._transaction(isolation)
-
-    @contextlib.contextmanager
-    def _transaction(self, isolation: IsolationLevel) -> Iterator[None]:
-        level = self._wait(partial(self._scope.enter, isolation))
-        try:
-            yield
-        except BaseException as error:
-            self._wait(partial(self._scope.leave, level, error))
-            raise
-        self._wait(partial(self._scope.leave, level, None))
+        return _ThreadedTransaction(self, _Transaction(self._scope, isolation))
 
     def _run(self, make: Callable[[DatabaseAccess], Program[_Result]]) -> _Result:
-        return self._wait(partial(self._scope.run, make))
+        return self.wait(partial(self._scope.run, make))
 
-    def _wait(self, function: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
+    def wait(self, function: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
+        """Have the event loop call a function, and wait for it."""
         if threading.get_ident() == self._loop_thread:
             raise RuntimeError("info.db waits, which would stop the event loop: make the function `async def`")
         return anyio.from_thread.run(function, token=self._token)
+
+
+class _ThreadedTransaction(AbstractContextManager[None]):
+    def __init__(self, database: ThreadedDatabase, transaction: _Transaction) -> None:
+        self._database = database
+        self._transaction = transaction
+
+    def __enter__(self) -> None:
+        self._database.wait(self._transaction.__aenter__)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._database.wait(partial(self._transaction.__aexit__, kind, error, traceback))
