@@ -11,8 +11,9 @@ from psycopg import pq
 
 from fraiseql.context import ANONYMOUS, Caller
 from fraiseql.effects import Begin, Commit, Fetch, Rollback, Sleep
-from fraiseql.errors import DatabaseError, ErrorPlace
+from fraiseql.errors import DatabaseError
 from fraiseql.pipeline import GraphQLRequest, Pipeline
+from fraiseql.postgres.errors import statement_failed
 
 _SAVE, _RELEASE, _BACK = b"savepoint s", b"release s", b"rollback to s"
 
@@ -36,7 +37,9 @@ class Database:
         ok = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
         assert result.status in ok, result.error_message.decode()
         return [
-            tuple(None if (v := result.get_value(row, column)) is None else v.decode() for column in range(result.nfields))
+            tuple(
+                None if (v := result.get_value(row, column)) is None else v.decode() for column in range(result.nfields)
+            )
             for row in range(result.ntuples)
         ]
 
@@ -107,11 +110,4 @@ class Database:
         result = self._connection.exec_params(sql, list(parameters))
         if result.status in (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK):
             return result
-        told = {each: (result.error_field(each) or b"").decode() for each in pq.DiagnosticField}
-        names = (pq.DiagnosticField.SCHEMA_NAME, pq.DiagnosticField.TABLE_NAME)
-        more = (pq.DiagnosticField.COLUMN_NAME, pq.DiagnosticField.CONSTRAINT_NAME)
-        raise DatabaseError(
-            result.error_message.decode(),
-            sqlstate=told[pq.DiagnosticField.SQLSTATE],
-            place=ErrorPlace(*(told[each] for each in (*names, *more))),
-        )
+        raise statement_failed(result)

@@ -79,7 +79,6 @@ class _Check:
             yield from self._type(target, is_shared=is_shared)
         for subscription in self._model.subscriptions.values():
             yield from self._subscription(subscription)
-        # Functions of mutations are held here too, once there are any.
         if missing_outbox is not None:
             found = f"the database has no outbox {missing_outbox}, which carries events to them"
             yield Finding(_ERROR, "subscriptions", found, "run what `fraiseql outbox` prints")

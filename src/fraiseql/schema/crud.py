@@ -136,10 +136,8 @@ def _targets(given: Any, key: str, where: str) -> tuple[tuple[str, ...], ...]:
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise SchemaError(where, found=repr(given), expected=expected)
     several = tuple(given)
-    if (
-        not several
-        or any(not isinstance(each, str) for each in several)
-        and any(isinstance(each, str) for each in several)
+    if not several or (
+        any(not isinstance(each, str) for each in several) and any(isinstance(each, str) for each in several)
     ):
         raise SchemaError(where, found=repr(given), expected=expected)
     found = (_names(several, where),) if isinstance(several[0], str) else tuple(_names(each, where) for each in several)

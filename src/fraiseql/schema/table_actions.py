@@ -8,7 +8,7 @@ from enum import Enum, auto
 
 from fraiseql.schema.fields import Field, Source, Through
 
-__all__ = ["Nesting", "NestedRows", "TableAction", "Write", "WrittenColumn", "WrittenTable"]
+__all__ = ["NestedRows", "Nesting", "TableAction", "Write", "WrittenColumn", "WrittenTable"]
 
 
 class Write(Enum):
