@@ -635,7 +635,7 @@ async def test_a_mutation_is_all_or_nothing(ask: Any, observed: list[Observation
 async def test_a_violation_that_a_mutation_lets_pass_has_its_code(ask: Any) -> None:
     answer = await ask('mutation { rename(id: 3, name: "Ada") { id } }')
     assert answer["data"] == {"rename": None}
-    assert answer["errors"][0]["extensions"]["code"] == "CONFLICT"
+    assert answer["errors"][0]["extensions"]["code"] == "UNIQUE_VIOLATION"
 
 
 async def test_a_savepoint_keeps_the_mutation(ask: Any, observed: list[Observation]) -> None:

@@ -56,15 +56,11 @@ class CallScope:
         """Run a program of the call; raises RuntimeError once that has ended."""
         if self._closed:
             raise RuntimeError(_ENDED)
-        with anyio.CancelScope() as scope:
-            self._scopes.add(scope)
-            try:
-                return await self._in_turn(make)
-            finally:
-                self._scopes.discard(scope)
-                if self._idle is not None and not self._scopes:
-                    self._idle.set()
-        raise RuntimeError(_ENDED)
+        return await self._until_closed(partial(self._in_turn, make), shield=False)
+
+    async def run_apart(self, function: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
+        """Call a function for a thread: it ends with this scope alone, so that the thread is told of that."""
+        return await self._until_closed(function, shield=True)
 
     async def aclose(self) -> None:
         """End it: what is under way is cancelled, and what was begun and not ended is rolled back."""
@@ -141,6 +137,17 @@ class CallScope:
                 return await self._drive(make(self._access))
             async with self._shared:
                 return await self._drive(make(self._access))
+
+    async def _until_closed(self, function: Callable[[], Coroutine[Any, Any, _Result]], *, shield: bool) -> _Result:
+        with anyio.CancelScope(shield=shield) as scope:
+            self._scopes.add(scope)
+            try:
+                return await function()
+            finally:
+                self._scopes.discard(scope)
+                if self._idle is not None and not self._scopes:
+                    self._idle.set()
+        raise RuntimeError(_ENDED)
 
     async def _drive(self, program: Program[_Result]) -> _Result:
         result: _Result = await run_program(program, self._carry_out, Run())
@@ -278,7 +285,7 @@ class ThreadedDatabase:
         """Have the event loop call a function, and wait for it."""
         if threading.get_ident() == self._loop_thread:
             raise RuntimeError("info.db waits, which would stop the event loop: make the function `async def`")
-        return anyio.from_thread.run(function, token=self._token)
+        return anyio.from_thread.run(self._scope.run_apart, function, token=self._token)
 
 
 class _ThreadedTransaction(AbstractContextManager[None]):
