@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from fraiseql._version import __version__
 from fraiseql.bus import EventBus, invalidate
-from fraiseql.context import Caller, ClientRequest, DatabaseContext, Info
+from fraiseql.context import Caller, ClientRequest, Info
+from fraiseql.database_context import DatabaseContext, Setting
 from fraiseql.effects import Event
 from fraiseql.errors import (
     ConfigurationError,
@@ -35,6 +36,7 @@ from fraiseql.schema import (
     Bytes,
     Connection,
     DateRange,
+    ErrorRule,
     Group,
     Int4Range,
     Int8Range,
@@ -45,6 +47,7 @@ from fraiseql.schema import (
     TsRange,
     TstzRange,
     TSVector,
+    crud,
     directive,
     enum,
     field,
@@ -79,6 +82,7 @@ __all__ = [
     "DatabaseContext",
     "DatabaseError",
     "DateRange",
+    "ErrorRule",
     "Event",
     "EventBus",
     "FraiseQLApp",
@@ -98,12 +102,14 @@ __all__ = [
     "RequestError",
     "Schema",
     "SchemaError",
+    "Setting",
     "StartupError",
     "TSVector",
     "TsRange",
     "TstzRange",
     "__version__",
     "create_fraiseql_app",
+    "crud",
     "directive",
     "enum",
     "field",

@@ -9,6 +9,7 @@ from fraiseql.catalog.findings import Finding, Severity
 from fraiseql.catalog.function_checking import check_functions
 from fraiseql.catalog.functions import functions_of, functions_statement, read_functions
 from fraiseql.catalog.generation import generate_module
+from fraiseql.catalog.mutating import check_error_rules, check_idempotency, constraints_statement
 from fraiseql.catalog.statements import read_catalog, schemas_statement, sources_statement
 
 __all__ = [
@@ -16,9 +17,12 @@ __all__ = [
     "ExpressionTypes",
     "Finding",
     "Severity",
+    "check_error_rules",
     "check_functions",
+    "check_idempotency",
     "check_schema",
     "computed_fields",
+    "constraints_statement",
     "expression_statement",
     "functions_of",
     "functions_statement",

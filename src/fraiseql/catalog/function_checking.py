@@ -84,9 +84,7 @@ def _obstacles(
     return list(_jsonb_obstacles(model, mutation, function))
 
 
-def _jsonb_obstacles(
-    model: SchemaModel, mutation: MutationField, function: SqlFunction
-) -> Iterator[tuple[str, str]]:
+def _jsonb_obstacles(model: SchemaModel, mutation: MutationField, function: SqlFunction) -> Iterator[tuple[str, str]]:
     arguments, others = list(mutation.arguments.values()), list(function.parameters)
     if arguments:
         first = others.pop(0) if others else None

@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fraiseql.context import ANONYMOUS, Caller
-from fraiseql.effects import Fetch, Program, Statement, fetch, join
+from fraiseql.effects import Fetch, Program, Settings, Statement, fetch, join
 from fraiseql.errors import ConfigurationError, DatabaseError, RequestError
 from fraiseql.limits import MutationLimits, QueryLimits, SubscriptionLimits
 from fraiseql.pipeline.cache import Cache
+from fraiseql.pipeline.caller_settings import settings_for
 from fraiseql.pipeline.checking import answer_checked
 from fraiseql.pipeline.document import prepare_document
-from fraiseql.pipeline.failures import refused
+from fraiseql.pipeline.failures import missing_setting, refused
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
 from fraiseql.pipeline.mutations import Asking, first_statements, mutate
 from fraiseql.pipeline.nesting import nests_too_deep
@@ -41,11 +42,13 @@ _MAX_TEXT: Final = 524_288
 class Explanation:
     """The statement of a request: `sql` is empty where it needs none; None among the parameters is NULL.
 
+    `settings` is what PostgreSQL is told before it of the caller, where one was given.
     Of a mutation it is the one that writes for its first field; `further` are those for the others.
     """
 
     sql: str
     parameters: tuple[str | None, ...]
+    settings: tuple[tuple[str, str], ...] = ()
     further: tuple[Explanation, ...] = ()
 
 
@@ -83,11 +86,12 @@ class Pipeline:
         self._planning = Planning.begin(schema.model, build_graphql_schema(schema.model), limits)
         self._prepared: Cache[tuple[str, str | None], PreparedOperation] = Cache(limits.max_cached_documents, _MAX_TEXT)
 
-    def execute(self, request: GraphQLRequest, request_id: str) -> Program[GraphQLResponse]:
+    def execute(self, request: GraphQLRequest, request_id: str, caller: Caller = ANONYMOUS) -> Program[GraphQLResponse]:
         """Answer one request by one answer: a query or a mutation; a subscription is refused.
 
         Args:
             request_id: shown to the client in place of an error's cause, which `GraphQLResponse.cause` has.
+            caller: who asks: what PostgreSQL and resolvers are told.
 
         Returns:
             A program that for a query yields at most one Fetch, a second one where a value in the database does not fit
@@ -100,7 +104,7 @@ class Pipeline:
                 raise _refused("A subscription needs a WebSocket, or a request that accepts text/event-stream.")
         except Refusal as refusal:
             return refuse(refusal.outcome, refusal.errors)
-        return (yield from self._answer(prepared, request, request_id, ANONYMOUS))
+        return (yield from self._answer(prepared, request, request_id, caller))
 
     def operate(
         self, request: GraphQLRequest, request_id: str, caller: Caller = ANONYMOUS, after: str | None = None
@@ -123,8 +127,10 @@ class Pipeline:
                 return (yield from self._answer(prepared, request, request_id, caller))
             subscription = self._subscription(prepared, request, caller)
             subscription.resume_behind(after)
+            if subscription.statement is not None:
+                subscription.tell(settings_for(self._planning.model, caller, request_id))
         except Refusal as refusal:
-            return refuse(refusal.outcome, refusal.errors)
+            return refuse(refusal.outcome, refusal.errors, refusal.cause)
         try:
             result: GraphQLResponse | None = yield from join(
                 stream_of(subscription, self.subscriptions, request_id), caller.user_id
@@ -154,15 +160,14 @@ class Pipeline:
     def _mutation(
         self, prepared: PreparedOperation, request: GraphQLRequest, request_id: str, caller: Caller
     ) -> Program[GraphQLResponse]:
-        context = self._planning.model.database_context
-        settings = () if context is None else context.settings_of(caller)
         try:
+            settings = settings_for(self._planning.model, caller, request_id)
             variables = prepared.coerce(request)
             plan = prepared.plan(variables)
             asking = Asking(self._planning, plan, request, variables, caller, settings, {"requestId": request_id})
             return (yield from mutate(asking, self.mutations))
         except Refusal as refusal:
-            return refuse(refusal.outcome, refusal.errors)
+            return refuse(refusal.outcome, refusal.errors, refusal.cause)
         except RecursionError:
             raise nests_too_deep(request.query, self.limits.max_depth, request.variables) from None
 
@@ -175,11 +180,12 @@ class Pipeline:
             resolution = plan.resolution(variables, caller, hint)
             if statement is None:
                 return plan.answer((), request.variables, hint)
+            settings = settings_for(plan.model, caller, request_id)
             try:
-                row = yield from fetch(statement.statement, parameters)
+                row = yield from fetch(statement.statement, parameters, settings=settings)
             except DatabaseError as error:
                 checked = yield from answer_checked(
-                    error, plan, statement, parameters, request, variables, hint, resolution
+                    error, plan, statement, parameters, request, variables, hint, resolution, settings
                 )
                 return checked or _failed(error, plan, statement, request, request_id)
             if resolution is None:
@@ -187,21 +193,38 @@ class Pipeline:
             values = yield from resolution.complete(plan.sql_roots, row)
             return plan.answer(values, request.variables, hint, resolution)
         except Refusal as refusal:
-            return refuse(refusal.outcome, refusal.errors)
+            return refuse(refusal.outcome, refusal.errors, refusal.cause)
 
     def explain(
-        self, query: str, variables: Mapping[str, Any] | None = None, operation_name: str | None = None
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        operation_name: str | None = None,
+        caller: Caller | None = None,
     ) -> Explanation:
         """The SQL of a request and its parameters; no database is needed.
+
+        Args:
+            caller: of whom PostgreSQL would be told; None for the statement alone, which is the same for all.
 
         Raises:
             Refusal: the request would not be executed; its message says why.
         """
         request = GraphQLRequest(query, operation_name, variables or {})
         prepared = self._prepare(request)
+        explained = [_explained(*each) for each in self._statements(prepared, request)]
+        if not explained:
+            return Explanation("", ())
+        told: Settings = () if caller is None else settings_for(self._planning.model, caller, "")
+        settings = tuple((name.decode(), value.decode()) for name, value in told)
+        return replace(explained[0], settings=settings, further=tuple(explained[1:]))
+
+    def _statements(
+        self, prepared: PreparedOperation, request: GraphQLRequest
+    ) -> list[tuple[Statement, tuple[bytes | None, ...]]]:
+        """What serves a request, with its parameters; raises Refusal."""
         if prepared.operation.is_mutation:
-            explained = [_explained(each.statement, each.parameters) for each in self._writes(prepared, request)]
-            return replace(explained[0], further=tuple(explained[1:])) if explained else Explanation("", ())
+            return [(each.statement, each.parameters) for each in self._writes(prepared, request)]
         if prepared.operation.is_subscription:
             subscription = self._subscription(prepared, request, ANONYMOUS)
             given = (b"[]",) if subscription.plan.is_given else ()
@@ -209,9 +232,7 @@ class Pipeline:
         else:
             _, bound, parameters, _ = self._bound(prepared, request)
             sql = None if bound is None else bound.statement
-        if sql is None:
-            return Explanation("", ())
-        return _explained(sql, parameters)
+        return [] if sql is None else [(sql, parameters)]
 
     def _writes(self, prepared: PreparedOperation, request: GraphQLRequest) -> list[Fetch]:
         """The statements that write for the fields of a mutation; raises Refusal."""
@@ -258,6 +279,9 @@ class Pipeline:
                 raise nests_too_deep(request.query, self.limits.max_depth) from None
             prepared = PreparedOperation(self._planning, document.operation(request.operation_name))
             self._prepared.put(key, prepared, len(request.query))
+        if request.read_only and prepared.operation.is_mutation:
+            error = RequestError("A mutation needs POST.", code="METHOD_NOT_ALLOWED")
+            raise Refusal(Outcome.METHOD_NOT_ALLOWED, [error])
         return prepared
 
 
@@ -274,6 +298,9 @@ def _failed(
     error: DatabaseError, plan: Plan, statement: BoundStatement, request: GraphQLRequest, request_id: str
 ) -> GraphQLResponse:
     """Answer a request whose statement failed: the client learns whose fault it was, and no more; raises Refusal."""
+    missing = missing_setting(error)
+    if missing is not None:
+        return refuse(Outcome.CALLER_REFUSED, [missing], refused(error))
     wrong = misfits(statement.bindings, error)
     if wrong:
         return refuse(Outcome.VARIABLES_INVALID, wrong, refused(error))

@@ -23,8 +23,9 @@ from fraiseql.pipeline.computed.calls import read_arguments
 from fraiseql.pipeline.computed.resolution import Resolution
 from fraiseql.pipeline.computed.selections import computed_fields, fetched_root
 from fraiseql.pipeline.computed.slot import resolver_of
+from fraiseql.pipeline.database_errors import ConstraintColumns, constraints_cache, told
 from fraiseql.pipeline.document import Operation
-from fraiseql.pipeline.failures import cause_of
+from fraiseql.pipeline.failures import cause_of, shown
 from fraiseql.pipeline.introspection import introspect
 from fraiseql.pipeline.misfits import Checks
 from fraiseql.pipeline.nulls import Completion
@@ -54,6 +55,7 @@ class Planning:
         schema: the same for graphql-core.
         plans: kept by operation and the values of its conditions.
         statements: kept by plan and the shape of its variables.
+        constraints: the columns of constraints that were violated.
     """
 
     model: SchemaModel
@@ -61,13 +63,14 @@ class Planning:
     limits: QueryLimits
     plans: Cache[Hashable, Plan]
     statements: Cache[Hashable, BoundStatement]
+    constraints: ConstraintColumns
 
     @classmethod
     def begin(cls, model: SchemaModel, schema: GraphQLSchema, limits: QueryLimits) -> Planning:
         """With nothing kept yet."""
         plans: Cache[Hashable, Plan] = Cache(limits.max_cached_documents, _MAX_PLAN_BYTES)
         statements: Cache[Hashable, BoundStatement] = Cache(limits.max_cached_statements, _MAX_SQL_BYTES)
-        return cls(model, schema, limits, plans, statements)
+        return cls(model, schema, limits, plans, statements, constraints_cache())
 
 
 class PreparedOperation:
@@ -327,14 +330,12 @@ class Plan:
         Raises:
             Refusal: introspection beside it cannot be answered.
         """
-        errors = [
-            RequestError("Internal server error.", code="INTERNAL_SERVER_ERROR", path=(root.key,), extensions=hint)
-            for root in self.sql_roots
-        ]
+        entry, cause = told(self.model, error, hint, reading=True) or (error, error)
+        errors = [shown(entry, (root.key,), hint) for root in self.sql_roots]
         data = None
         if all(root.field is None or root.field.type.nullable for root in self.roots):
             data = orjson.Fragment(b"null".join(self._segments or self._cut(given))[len(_DATA) : -1])
-        return respond_with_errors(errors, data, error)
+        return respond_with_errors(errors, data, cause)
 
     def _cut(self, given: Mapping[str, Any]) -> tuple[bytes, ...]:
         """The fixed bytes of the answer, cut where the columns of the row go."""

@@ -180,6 +180,7 @@ class SubscriptionDeclaration:
     max_page_size: int | None
     deprecated: str | None = None
     directives: Sequence[Use] = ()
+    trust_payload: bool = False
 
 
 @dataclass(frozen=True, slots=True)

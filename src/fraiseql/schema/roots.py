@@ -110,5 +110,5 @@ class Roots:
         sizes = page_sizes(declaration.default_page_size, declaration.max_page_size, where)
         return SubscriptionField(
             *(name, reference, declaration.description, arguments, *annotation.rows, kind, function),
-            *(info, asynchronous, topic, by, sizes, deprecation(declaration, where)),
+            *(info, asynchronous, topic, by, sizes, deprecation(declaration, where), declaration.trust_payload),
         )

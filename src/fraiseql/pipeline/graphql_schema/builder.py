@@ -52,6 +52,7 @@ from fraiseql.schema.model import (
 )
 from fraiseql.schema.scalar import Scalar
 from fraiseql.schema.scalars import SCALARS
+from fraiseql.schema.table_actions import TableAction
 from fraiseql.schema.validate import AFTER_ARGUMENT, SHAPE_ARGUMENTS
 
 __all__ = ["build_graphql_schema"]
@@ -111,6 +112,9 @@ class _Builder:
     def _root(self, field: QueryField | MutationField | SubscriptionField) -> GraphQLField:
         args = {name: self._argument(argument) for name, argument in field.arguments.items()}
         if isinstance(field, MutationField):  # what it gives is what it did: nothing chooses among it
+            if isinstance(field.action, TableAction) and field.action.finds:
+                where = self._filters.where(self._model.object_type(field.target))
+                args = {"where": GraphQLArgument(GraphQLNonNull(where)), **args}
             return self._field(field, args)
         kind = field.kind if isinstance(field, SubscriptionField) else None
         if kind is SubscriptionKind.EVENT:

@@ -10,12 +10,14 @@ from fraiseql.effects import Program
 from fraiseql.errors import RequestError
 from fraiseql.pipeline.mutations.functions import call_function, error_member
 from fraiseql.pipeline.mutations.serving import Serving
+from fraiseql.pipeline.mutations.tables import write_table
 from fraiseql.schema.function_actions import FunctionAction
+from fraiseql.schema.table_actions import TableAction
 
 __all__ = ["recovered", "serve"]
 
 _SERVERS: Final[Mapping[type[Any], Callable[[Serving], Program[bytes]]]] = MappingProxyType(
-    {FunctionAction: call_function}
+    {FunctionAction: call_function, TableAction: write_table}
 )
 
 
