@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from fraiseql._version import __version__
 from fraiseql.bus import EventBus, invalidate
-from fraiseql.context import Caller, ClientRequest, DatabaseContext, Info
+from fraiseql.context import Caller, ClientRequest, Info
+from fraiseql.database_context import DatabaseContext, Setting
 from fraiseql.effects import Event
 from fraiseql.errors import (
     ConfigurationError,
@@ -35,6 +36,7 @@ from fraiseql.schema import (
     Bytes,
     Connection,
     DateRange,
+    ErrorRule,
     Group,
     Int4Range,
     Int8Range,
@@ -80,6 +82,7 @@ __all__ = [
     "DatabaseContext",
     "DatabaseError",
     "DateRange",
+    "ErrorRule",
     "Event",
     "EventBus",
     "FraiseQLApp",
@@ -99,6 +102,7 @@ __all__ = [
     "RequestError",
     "Schema",
     "SchemaError",
+    "Setting",
     "StartupError",
     "TSVector",
     "TsRange",

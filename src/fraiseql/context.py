@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["ANONYMOUS", "Caller", "ClientRequest", "DatabaseContext", "Info"]
+__all__ = ["ANONYMOUS", "Caller", "ClientRequest", "Info"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,33 +40,34 @@ ANONYMOUS = Caller()
 
 
 @dataclass(frozen=True, slots=True)
-class DatabaseContext:
-    """What PostgreSQL is told of the caller before each statement, in the same transaction.
-
-    Attributes:
-        settings: by the name of the setting, as `app.tenant_id`: the Caller's attribute that holds the value.
-    """
-
-    settings: Mapping[str, str] = field(default_factory=dict)
-
-    def settings_of(self, caller: Caller) -> tuple[tuple[bytes, bytes], ...]:
-        """The names and values for `set_config(name, value, true)`."""
-        return tuple((name.encode(), str(getattr(caller, source)).encode()) for name, source in self.settings.items())
-
-
-@dataclass(frozen=True, slots=True)
 class ClientRequest:
-    """What a client has shown of itself when it connects.
+    """What a client has shown of itself: with each HTTP request, or when it opens a WebSocket.
 
     Attributes:
         transport: `http`, `websocket` or `sse`.
         headers: of the HTTP request, names in lower case, in the order they came.
         payload: of `connection_init`; None where there was none.
+        method: of the HTTP request.
+        path: of its target, without the query.
+        address: the IP address that the connection comes from, which may be a proxy's; None where none is known.
     """
 
     transport: str
     headers: tuple[tuple[bytes, bytes], ...]
     payload: Mapping[str, Any] | None = None
+    method: str = "GET"
+    path: str = "/graphql"
+    address: str | None = None
+
+    def header(self, name: str) -> str | None:
+        """The value of a header, several lines of it joined by `, ` (RFC 9110 §5.2); None where there is none.
+
+        Args:
+            name: in upper or lower case; `authorization`.
+        """
+        wanted = name.lower().encode("latin-1", "replace")
+        values = [value for key, value in self.headers if key == wanted]
+        return b", ".join(values).decode("latin-1") if values else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ __all__ = [
     "RemoteProtocolError",
     "RequestError",
     "SchemaError",
+    "SettingRefused",
     "StartupError",
     "ValueRefused",
 ]
@@ -159,8 +160,23 @@ class DatabaseError(FraiseQLError):
         return self.sqlstate[:2] in {"08", "53"} or self.sqlstate[:4] == "57P0"
 
 
+class SettingRefused(DatabaseError):
+    """PostgreSQL refused a setting that it was told before a statement: the statement did not run, and is not to blame.
+
+    Its `parameter`, `said` and `place` are empty, whatever PostgreSQL says.
+    """
+
+
 class ValueRefused(FraiseQLError):
-    """For the log: what PostgreSQL said of a value that the client is told to be its mistake."""
+    """For the log: what PostgreSQL said where the client is told that it, and nobody else, can mend it.
+
+    Args:
+        doubtful: whether a mistake of the database's owner is as likely.
+    """
+
+    def __init__(self, message: str, *, doubtful: bool = False) -> None:
+        super().__init__(message)
+        self.doubtful = doubtful
 
 
 class ConfigurationError(FraiseQLError):

@@ -69,6 +69,8 @@ class MutationLimits:
     max_attempts: int = 5  # of one transaction that meets others: most come through at the second
     first_pause: float = 0.01  # between attempts, up to this, doubled each time ...
     longest_pause: float = 0.5  # ... up to this
+    idempotency_table: str = "fraiseql_idempotency"  # `table`, or `schema.table`
+    idempotency_retention: float = 86_400.0  # how long a key is known: clients try again for minutes, queues for hours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from fraiseql.catalog.expressions import ExpressionTypes, computed_fields, expre
 from fraiseql.catalog.facts import Catalog
 from fraiseql.catalog.findings import Finding, Severity
 from fraiseql.catalog.generation import generate_module
+from fraiseql.catalog.mutating import check_error_rules, check_idempotency, constraints_statement
 from fraiseql.catalog.statements import read_catalog, schemas_statement, sources_statement
 
 __all__ = [
@@ -14,8 +15,11 @@ __all__ = [
     "ExpressionTypes",
     "Finding",
     "Severity",
+    "check_error_rules",
+    "check_idempotency",
     "check_schema",
     "computed_fields",
+    "constraints_statement",
     "expression_statement",
     "generate_module",
     "read_catalog",

@@ -169,7 +169,7 @@ wanted as (
     where n.nspname = any (chosen.schemas) and c.relkind in ('r', 'p', 'v', 'm', 'f')
         and case
             when cardinality(chosen.tables) > 0 then c.relname = any (chosen.tables)
-            else not c.relispartition and c.relname not like 'fraiseql\\_outbox%'
+            else not c.relispartition and c.relname !~ '^fraiseql_(outbox|idempotency)'
                 and not exists (
                     select from pg_depend d
                     where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'

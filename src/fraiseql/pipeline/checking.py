@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fraiseql.effects import Program, fetch
+from fraiseql.effects import Program, Settings, fetch
 from fraiseql.errors import DatabaseError
 from fraiseql.pipeline.computed.resolution import Resolution
 from fraiseql.pipeline.misfits import Checks, may_be_misfit
@@ -27,6 +27,7 @@ def answer_checked(
     variables: Variables,
     hint: Mapping[str, Any],
     resolution: Resolution | None,
+    settings: Settings = (),
 ) -> Program[GraphQLResponse | None]:
     """Answer a query whose statement failed with an error, what fits beside what does not.
 
@@ -37,6 +38,7 @@ def answer_checked(
         variables: of the request, coerced.
         hint: entries of `extensions` for masked errors, the request's id.
         resolution: of the fields that Python computes, where there are any.
+        settings: that the statement was sent with.
 
     Returns:
         None where the error is of another kind, or the checking statement fails too.
@@ -48,7 +50,7 @@ def answer_checked(
         return None
     statement = plan.statement(variables, checking=True)
     try:
-        row = yield from fetch(statement.statement, parameters)
+        row = yield from fetch(statement.statement, parameters, settings=settings)
     except DatabaseError:
         return None
     checks = Checks(plan.model, hint)

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fraiseql.context import ANONYMOUS, Caller
-from fraiseql.effects import Program, fetch, join
+from fraiseql.effects import Program, Settings, fetch, join
 from fraiseql.errors import ConfigurationError, DatabaseError, RequestError
 from fraiseql.limits import MutationLimits, QueryLimits, SubscriptionLimits
 from fraiseql.pipeline.cache import Cache
+from fraiseql.pipeline.caller_settings import settings_for
 from fraiseql.pipeline.checking import answer_checked
 from fraiseql.pipeline.document import prepare_document
-from fraiseql.pipeline.failures import refused
+from fraiseql.pipeline.failures import missing_setting, refused
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
 from fraiseql.pipeline.mutations import Asking, mutate
 from fraiseql.pipeline.nesting import nests_too_deep
@@ -39,10 +40,14 @@ _MAX_TEXT: Final = 524_288
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The statement of a request: `sql` is empty where it needs none; None among the parameters is NULL."""
+    """The statement of a request: `sql` is empty where it needs none; None among the parameters is NULL.
+
+    `settings` is what PostgreSQL is told before it of the caller, where one was given.
+    """
 
     sql: str
     parameters: tuple[str | None, ...]
+    settings: tuple[tuple[str, str], ...] = ()
 
 
 class Pipeline:
@@ -79,11 +84,12 @@ class Pipeline:
         self._planning = Planning.begin(schema.model, build_graphql_schema(schema.model), limits)
         self._prepared: Cache[tuple[str, str | None], PreparedOperation] = Cache(limits.max_cached_documents, _MAX_TEXT)
 
-    def execute(self, request: GraphQLRequest, request_id: str) -> Program[GraphQLResponse]:
+    def execute(self, request: GraphQLRequest, request_id: str, caller: Caller = ANONYMOUS) -> Program[GraphQLResponse]:
         """Answer one request by one answer: a query or a mutation; a subscription is refused.
 
         Args:
             request_id: shown to the client in place of an error's cause, which `GraphQLResponse.cause` has.
+            caller: who asks: what PostgreSQL and resolvers are told.
 
         Returns:
             A program that for a query yields at most one Fetch, a second one where a value in the database does not fit
@@ -96,7 +102,7 @@ class Pipeline:
                 raise _refused("A subscription needs a WebSocket, or a request that accepts text/event-stream.")
         except Refusal as refusal:
             return refuse(refusal.outcome, refusal.errors)
-        return (yield from self._answer(prepared, request, request_id, ANONYMOUS))
+        return (yield from self._answer(prepared, request, request_id, caller))
 
     def operate(
         self, request: GraphQLRequest, request_id: str, caller: Caller = ANONYMOUS, after: str | None = None
@@ -119,8 +125,10 @@ class Pipeline:
                 return (yield from self._answer(prepared, request, request_id, caller))
             subscription = self._subscription(prepared, request, caller)
             subscription.resume_behind(after)
+            if subscription.statement is not None:
+                subscription.tell(settings_for(self._planning.model, caller, request_id))
         except Refusal as refusal:
-            return refuse(refusal.outcome, refusal.errors)
+            return refuse(refusal.outcome, refusal.errors, refusal.cause)
         try:
             result: GraphQLResponse | None = yield from join(
                 stream_of(subscription, self.subscriptions, request_id), caller.user_id
@@ -150,15 +158,14 @@ class Pipeline:
     def _mutation(
         self, prepared: PreparedOperation, request: GraphQLRequest, request_id: str, caller: Caller
     ) -> Program[GraphQLResponse]:
-        context = self._planning.model.database_context
-        settings = () if context is None else context.settings_of(caller)
         try:
+            settings = settings_for(self._planning.model, caller, request_id)
             variables = prepared.coerce(request)
             plan = prepared.plan(variables)
             asking = Asking(self._planning, plan, request, variables, caller, settings, {"requestId": request_id})
             return (yield from mutate(asking, self.mutations))
         except Refusal as refusal:
-            return refuse(refusal.outcome, refusal.errors)
+            return refuse(refusal.outcome, refusal.errors, refusal.cause)
         except RecursionError:
             raise nests_too_deep(request.query, self.limits.max_depth, request.variables) from None
 
@@ -171,11 +178,12 @@ class Pipeline:
             resolution = plan.resolution(variables, caller, hint)
             if statement is None:
                 return plan.answer((), request.variables, hint)
+            settings = settings_for(plan.model, caller, request_id)
             try:
-                row = yield from fetch(statement.statement, parameters)
+                row = yield from fetch(statement.statement, parameters, settings=settings)
             except DatabaseError as error:
                 checked = yield from answer_checked(
-                    error, plan, statement, parameters, request, variables, hint, resolution
+                    error, plan, statement, parameters, request, variables, hint, resolution, settings
                 )
                 return checked or _failed(error, plan, statement, request, request_id)
             if resolution is None:
@@ -183,12 +191,19 @@ class Pipeline:
             values = yield from resolution.complete(plan.sql_roots, row)
             return plan.answer(values, request.variables, hint, resolution)
         except Refusal as refusal:
-            return refuse(refusal.outcome, refusal.errors)
+            return refuse(refusal.outcome, refusal.errors, refusal.cause)
 
     def explain(
-        self, query: str, variables: Mapping[str, Any] | None = None, operation_name: str | None = None
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        operation_name: str | None = None,
+        caller: Caller | None = None,
     ) -> Explanation:
         """The SQL of a request and its parameters; no database is needed.
+
+        Args:
+            caller: of whom PostgreSQL would be told; None for the statement alone, which is the same for all.
 
         Raises:
             Refusal: the request would not be executed; its message says why.
@@ -204,7 +219,9 @@ class Pipeline:
             sql = None if bound is None else bound.statement
         if sql is None:
             return Explanation("", ())
-        return Explanation(sql.sql.decode(), tuple(None if value is None else value.decode() for value in parameters))
+        told: Settings = () if caller is None else settings_for(self._planning.model, caller, "")
+        shown = tuple(None if value is None else value.decode() for value in parameters)
+        return Explanation(sql.sql.decode(), shown, tuple((name.decode(), value.decode()) for name, value in told))
 
     def _subscription(
         self, prepared: PreparedOperation, request: GraphQLRequest, caller: Caller
@@ -240,6 +257,9 @@ class Pipeline:
                 raise nests_too_deep(request.query, self.limits.max_depth) from None
             prepared = PreparedOperation(self._planning, document.operation(request.operation_name))
             self._prepared.put(key, prepared, len(request.query))
+        if request.read_only and prepared.operation.is_mutation:
+            error = RequestError("A mutation needs POST.", code="METHOD_NOT_ALLOWED")
+            raise Refusal(Outcome.METHOD_NOT_ALLOWED, [error])
         return prepared
 
 
@@ -251,6 +271,9 @@ def _failed(
     error: DatabaseError, plan: Plan, statement: BoundStatement, request: GraphQLRequest, request_id: str
 ) -> GraphQLResponse:
     """Answer a request whose statement failed: the client learns whose fault it was, and no more; raises Refusal."""
+    missing = missing_setting(error)
+    if missing is not None:
+        return refuse(Outcome.CALLER_REFUSED, [missing], refused(error))
     wrong = misfits(statement.bindings, error)
     if wrong:
         return refuse(Outcome.VARIABLES_INVALID, wrong, refused(error))

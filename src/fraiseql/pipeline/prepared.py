@@ -6,8 +6,9 @@ statement. Both are kept, so that a request whose like was seen before is only c
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -16,13 +17,15 @@ from graphql import GraphQLSchema
 from fraiseql.context import Caller
 from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.limits import QueryLimits
+from fraiseql.payloads import encode_number
 from fraiseql.pipeline.cache import Cache
 from fraiseql.pipeline.computed.calls import read_arguments
 from fraiseql.pipeline.computed.resolution import Resolution
 from fraiseql.pipeline.computed.selections import computed_fields, fetched_root
 from fraiseql.pipeline.computed.slot import resolver_of
+from fraiseql.pipeline.database_errors import ConstraintColumns, constraints_cache, told
 from fraiseql.pipeline.document import Operation
-from fraiseql.pipeline.failures import cause_of
+from fraiseql.pipeline.failures import cause_of, shown
 from fraiseql.pipeline.introspection import introspect
 from fraiseql.pipeline.misfits import Checks
 from fraiseql.pipeline.nulls import Completion
@@ -30,7 +33,7 @@ from fraiseql.pipeline.plan import RootField, Selection, plan_selection
 from fraiseql.pipeline.records import chooses_elements
 from fraiseql.pipeline.request import GraphQLRequest
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, respond_with_errors
-from fraiseql.pipeline.sql import BoundStatement, render, render_given, render_keyed
+from fraiseql.pipeline.sql import BoundStatement, render, render_given, render_keyed, render_shown
 from fraiseql.pipeline.sql.bind import encode
 from fraiseql.pipeline.variables import Variables, shape_of
 from fraiseql.schema.model import Field, SchemaModel, SubscriptionField, SubscriptionKind
@@ -52,6 +55,7 @@ class Planning:
         schema: the same for graphql-core.
         plans: kept by operation and the values of its conditions.
         statements: kept by plan and the shape of its variables.
+        constraints: the columns of constraints that were violated.
     """
 
     model: SchemaModel
@@ -59,13 +63,14 @@ class Planning:
     limits: QueryLimits
     plans: Cache[Hashable, Plan]
     statements: Cache[Hashable, BoundStatement]
+    constraints: ConstraintColumns
 
     @classmethod
     def begin(cls, model: SchemaModel, schema: GraphQLSchema, limits: QueryLimits) -> Planning:
         """With nothing kept yet."""
         plans: Cache[Hashable, Plan] = Cache(limits.max_cached_documents, _MAX_PLAN_BYTES)
         statements: Cache[Hashable, BoundStatement] = Cache(limits.max_cached_statements, _MAX_SQL_BYTES)
-        return cls(model, schema, limits, plans, statements)
+        return cls(model, schema, limits, plans, statements, constraints_cache())
 
 
 class PreparedOperation:
@@ -186,13 +191,27 @@ class Plan:
         Raises:
             Refusal: an argument does not fit, or it costs too much.
         """
+        render = partial(render_keyed, key=key, checking=checking)
+        return self._selected(selection, checking, variables, render)
+
+    def shown(self, selection: Selection, variables: Variables) -> BoundStatement:
+        """The statement that shows a selection of rows that it is given; as `keyed`."""
+        return self._selected(selection, "shown", variables, render_shown)
+
+    def _selected(
+        self, selection: Selection, kind: Hashable, variables: Variables, render: Callable[..., BoundStatement]
+    ) -> BoundStatement:
         planning = self._planning
-        place = (selection, checking, *self._shape(variables))
+        place = (selection, kind, *self._shape(variables))
         statement = planning.statements.get(place)
         if statement is None:
             try:
-                statement = render_keyed(
-                    planning.model, planning.schema, selection, key, variables, planning.limits, checking=checking
+                statement = render(
+                    model=planning.model,
+                    graphql_schema=planning.schema,
+                    selection=selection,
+                    variables=variables,
+                    limits=planning.limits,
                 )
             except RequestError as error:
                 raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
@@ -256,13 +275,24 @@ class Plan:
         self, statement: BoundStatement, variables: Variables, keys: Sequence[str]
     ) -> tuple[bytes | None, ...]:
         """The parameters of a statement that `keyed` gave; raises Refusal."""
+        return self._bind_many(statement, variables, len(keys), orjson.dumps(list(keys)))
+
+    def bind_rows(
+        self, statement: BoundStatement, variables: Variables, rows: Sequence[Mapping[str, Any]]
+    ) -> tuple[bytes | None, ...]:
+        """The parameters of a statement that `shown` gave; raises Refusal."""
+        return self._bind_many(statement, variables, len(rows), orjson.dumps(list(rows), default=encode_number))
+
+    def _bind_many(
+        self, statement: BoundStatement, variables: Variables, count: int, many: bytes
+    ) -> tuple[bytes | None, ...]:
         try:
             values = [binding.get(variables) for binding in statement.bindings]
         except RequestError as error:
             raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
         if statement.cost is not None:
-            statement.cost.check([*values, len(keys)], self._planning.limits)
-        return (*map(encode, values), orjson.dumps(list(keys)))
+            statement.cost.check([*values, count], self._planning.limits)
+        return (*map(encode, values), many)
 
     def answer(
         self,
@@ -300,14 +330,12 @@ class Plan:
         Raises:
             Refusal: introspection beside it cannot be answered.
         """
-        errors = [
-            RequestError("Internal server error.", code="INTERNAL_SERVER_ERROR", path=(root.key,), extensions=hint)
-            for root in self.sql_roots
-        ]
+        entry, cause = told(self.model, error, hint, reading=True) or (error, error)
+        errors = [shown(entry, (root.key,), hint) for root in self.sql_roots]
         data = None
         if all(root.field is None or root.field.type.nullable for root in self.roots):
             data = orjson.Fragment(b"null".join(self._segments or self._cut(given))[len(_DATA) : -1])
-        return respond_with_errors(errors, data, error)
+        return respond_with_errors(errors, data, cause)
 
     def _cut(self, given: Mapping[str, Any]) -> tuple[bytes, ...]:
         """The fixed bytes of the answer, cut where the columns of the row go."""

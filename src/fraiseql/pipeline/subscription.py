@@ -9,7 +9,7 @@ from typing import Any
 from graphql import GraphQLObjectType
 
 from fraiseql.context import Caller
-from fraiseql.effects import Emission, Event, Program, Statement
+from fraiseql.effects import Emission, Event, Program, Settings, Statement
 from fraiseql.errors import RequestError
 from fraiseql.pipeline.arguments import Tree, given_arguments, python_object, value_of
 from fraiseql.pipeline.computed.resolution import Resolution
@@ -36,16 +36,18 @@ class PreparedSubscription:
         field: what is subscribed to.
         root: how: the response key, and what is selected.
         after: the cursor to resume behind; None to begin with what happens next.
-        key: equal for an equal selection, equal arguments and the same tenant, unless the caller plays a part.
+        key: equal for an equal selection, equal arguments, the same tenant and the same settings, unless the caller
+            plays a further part.
         statement: what serves the selection; None where nothing of it comes from the database.
         parameters: of the statement, without the given rows.
         bindings: where each parameter comes from.
         argument_sources: the sources that filters and orders lead to.
+        settings: what PostgreSQL is told of the caller before the statement.
     """
 
     __slots__ = (
         *("_arguments", "_planning", "_variables", "after", "argument_sources", "bindings", "caller", "field", "key"),
-        *("parameters", "plan", "root", "statement"),
+        *("parameters", "plan", "root", "settings", "statement"),
     )
 
     def __init__(self, planning: Planning, plan: Plan, variables: Variables, caller: Caller) -> None:
@@ -67,6 +69,7 @@ class PreparedSubscription:
         if plan.takes_info:
             self.key = (self.key, object())  # equal to no other: what is computed for a caller is nobody else's
         plan.resolution(variables, caller, {})  # or its arguments do not fit
+        self.settings: Settings = ()
         self.statement: Statement | None = None
         self.parameters: tuple[bytes | None, ...] = ()
         self.bindings: tuple[Binding, ...] = ()
@@ -81,6 +84,11 @@ class PreparedSubscription:
     def checking_statement(self) -> Statement:
         """The one that finds what does not fit, for the same parameters."""
         return self.plan.statement(self._variables, checking=True).statement
+
+    def tell(self, settings: Settings) -> None:
+        """Tell PostgreSQL these of the caller; only with who is told the same are results shared."""
+        self.settings = settings
+        self.key = (self.key, settings)
 
     def resume_behind(self, cursor: str | None) -> None:
         """Begin behind a cursor that the transport knows, for events whose `after` is not given."""

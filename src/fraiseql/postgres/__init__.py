@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from fraiseql.postgres.cleaning import wind_up
 from fraiseql.postgres.connection import Connection
 from fraiseql.postgres.conversation import cancel, connect, drain, explain, run
 from fraiseql.postgres.listening import Listener
 from fraiseql.postgres.pool import Pool
+from fraiseql.postgres.transactions import Transaction, execute_alone
 from fraiseql.postgres.waits import Conversation, Ready, Wait
 
 __all__ = [
@@ -14,10 +16,13 @@ __all__ = [
     "Listener",
     "Pool",
     "Ready",
+    "Transaction",
     "Wait",
     "cancel",
     "connect",
     "drain",
+    "execute_alone",
     "explain",
     "run",
+    "wind_up",
 ]

@@ -7,28 +7,30 @@ from __future__ import annotations
 
 import psycopg
 from psycopg import generators, pq
-from psycopg.pq import ConnStatus, Escaping, ExecStatus, TransactionStatus
+from psycopg.pq import Escaping, ExecStatus
 from psycopg.pq.abc import PGresult
 
 from fraiseql.effects import Fetch, Row
 from fraiseql.errors import DatabaseError
-from fraiseql.postgres.connection import Connection
+from fraiseql.postgres.connection import Connection, broken
 from fraiseql.postgres.conninfo import DATE_STYLE, INTERVAL_STYLE, wanted_time_zone
 from fraiseql.postgres.errors import (
     connection_failed,
     connection_lost,
     is_stale_plan,
+    is_taken_name,
     is_unknown_statement,
     statement_failed,
 )
+from fraiseql.postgres.exchange import read_out
+from fraiseql.postgres.telling import check_parameters, run_told
 from fraiseql.postgres.waits import Conversation, on
 
-__all__ = ["CAN_CANCEL", "cancel", "connect", "drain", "explain", "run"]
+__all__ = ["CAN_CANCEL", "cancel", "connect", "drain", "explain", "only_row", "run"]
 
 # The cancel of libpq < 17 blocks, with the interpreter's lock held. There the connection is discarded instead.
 CAN_CANCEL = pq.version() >= 170_000
 _MESSAGES_TO_CLOSE = pq.version() >= 170_000
-_LONGEST_PREPARED = 16_384  # bytes of SQL; a backend needs some forty times that for as long as it is prepared
 _OUTGROWN = 8_388_608  # bytes of one row: libpq keeps twice that for the rest of the connection's life
 
 
@@ -67,22 +69,26 @@ def connect(conninfo: str, *, max_prepared: int) -> Conversation[Connection]:
 def run(connection: Connection, fetch: Fetch) -> Conversation[Row]:
     """Run one statement outside of a transaction and return its only row, in text format.
 
+    With settings it takes one round trip too: the statement and what tells them are one implicit transaction.
+
     It is prepared at its first use on this connection, unless it is very long. When it raises, `connection.is_idle`
     says whether the connection can be used again; when it is closed half way, `cancel` and `drain` must follow, or the
     connection's end.
 
     Raises:
         DatabaseError: the statement failed (with PostgreSQL's SQLSTATE), gave anything but one row of
-            `fetch.statement.columns` columns (21000), or the connection was lost (08006).
+            `fetch.statement.columns` columns (21000), or the connection was lost (08006); SettingRefused where a
+            setting was refused.
     """
-    for number, value in enumerate(fetch.parameters, 1):
-        if value is not None and 0 in value:  # libpq would read the text up to there
-            raise DatabaseError("a NUL byte in a text parameter", sqlstate="22021", parameter=number)
-    try:
-        result = yield from _execute(connection, fetch)
-    except psycopg.Error as error:
-        raise _broken(connection, error) from None
-    return _only_row(connection, result, fetch.statement.columns)
+    check_parameters(fetch.parameters, fetch.settings)
+    if fetch.settings:
+        result = yield from run_told(connection, fetch)
+    else:
+        try:
+            result = yield from _execute(connection, fetch)
+        except psycopg.Error as error:
+            raise broken(connection, error) from None
+    return only_row(connection, result, fetch.statement.columns)
 
 
 def explain(connection: Connection, fetch: Fetch) -> Conversation[str]:
@@ -106,10 +112,10 @@ def explain(connection: Connection, fetch: Fetch) -> Conversation[str]:
                 raise statement_failed(prepared)
             result = yield from _command(connection, b"EXPLAIN (ANALYZE, BUFFERS) EXECUTE " + name + arguments)
         finally:
-            if connection.pgconn.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+            if connection.in_transaction:
                 yield from _command(connection, b"ROLLBACK")
     except psycopg.Error as error:
-        raise _broken(connection, error) from None
+        raise broken(connection, error) from None
     return "\n".join((result.get_value(row, 0) or b"").decode() for row in range(result.ntuples))
 
 
@@ -134,9 +140,12 @@ def drain(connection: Connection) -> Conversation[None]:
         DatabaseError: the connection was lost.
     """
     try:
-        yield from on(connection.fd, generators.execute(connection.pgconn))
+        if connection.unanswered:
+            yield from read_out(connection)
+        else:
+            yield from on(connection.fd, generators.execute(connection.pgconn))
     except psycopg.Error as error:
-        raise _broken(connection, error) from None
+        raise broken(connection, error) from None
 
 
 def _set(connection: Connection, setting: str, value: str) -> Conversation[None]:
@@ -144,8 +153,9 @@ def _set(connection: Connection, setting: str, value: str) -> Conversation[None]
         connection.pgconn.send_query_params(b"SELECT set_config($1, $2, false)", [setting.encode(), value.encode()])
         result = yield from _result(connection)
     except psycopg.Error as error:
-        raise _broken(connection, error) from None
-    _only_row(connection, result, 1)
+        raise broken(connection, error) from None
+    only_row(connection, result, 1)
+    connection.settings.append((setting.encode(), value.encode()))
 
 
 def _command(connection: Connection, sql: bytes) -> Conversation[PGresult]:
@@ -158,7 +168,7 @@ def _command(connection: Connection, sql: bytes) -> Conversation[PGresult]:
 
 def _execute(connection: Connection, fetch: Fetch) -> Conversation[PGresult]:
     sql, pgconn = fetch.statement.sql, connection.pgconn
-    if not connection.max_prepared or len(sql) > _LONGEST_PREPARED:
+    if not connection.keeps(sql):
         pgconn.send_query_params(sql, fetch.parameters)
         return (yield from _result(connection))
     prepared = connection.prepared
@@ -184,10 +194,16 @@ def _prepare(connection: Connection, sql: bytes) -> Conversation[bytes]:
     prepared = connection.prepared
     while len(prepared) >= connection.max_prepared:
         yield from _close(connection, prepared.pop(next(iter(prepared))))
+    while connection.obsolete:
+        yield from _close(connection, connection.obsolete.pop())
     # Noted before it is sent: cancelled here, it may exist or not, and its next use finds out.
     name = prepared[sql] = connection.new_name()
     connection.pgconn.send_prepare(name, sql)
     result = yield from _result(connection)
+    while result.status != ExecStatus.COMMAND_OK and is_taken_name(result):
+        name = prepared[sql] = connection.new_name()
+        connection.pgconn.send_prepare(name, sql)
+        result = yield from _result(connection)
     if result.status != ExecStatus.COMMAND_OK:
         del prepared[sql]
         raise statement_failed(result)
@@ -209,7 +225,12 @@ def _result(connection: Connection) -> Conversation[PGresult]:
     return results[0]
 
 
-def _only_row(connection: Connection, result: PGresult, columns: int) -> Row:
+def only_row(connection: Connection, result: PGresult, columns: int) -> Row:
+    """The only row of a result.
+
+    Raises:
+        DatabaseError: as for `run`.
+    """
     if result.status != ExecStatus.TUPLES_OK:
         if result.status == ExecStatus.FATAL_ERROR:
             raise statement_failed(result) if result.error_field(pq.DiagnosticField.SQLSTATE) else _lost(result)
@@ -225,12 +246,6 @@ def _only_row(connection: Connection, result: PGresult, columns: int) -> Row:
 
 def _lost(result: PGresult) -> DatabaseError:
     return connection_lost(result.get_error_message())
-
-
-def _broken(connection: Connection, error: psycopg.Error) -> DatabaseError:
-    if connection.pgconn.status == ConnStatus.BAD:
-        return connection_lost(str(error))
-    return DatabaseError(str(error), sqlstate="XX000")
 
 
 def _without_prefix(text: str) -> str:

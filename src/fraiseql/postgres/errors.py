@@ -7,9 +7,19 @@ import re
 from psycopg.pq import DiagnosticField
 from psycopg.pq.abc import PGresult
 
-from fraiseql.errors import DatabaseError, ErrorPlace
+from fraiseql.errors import DatabaseError, ErrorPlace, SettingRefused
 
-__all__ = ["connection_failed", "connection_lost", "is_stale_plan", "is_unknown_statement", "statement_failed"]
+__all__ = [
+    "connection_failed",
+    "connection_lost",
+    "is_fatal",
+    "is_stale_plan",
+    "is_taken_name",
+    "is_unknown_statement",
+    "outcome_unknown",
+    "setting_refused",
+    "statement_failed",
+]
 
 # Worth another try: connection (08), serialization and deadlock (40), resources (53), lock not available, a server that
 # shuts down or starts (57P0x, but not a dropped database).
@@ -93,6 +103,31 @@ def is_stale_plan(result: PGresult) -> bool:
 def is_unknown_statement(result: PGresult) -> bool:
     """Whether the prepared statement is gone: somebody deallocated it, or a pooler changed the server."""
     return result.error_field(DiagnosticField.SQLSTATE) == b"26000"
+
+
+def is_taken_name(result: PGresult) -> bool:
+    """Whether a prepared statement has our name already: somebody's PREPARE gave it."""
+    return result.error_field(DiagnosticField.SQLSTATE) == b"42P05"
+
+
+def is_fatal(result: PGresult) -> bool:
+    """Whether an error ended the session, or stands for the loss of the connection."""
+    severity = result.error_field(DiagnosticField.SEVERITY_NONLOCALIZED)
+    return severity in (b"FATAL", b"PANIC") or not result.error_field(DiagnosticField.SQLSTATE)
+
+
+def setting_refused(result: PGresult) -> DatabaseError:
+    """The error of a `set_config` before a statement."""
+    error = statement_failed(result)
+    if error.unavailable:
+        return error
+    return SettingRefused(f"a setting was refused: {error}", sqlstate=error.sqlstate, retryable=error.retryable)
+
+
+def outcome_unknown(reason: str) -> DatabaseError:
+    """Something was sent to be committed, and no answer came."""
+    text = f"nobody can tell whether it was committed: {_one_line(reason)}"
+    return DatabaseError(text, sqlstate="08007", retryable=False)
 
 
 def _parameter(result: PGresult) -> int | None:

@@ -121,7 +121,7 @@ def _limit(
     default = next(item.default for item in dataclasses.fields(limits) if item.name == name)
     least = minimum if minimum is not None else (0.001 if isinstance(default, float) else 1)
     most = maximum if isinstance(default, float) else None
-    reach = (None, None) if choices else (least, most)
+    reach = (None, None) if isinstance(default, str) else (least, most)
     metadata = {"help": help, "range": reach, "choices": choices, "limit": (limits, name)}
     return field(default=default, metadata=metadata)
 
@@ -145,6 +145,7 @@ class FraiseQLConfig:
     )
     websocket_compression: bool = _setting(False, "compress WebSocket messages for clients that offer it")
     introspection: bool = _setting(True, "answer __schema and __type, by which clients learn the schema")
+    context: str | None = _setting(None, "the function that says who asks, as module:function")
     event_bus: str = _setting("postgresql", "what carries events to subscriptions", choices=("postgresql", "memory"))
     log_level: str = _setting("info", "how much is logged", choices=_LEVELS)
 
@@ -203,6 +204,12 @@ class FraiseQLConfig:
     )
     mutation_first_pause: float = _limit(MutationLimits, "first_pause", "before its second attempt, then doubled")
     mutation_longest_pause: float = _limit(MutationLimits, "longest_pause", "the most that this grows to")
+    mutation_idempotency_table: str = _limit(
+        MutationLimits, "idempotency_table", "where idempotency keys are kept: table, or schema.table"
+    )
+    mutation_idempotency_retention: float = _limit(
+        MutationLimits, "idempotency_retention", "for which an idempotency key is known", maximum=31_536_000
+    )
 
     websocket_max_message: int = _limit(WebSocketLimits, "max_message", "a WebSocket message, inflated")
     websocket_max_fragments: int = _limit(WebSocketLimits, "max_fragments", "frames of one WebSocket message")

@@ -6,6 +6,7 @@ from fraiseql.schema.crud import crud
 from fraiseql.schema.custom_scalars import scalar
 from fraiseql.schema.decorators import enum, input, query, subscription, type
 from fraiseql.schema.directives import directive
+from fraiseql.schema.error_rules import ErrorRule
 from fraiseql.schema.markers import field, relation
 from fraiseql.schema.mutation_decorator import mutation
 from fraiseql.schema.scalars import (
@@ -39,6 +40,7 @@ __all__ = [
     "Bytes",
     "Connection",
     "DateRange",
+    "ErrorRule",
     "Group",
     "Int4Range",
     "Int8Range",

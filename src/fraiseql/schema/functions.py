@@ -93,6 +93,10 @@ def yielded(returned: Any, *, asynchronous: bool, where: str) -> Any:
 def kind_of(declaration: SubscriptionDeclaration) -> SubscriptionKind:
     """Which kind a declaration is of, by its body and its topic."""
     where, topic, by = declaration.function.__name__, declaration.topic, declaration.by
+    if not isinstance(declaration.trust_payload, bool):
+        raise SchemaError(where, found=f"trust_payload={declaration.trust_payload!r}", expected="True or False")
+    if declaration.trust_payload and (topic is None or by is not None):
+        raise SchemaError(where, found="trust_payload=True", expected="topic=... without by=..., or none of it")
     if by is not None:
         identifier(by, f"{where} (by)")
         if topic is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -9,6 +10,7 @@ from fraiseql.errors import SchemaError
 from fraiseql.schema.annotations import Annotation, parameter_annotations, read_annotation
 from fraiseql.schema.applying import Directives
 from fraiseql.schema.declarations import Declaration, MutationDeclaration, QueryDeclaration, SubscriptionDeclaration
+from fraiseql.schema.function_mutations import FunctionMutations
 from fraiseql.schema.functions import (
     check_targets,
     has_no_body,
@@ -21,6 +23,7 @@ from fraiseql.schema.functions import (
 from fraiseql.schema.model import (
     InputField,
     MutationField,
+    NamedType,
     QueryField,
     SubscriptionField,
     SubscriptionKind,
@@ -39,6 +42,7 @@ class Roots:
 
     Args:
         names: what annotations may name beside their module's globals.
+        types: those that are known so far.
         directives: takes note of those that are applied.
         parameters: reads those of a function.
         note: takes note of what an annotation names, of its place; gives the type.
@@ -47,6 +51,7 @@ class Roots:
     def __init__(
         self,
         names: Mapping[str, Any],
+        types: dict[str, NamedType],
         directives: Directives,
         parameters: _Parameters,
         note: Callable[[Annotation, str], TypeReference],
@@ -55,6 +60,7 @@ class Roots:
         self._directives = directives
         self._parameters = parameters
         self._note = note
+        self._functions = FunctionMutations(names, types, directives, parameters, note)
 
     def query(self, declaration: Declaration) -> QueryField:
         assert isinstance(declaration, QueryDeclaration)
@@ -78,6 +84,9 @@ class Roots:
 
     def mutation(self, declaration: Declaration) -> MutationField:
         assert isinstance(declaration, MutationDeclaration)
+        declared = declaration.declared
+        if declaration.sql_function is not None or inspect.isclass(declared) or has_no_body(declared):
+            return self._functions.field(declaration)
         raise NotImplementedError
 
     def subscription(self, declaration: Declaration) -> SubscriptionField:
@@ -101,5 +110,5 @@ class Roots:
         sizes = page_sizes(declaration.default_page_size, declaration.max_page_size, where)
         return SubscriptionField(
             *(name, reference, declaration.description, arguments, *annotation.rows, kind, function),
-            *(info, asynchronous, topic, by, sizes, deprecation(declaration, where)),
+            *(info, asynchronous, topic, by, sizes, deprecation(declaration, where), declaration.trust_payload),
         )

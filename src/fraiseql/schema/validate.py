@@ -12,6 +12,7 @@ from fraiseql.schema.abstract_checks import check_implementations, fields_inside
 from fraiseql.schema.aggregates import FUNCTIONS, part_name
 from fraiseql.schema.computed import check_resolver
 from fraiseql.schema.embedded import stored_types
+from fraiseql.schema.function_checks import check_function, result_types, shows_rows
 from fraiseql.schema.model import (
     EnumType,
     Field,
@@ -62,8 +63,10 @@ def check_model(model: SchemaModel) -> None:
     _check_condition_names(model)
     _check_default_size(model.page_sizes, model.page_sizes.largest, "Schema")
     check_implementations(model)
+    results = result_types(model)
     for owner, field in read_fields(model):
-        _check_field(model, owner, field)
+        if owner.name not in results or not shows_rows(model, field):
+            _check_field(model, owner, field)
     for named in model.types.values():
         if isinstance(named, InputType):
             for entry in named.fields.values():
@@ -73,6 +76,10 @@ def check_model(model: SchemaModel) -> None:
         _check_rows(model, query, f"Query.{query.name}")
     for subscription in model.subscriptions.values():
         _check_subscription(model, subscription)
+    for mutation in model.mutations.values():
+        for argument in mutation.arguments.values():
+            _check_input(model, argument, f"Mutation.{mutation.name}({argument.name})")
+        check_function(model, mutation)
     for directive in model.directives.values():
         for argument in directive.arguments.values():
             _check_input(model, argument, f"@{directive.name}({argument.name})")
@@ -88,6 +95,8 @@ def _check_generated_names(model: SchemaModel) -> None:
         "TextSearchConfig": "full text search",
         "TextSearchRankInput": "full text search",
     }
+    if model.mutations:
+        taken["Mutation"] = "the root type"
     shapes = _aggregated_shapes(model)
     for named in model.types.values():
         if isinstance(named, Scalar) and named.element is not None and named.element not in model.types:

@@ -12,6 +12,7 @@ from fraiseql.pipeline.computed.calls import Arguments, calls_of, grouped, value
 from fraiseql.pipeline.computed.instances import Loading, instance_of_value, is_native
 from fraiseql.pipeline.computed.selections import has_computed
 from fraiseql.pipeline.computed.slot import Failure, Place, Slot, field_of, place_of, resolver_of
+from fraiseql.pipeline.database_errors import told
 from fraiseql.pipeline.failures import masked, shown
 from fraiseql.pipeline.held import MISSING, held
 from fraiseql.pipeline.marks import holds_documents
@@ -218,8 +219,9 @@ class Resolution:
         return explained
 
     def _failure(self, error: Exception, path: _Path) -> Failure:
-        self._projection.note_cause(masked(error))
-        return Failure(shown(error, path, self._hint))
+        entry, cause = told(self._model, error, self._hint) or (error, masked(error))
+        self._projection.note_cause(cause)
+        return Failure(shown(entry, path, self._hint))
 
     def _misfit(self, misfit: Misfit) -> Failure:
         self._projection.note_cause(misfit.cause)

@@ -7,13 +7,18 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from fraiseql.effects import Program
+from fraiseql.errors import RequestError
+from fraiseql.pipeline.mutations.functions import call_function, error_member
 from fraiseql.pipeline.mutations.serving import Serving
 from fraiseql.pipeline.mutations.tables import write_table
+from fraiseql.schema.function_actions import FunctionAction
 from fraiseql.schema.table_actions import TableAction
 
 __all__ = ["recovered", "serve"]
 
-_SERVERS: Final[Mapping[type[Any], Callable[[Serving], Program[bytes]]]] = MappingProxyType({TableAction: write_table})
+_SERVERS: Final[Mapping[type[Any], Callable[[Serving], Program[bytes]]]] = MappingProxyType(
+    {FunctionAction: call_function, TableAction: write_table}
+)
 
 
 def serve(serving: Serving) -> Program[bytes]:
@@ -29,4 +34,6 @@ def recovered(serving: Serving, error: Exception) -> Program[tuple[bytes | None,
         the client.
     """
     yield from ()
+    if isinstance(error, RequestError):
+        return error_member(serving, error), error
     return None, error

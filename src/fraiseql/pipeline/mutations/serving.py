@@ -115,6 +115,25 @@ class Serving:
             self.checks = self.checks or Checks(asking.planning.model, asking.hint)
         return [None if each is None else each.encode() for each in orjson.loads(text or b"[]")]
 
+    def rows_shown(self, selection: Selection, rows: Sequence[Mapping[str, Any]]) -> Program[list[bytes | None]]:
+        """The JSON of a selection for rows that are given, and need not be there any more, in their order.
+
+        Args:
+            selection: of a type with a source, as `root` has it at some place.
+            rows: objects of columns and values.
+
+        Raises:
+            DatabaseError: the statement failed.
+            Refusal: an argument inside of the selection does not fit, or it costs too much.
+        """
+        if not rows:
+            return []
+        asking = self.asking
+        bound = asking.plan.shown(selection, asking.variables)
+        parameters = asking.plan.bind_rows(bound, asking.variables, rows)
+        (text,) = yield from self.fetch(bound.statement, parameters)
+        return [None if each is None else each.encode() for each in orjson.loads(text or b"[]")]
+
 
 def read_trees(planning: Planning, root: RootField, variables: Variables) -> dict[str, Tree]:
     """The present arguments of a root field; raises Refusal where one does not fit."""

@@ -32,7 +32,7 @@ from fraiseql.pipeline.variables import Variables
 from fraiseql.schema.model import Field, SchemaModel, Shape, SubscriptionField, SubscriptionKind
 from fraiseql.schema.scalar import Scalar
 
-__all__ = ["BoundStatement", "render", "render_given", "render_keyed"]
+__all__ = ["BoundStatement", "render", "render_given", "render_keyed", "render_shown"]
 
 _GIVEN: Final = "given$"
 _SHAPES: Final[Mapping[Shape, ShapeRenderer]] = MappingProxyType(
@@ -159,6 +159,39 @@ def render_keyed(
     cost.rows, cost.place = limits.max_page_size, len(bindings)
     keys = f"jsonb_array_elements_text(${len(bindings) + 1}::jsonb) with ordinality {_GIVEN}(value, place)"
     sql = f"select array_to_json(array(select to_json({row})::text from {keys} order by {_GIVEN}.place))"
+    return BoundStatement(Statement(sql.encode(), 1), bindings, cost=rendering.limited_cost)
+
+
+def render_shown(
+    model: SchemaModel,
+    graphql_schema: GraphQLSchema,
+    selection: Selection,
+    variables: Variables,
+    limits: QueryLimits,
+) -> BoundStatement:
+    """Render the statement that shows given rows: one parameter more than bindings is a JSON array of them.
+
+    Each is an object of columns and values; they need not be in the source, and what they lead to is selected like for
+    any other. The statement's only column, and its cost, are as for `render_keyed`.
+
+    Args:
+        selection: of a type with a source.
+
+    Raises:
+        RequestError: an argument's value cannot be a filter.
+        Refusal: QUERY_TOO_COMPLEX.
+    """
+    rendering = Rendering(model, graphql_schema, variables, limits, _SHAPES)
+    target = selection.type
+    assert target.source is not None
+    base = rendering.base(target.source)
+    record = f"jsonb_populate_record(null::{source_name(target.source)}, {_GIVEN}.value)"
+    with rendering.inside() as cost:
+        row = one_row(rendering, Site(target, base, [], {}, (), selection, origin=record, is_single=True))
+    bindings = rendering.bindings.taken()
+    cost.rows, cost.place = limits.max_page_size, len(bindings)
+    rows = f"jsonb_array_elements(${len(bindings) + 1}::jsonb) with ordinality {_GIVEN}(value, place)"
+    sql = f"select array_to_json(array(select to_json({row})::text from {rows} order by {_GIVEN}.place))"
     return BoundStatement(Statement(sql.encode(), 1), bindings, cost=rendering.limited_cost)
 
 

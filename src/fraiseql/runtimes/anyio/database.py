@@ -7,19 +7,20 @@ import math
 import os
 import socket
 from collections import deque
-from collections.abc import Awaitable
+from functools import partial
 
 import anyio
 
-from fraiseql.effects import Fetch, Row, Statement
+from fraiseql.effects import Execute, Fetch, Isolation, ResultSet, Row, Statement
 from fraiseql.errors import DatabaseError
 from fraiseql.limits import PoolLimits
 from fraiseql.observations import ConnectionLost, ConnectionOpened, Observation, Observer, ReconnectFailed
-from fraiseql.postgres import Connection, Pool, cancel, drain, pool_events, run
+from fraiseql.postgres import Connection, Pool, cancel, execute_alone, pool_events, run, wind_up
 from fraiseql.postgres.conversation import CAN_CANCEL
 from fraiseql.runtimes.anyio.background import Background
 from fraiseql.runtimes.anyio.connecting import Connector
-from fraiseql.runtimes.anyio.waits import drive
+from fraiseql.runtimes.anyio.transactions import OpenTransaction
+from fraiseql.runtimes.anyio.waits import TookTooLong, drive, in_time
 
 __all__ = ["Database"]
 
@@ -64,6 +65,7 @@ class Database:
         self._observe = observe
         self._pool = Pool(self._limits)
         self._connections: dict[int, Connection] = {}
+        self._transactions: set[OpenTransaction] = set()
         self._background = Background()
         self._timer: anyio.CancelScope | None = None
         self._armed = math.inf  # when the timer fires
@@ -104,9 +106,9 @@ class Database:
         self._handle(pool_events.ConnectionReleased(waiter.id))
 
     async def aclose(self) -> None:
-        """Refuse new requests, wait for the statements that run, and close all connections.
+        """Refuse new requests, wait for the statements that run and the transactions, and close all connections.
 
-        Cancelled, it cuts off the statements that still run; they then raise DatabaseError.
+        Cancelled, it cuts off those that still run; they then raise DatabaseError.
         """
         if not self._background.is_running:
             return
@@ -118,6 +120,8 @@ class Database:
         finally:
             for connection in self._connections.values():
                 _cut(connection.fd)
+            for transaction in list(self._transactions):
+                transaction.cut()
             if self._pool.granted:
                 with anyio.move_on_after(self._limits.recovery_timeout, shield=True):
                     await self._all_released.wait()
@@ -136,13 +140,15 @@ class Database:
         return await self.perform(Fetch(statement, parameters))
 
     async def perform(self, effect: Fetch) -> Row:
-        """`fetch`, for the effect as a program yields it."""
+        """`fetch`, for the effect as a program yields it, be it in a transaction."""
+        if effect.transaction is not None:
+            return await _own(effect.transaction).fetch(effect)
         waiter = await self._acquire()
         connection = waiter.connection
         assert connection is not None
         try:
-            row = await _in_time(drive(run(connection, effect)), effect.timeout)
-        except _TookTooLong as error:
+            row = await in_time(drive(run(connection, effect)), effect.timeout)
+        except TookTooLong as error:
             await self._recover(connection)
             self._give_back(waiter.id, connection, str(error))
             raise
@@ -157,6 +163,40 @@ class Database:
             raise
         self._give_back(waiter.id, connection, "it was left inside a transaction")
         return row
+
+    async def execute(self, effect: Execute) -> ResultSet:
+        """Run a statement of a user's own, and undo what it leaves in the session before somebody else is given that.
+
+        Raises:
+            DatabaseError: as for `fetch`; 08007 where nobody can tell whether it ran.
+        """
+        if effect.transaction is not None:
+            return await _own(effect.transaction).execute(effect)
+        waiter = await self._acquire()
+        connection = waiter.connection
+        assert connection is not None
+        try:
+            return await in_time(drive(execute_alone(connection, effect)), effect.timeout)
+        finally:
+            try:
+                await self._recover(connection)
+            finally:
+                self._give_back(waiter.id, connection, "what a statement left in it could not be undone in time")
+
+    async def begin(self, isolation: Isolation = Isolation.READ_COMMITTED) -> OpenTransaction:
+        """Open a transaction; it must be committed or rolled back.
+
+        Raises:
+            DatabaseError: no connection could be had.
+        """
+        waiter = await self._acquire()
+        connection = waiter.connection
+        assert connection is not None
+        give_back = partial(self._give_back, waiter.id, connection)
+        transaction = OpenTransaction(connection, isolation, recover=self._recover, give_back=give_back)
+        self._transactions.add(transaction)
+        transaction.when_ended.append(partial(self._transactions.discard, transaction))
+        return transaction
 
     async def _acquire(self, *, patient: bool = True) -> _Waiter:
         if not self._background.is_running:
@@ -181,24 +221,31 @@ class Database:
             self._handle(pool_events.RequestAbandoned(waiter))
 
     def _give_back(self, id: int, connection: Connection, reason: str) -> None:
-        if connection.is_idle and not connection.outgrown:
+        if connection.is_idle and not connection.outgrown and not connection.unclean:
             self._handle(pool_events.ConnectionReleased(id))
             return
-        if connection.is_idle:
+        if connection.is_idle and not connection.unclean:
             reason = "a very large answer made its buffers grow for good"
         self._observe(ConnectionLost(connection.backend_pid, reason))
         self._handle(pool_events.ConnectionDistrusted(id, lost=connection.is_lost))
 
     async def _recover(self, connection: Connection) -> None:
-        """Bring a connection whose statement was given up half way to a clean end, if that takes not too long."""
-        if connection.is_idle or not CAN_CANCEL:
+        """Bring a connection to a clean end, if that takes not too long.
+
+        What runs is cancelled, an open transaction rolled back, and what a user's SQL left is undone.
+        """
+        if (connection.is_idle and not connection.unclean) or connection.is_lost:
+            return
+        cancels = connection.is_busy and not connection.awaits_cleaning
+        if cancels and not CAN_CANCEL:
             return
         with anyio.move_on_after(self._limits.recovery_timeout, shield=True):
             try:
-                await drive(cancel(connection))
-                await drive(drain(connection))
+                if cancels:
+                    await drive(cancel(connection))
+                await drive(wind_up(connection))
             except DatabaseError:
-                return  # it is not idle then, and will be closed
+                return  # it is not clean then, and will be closed
 
     def _handle(self, event: pool_events.Event) -> None:
         """Tell the pool what happened and do what it says; never waits, so that nothing comes between."""
@@ -275,23 +322,16 @@ class Database:
             self._handle(pool_events.DeadlineReached())
 
 
-class _TookTooLong(DatabaseError):
-    """The row did not come in time: the statement waits for a lock, or nobody answers any more."""
-
-
-async def _in_time(answer: Awaitable[Row], timeout: float | None) -> Row:
-    if timeout is None:
-        return await answer
-    with anyio.move_on_after(timeout):
-        return await answer
-    raise _TookTooLong(f"the database did not answer within {timeout:g} s", sqlstate="08006", retryable=True)
-
-
 def _cut(fd: int) -> None:
     """Make a conversation that is under way meet the end of its connection, without touching libpq under its feet."""
     with contextlib.suppress(OSError), socket.socket(fileno=os.dup(fd)) as twin:
         twin.shutdown(socket.SHUT_RDWR)
     anyio.notify_closing(fd)
+
+
+def _own(transaction: object) -> OpenTransaction:
+    assert isinstance(transaction, OpenTransaction), "the handle is what Begin gave"
+    return transaction
 
 
 def _given_up() -> DatabaseError:

@@ -9,7 +9,23 @@ from typing import Any
 
 import anyio
 
-from fraiseql.effects import Call, CallAll, Effect, Emit, EventSource, Fetch, Join, Next, Open, Sleep
+from fraiseql.effects import (
+    Begin,
+    Call,
+    CallAll,
+    Commit,
+    Effect,
+    Emit,
+    EventSource,
+    Execute,
+    Fetch,
+    Isolation,
+    Join,
+    Next,
+    Open,
+    Rollback,
+    Sleep,
+)
 from fraiseql.limits import SubscriptionLimits
 from fraiseql.observations import InternalErrorMasked, Observer
 from fraiseql.runtimes.anyio.bus import Bus
@@ -18,6 +34,7 @@ from fraiseql.runtimes.anyio.database import Database
 from fraiseql.runtimes.anyio.generators import Generators
 from fraiseql.runtimes.anyio.programs import Handle, Run, guarded
 from fraiseql.runtimes.anyio.streams import Streams
+from fraiseql.runtimes.anyio.transactions import OpenTransaction
 
 __all__ = ["Performer"]
 
@@ -46,10 +63,21 @@ class Performer:
         """Carry out one effect; raises what it raises."""
         match effect:
             case Fetch():
-                if run.gate is None:
+                if run.gate is None or run.transactions or effect.transaction is not None:
                     return await self._database.perform(effect)
                 async with run.gate:
                     return await self._database.perform(effect)
+            case Execute():
+                if run.gate is None or run.transactions or effect.transaction is not None:
+                    return await self._database.execute(effect)
+                async with run.gate:
+                    return await self._database.execute(effect)
+            case Begin(isolation):
+                return await self._begin(isolation, run)
+            case Commit(transaction):
+                return await transaction.commit()
+            case Rollback(transaction):
+                return await transaction.rollback()
             case Emit(emission, to_newcomers):
                 assert run.audience is not None, "only the program of a stream emits"
                 if emission.cause is not None and not to_newcomers:
@@ -72,6 +100,22 @@ class Performer:
                 await anyio.sleep(seconds)
                 return anyio.current_time()
 
+    async def _begin(self, isolation: Isolation, run: Run) -> OpenTransaction:
+        """A transaction keeps its run's place for as long as it is open; a run waits for no other place of its own."""
+        gate = run.gate if not run.transactions else None
+        if gate is not None:
+            await gate.acquire()
+        try:
+            transaction = await self._database.begin(isolation)
+        except BaseException:
+            if gate is not None:
+                gate.release()
+            raise
+        run.transactions += 1
+        run.finalisers.append(transaction.rollback)
+        transaction.when_ended.append(partial(_ended, transaction, run, gate))
+        return transaction
+
     async def _open(self, source: Any, run: Run) -> Handle:
         handle: Handle
         if isinstance(source, EventSource):
@@ -85,6 +129,13 @@ class Performer:
     async def _close(self, handle: Handle) -> None:
         self._streams.listening -= 1
         await handle.aclose()
+
+
+def _ended(transaction: OpenTransaction, run: Run, gate: anyio.Semaphore | None) -> None:
+    run.transactions -= 1
+    run.finalisers.remove(transaction.rollback)
+    if gate is not None:
+        gate.release()
 
 
 async def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:

@@ -78,11 +78,12 @@ class Run:
     Attributes:
         participant: the operation, where this is one's own program.
         audience: whom it emits to, where this is a stream's program.
-        gate: bounds the statements that run at once for whoever it belongs to.
-        finalisers: what to do when it ends, however that comes about.
+        gate: bounds the statements and transactions that run at once for whoever it belongs to.
+        finalisers: what to do when it ends, however that comes about; transactions that are open are rolled back so.
+        transactions: how many are open.
     """
 
-    __slots__ = ("audience", "finalisers", "gate", "participant")
+    __slots__ = ("audience", "finalisers", "gate", "participant", "transactions")
 
     def __init__(
         self,
@@ -94,6 +95,7 @@ class Run:
         self.audience = audience
         self.gate = gate
         self.finalisers: list[Callable[[], Awaitable[None]]] = []
+        self.transactions = 0
 
 
 Perform: TypeAlias = Callable[[Effect, Run], Awaitable[Any]]
@@ -177,9 +179,11 @@ async def run_program(program: Program[Any], perform: Perform, run: Run) -> Any:
     except StopIteration as stop:
         return stop.value
     finally:
-        program.close()
-        if run.finalisers:
-            await _finalise(run.finalisers)
+        try:
+            program.close()
+        finally:
+            if run.finalisers:
+                await _finalise(list(run.finalisers))
 
 
 def _next_effect(step: Callable[[], Effect]) -> Effect:

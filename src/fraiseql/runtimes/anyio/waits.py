@@ -7,12 +7,26 @@ from typing import TypeVar
 
 import anyio
 
+from fraiseql.errors import DatabaseError
 from fraiseql.postgres import Conversation, Ready, Wait
 from fraiseql.postgres.errors import connection_lost
 
-__all__ = ["drive"]
+__all__ = ["TookTooLong", "drive", "in_time"]
 
 _Result = TypeVar("_Result")
+
+
+class TookTooLong(DatabaseError):
+    """The answer did not come in time: the statement waits for a lock, or nobody answers any more."""
+
+
+async def in_time(answer: Awaitable[_Result], timeout: float | None) -> _Result:
+    """Wait for an answer; raises TookTooLong after so many seconds."""
+    if timeout is None:
+        return await answer
+    with anyio.move_on_after(timeout):
+        return await answer
+    raise TookTooLong(f"the database did not answer within {timeout:g} s", sqlstate="08006", retryable=True)
 
 
 async def drive(conversation: Conversation[_Result]) -> _Result:

@@ -1,0 +1,83 @@
+"""Statements before which PostgreSQL is told settings, in the same transaction and the same round trip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import psycopg
+from psycopg.pq import DiagnosticField
+from psycopg.pq.abc import PGresult
+
+from fraiseql.effects import Fetch, Settings
+from fraiseql.errors import DatabaseError, SettingRefused
+from fraiseql.postgres.connection import Connection, broken
+from fraiseql.postgres.errors import connection_lost, is_fatal, setting_refused, statement_failed
+from fraiseql.postgres.exchange import Answers, Exchange, Purpose
+from fraiseql.postgres.waits import Conversation
+
+__all__ = ["check_parameters", "failure", "run_told", "tell"]
+
+
+def tell(exchange: Exchange, settings: Settings) -> None:
+    """Put in what tells the settings: they hold until the transaction ends (`set_config(name, value, true)`).
+
+    Raises:
+        SettingRefused: a NUL byte in one, which libpq would read as its end.
+    """
+    exchange.statement(Purpose.SETTINGS, _set_config(len(settings)), [text for pair in settings for text in pair])
+
+
+def check_parameters(parameters: Sequence[bytes | None], settings: Settings) -> None:
+    """Refuse NUL bytes: libpq would read a text up to there.
+
+    Raises:
+        DatabaseError: 22021, with the parameter's number; SettingRefused where it is in a setting.
+    """
+    for number, value in enumerate(parameters, 1):
+        if value is not None and 0 in value:
+            raise DatabaseError("a NUL byte in a text parameter", sqlstate="22021", parameter=number)
+    for name, value in settings:
+        if 0 in name or 0 in value:
+            raise SettingRefused("a NUL byte in a setting", sqlstate="22021")
+
+
+def run_told(connection: Connection, fetch: Fetch) -> Conversation[PGresult]:
+    """Tell the settings and run the statement, as one implicit transaction.
+
+    Raises:
+        DatabaseError: see `conversation.run`; SettingRefused where a setting was refused.
+    """
+    answers = yield from _attempt(connection, fetch)
+    if answers.forgotten:  # nothing has happened: prepare, and run all of it again
+        answers = yield from _attempt(connection, fetch)
+    if (error := failure(answers)) is not None:
+        raise error
+    return answers.results[Purpose.STATEMENT]
+
+
+def failure(answers: Answers) -> DatabaseError | None:
+    """The error that the answers hold."""
+    if answers.failed is None:
+        return None if answers.complete else connection_lost("the server gave no result")
+    result = answers.results[answers.failed]
+    if is_fatal(result) and not result.error_field(DiagnosticField.SQLSTATE):
+        return connection_lost(result.get_error_message())
+    return setting_refused(result) if answers.failed is Purpose.SETTINGS else statement_failed(result)
+
+
+def _attempt(connection: Connection, fetch: Fetch) -> Conversation[Answers]:
+    try:
+        exchange = Exchange(connection)
+        tell(exchange, fetch.settings)
+        exchange.statement(Purpose.STATEMENT, fetch.statement.sql, fetch.parameters)
+        exchange.sync()
+    except psycopg.Error as error:
+        raise broken(connection, error) from None
+    return (yield from exchange.answers())
+
+
+@lru_cache(maxsize=64)
+def _set_config(count: int) -> bytes:
+    calls = (b"pg_catalog.set_config($%d, $%d, true)" % (2 * n + 1, 2 * n + 2) for n in range(count))
+    return b"SELECT " + b", ".join(calls)

@@ -1,0 +1,203 @@
+"""Transactions: BEGIN goes out with the first statement, and what a session keeps is undone beside COMMIT."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import psycopg
+from psycopg.pq import TransactionStatus
+from psycopg.pq.abc import PGresult
+
+from fraiseql.effects import Execute, Fetch, Isolation, ResultSet, Row, Settings
+from fraiseql.errors import DatabaseError
+from fraiseql.postgres.cleaning import put_cleaning
+from fraiseql.postgres.connection import Connection, broken
+from fraiseql.postgres.conversation import only_row
+from fraiseql.postgres.errors import connection_lost, is_fatal, outcome_unknown, statement_failed
+from fraiseql.postgres.exchange import Answers, Exchange, Purpose
+from fraiseql.postgres.executing import UserStatement
+from fraiseql.postgres.telling import check_parameters, failure, tell
+from fraiseql.postgres.waits import Conversation
+
+__all__ = ["Transaction", "execute_alone"]
+
+_TO_SAVEPOINT = (b"ROLLBACK TO SAVEPOINT fraiseql", b"RELEASE SAVEPOINT fraiseql")
+
+
+class Transaction:
+    """A transaction on a connection that is its own.
+
+    Attributes:
+        connection: it is `unclean` from the first statement on.
+        has_begun: whether BEGIN was sent, and nothing was rolled back.
+        is_spoilt: whether a statement began or ended a transaction behind our back: only this one's end may follow.
+    """
+
+    __slots__ = ("_isolation", "_told", "connection", "has_begun", "is_spoilt")
+
+    def __init__(self, connection: Connection, isolation: Isolation) -> None:
+        self.connection = connection
+        self.has_begun = False
+        self.is_spoilt = False
+        self._isolation = isolation
+        self._told: Settings = ()
+
+    def fetch(self, fetch: Fetch) -> Conversation[Row]:
+        """Run one statement and return its only row.
+
+        A prepared statement that PostgreSQL does not know any more, or whose result has changed, is prepared anew where
+        nothing is lost by that: for the first statement, and for a guarded one.
+
+        Raises:
+            DatabaseError: see `conversation.run`; 40001 where the statement has to be prepared anew, and the
+                transaction to be run again for that.
+        """
+        check_parameters(fetch.parameters, fetch.settings)
+        sql = fetch.statement.sql
+
+        def put(exchange: Exchange) -> None:
+            exchange.statement(Purpose.STATEMENT, sql, fetch.parameters)
+
+        result = yield from self._run(put, fetch.settings, fetch.guarded)
+        return only_row(self.connection, result, fetch.statement.columns)
+
+    def execute(self, effect: Execute) -> Conversation[ResultSet]:
+        """Run one statement of a user's.
+
+        Raises:
+            DatabaseError: as for `fetch`, and see UserStatement; 2D000 for a statement that begins or ends a
+                transaction.
+        """
+        check_parameters((), effect.settings)
+        statement = UserStatement(effect)
+        result = yield from self._run(statement.put_into, effect.settings, False)
+        self._told = ()  # it may have set them
+        statement.note(self.connection, result)
+        if statement.is_control(result) or self.connection.pgconn.transaction_status != TransactionStatus.INTRANS:
+            self.is_spoilt = True
+            raise _control()
+        return statement.result_set(result)
+
+    def commit(self) -> Conversation[None]:
+        """Commit; `wind_up` must follow, whatever comes of it, and reads how the cleaning behind the COMMIT went.
+
+        Raises:
+            DatabaseError: it is not committed, with PostgreSQL's SQLSTATE: 25P02 where a statement had failed, 08006
+                where the connection was lost before; 08007 where nobody can tell.
+        """
+        connection = self.connection
+        if not connection.is_open():
+            raise connection_lost("before the transaction was committed")
+        try:
+            exchange = Exchange(connection)
+            exchange.command(Purpose.END, b"COMMIT")
+            exchange.sync()
+            put_cleaning(exchange, connection)
+            answers = yield from exchange.answers()
+        except (psycopg.Error, DatabaseError) as error:  # as soon as the first byte is out, it may be committed
+            raise outcome_unknown(str(error)) from None
+        result = answers.results[Purpose.END]
+        if answers.failed is not None:
+            if is_fatal(result):  # it may have come behind the commit
+                raise outcome_unknown(result.get_error_message())
+            raise statement_failed(result)
+        if result.command_status != b"COMMIT":
+            raise DatabaseError("a statement had failed: it was rolled back", sqlstate="25P02")
+
+    def _run(self, put: Callable[[Exchange], None], settings: Settings, guarded: bool) -> Conversation[PGresult]:
+        had_begun = self.has_begun
+        answers = yield from self._attempt(put, settings, guarded)
+        if answers.forgotten:
+            if not had_begun:
+                yield from self._undo(b"ROLLBACK")
+                self.has_begun, self._told = False, ()
+                answers = yield from self._attempt(put, settings, guarded)
+            elif guarded and answers.failed is Purpose.STATEMENT:
+                yield from self._undo(*_TO_SAVEPOINT)
+                answers = yield from self._attempt(put, settings, guarded)
+        error = failure(answers)
+        if error is None:
+            self._told = settings or self._told
+            return answers.results[Purpose.STATEMENT]
+        if guarded and answers.failed is Purpose.STATEMENT and answers.complete:
+            yield from self._undo(*_TO_SAVEPOINT)
+            self._told = settings or self._told
+        elif answers.forgotten:
+            text = f"the transaction must be run again, to prepare a statement anew: {error}"
+            raise DatabaseError(text, sqlstate="40001", retryable=True)
+        raise error
+
+    def _attempt(self, put: Callable[[Exchange], None], settings: Settings, guarded: bool) -> Conversation[Answers]:
+        connection = self.connection
+        connection.unclean = True
+        try:
+            exchange = Exchange(connection)
+            if not self.has_begun:
+                exchange.command(Purpose.BEGIN, f"BEGIN ISOLATION LEVEL {self._isolation.value}".encode())
+            if settings and (settings != self._told or not self.has_begun):
+                tell(exchange, settings)
+            if guarded:
+                exchange.command(Purpose.SAVEPOINT, b"SAVEPOINT fraiseql")
+            put(exchange)
+            if guarded:
+                exchange.command(Purpose.RELEASE, b"RELEASE SAVEPOINT fraiseql")
+            exchange.sync()
+        except psycopg.Error as error:
+            raise broken(connection, error) from None
+        answers = yield from exchange.answers()
+        self.has_begun = connection.in_transaction
+        return answers
+
+    def _undo(self, *commands: bytes) -> Conversation[None]:
+        try:
+            exchange = Exchange(self.connection)
+            for command in commands:
+                exchange.command(Purpose.END, command)
+            exchange.sync()
+        except psycopg.Error as error:
+            raise broken(self.connection, error) from None
+        answers = yield from exchange.answers()
+        if (failed := failure(answers)) is not None:
+            raise failed
+
+
+def execute_alone(connection: Connection, effect: Execute) -> Conversation[ResultSet]:
+    """Run one statement of a user's in a transaction of its own; `wind_up` must follow, whatever comes of it.
+
+    The cleaning goes out behind it in the same round trip; `wind_up` reads how that went.
+
+    Raises:
+        DatabaseError: as for `Transaction.execute`; 08007 where nobody can tell whether it ran.
+    """
+    check_parameters((), effect.settings)
+    statement = UserStatement(effect)
+    connection.unclean = True
+    try:
+        exchange = Exchange(connection)
+        if effect.settings:
+            tell(exchange, effect.settings)
+        statement.put_into(exchange)
+        exchange.sync()
+        put_cleaning(exchange, connection)
+        answers = yield from exchange.answers()
+    except psycopg.Error as error:
+        raise _lost(connection, error) from None
+    if (failed := failure(answers)) is not None:
+        if answers.failed is None or is_fatal(answers.results[answers.failed]):
+            raise outcome_unknown(str(failed))
+        raise failed
+    result = answers.results[Purpose.STATEMENT]
+    statement.note(connection, result)
+    if statement.is_control(result):
+        raise _control()
+    return statement.result_set(result)
+
+
+def _lost(connection: Connection, error: psycopg.Error) -> DatabaseError:
+    found = broken(connection, error)
+    return outcome_unknown(str(found)) if connection.is_lost else found
+
+
+def _control() -> DatabaseError:
+    text = "the statement begins or ends a transaction: that is not its business"
+    return DatabaseError(text, sqlstate="2D000")
