@@ -83,7 +83,6 @@ class _Check:
         for subscription in self._model.subscriptions.values():
             yield from self._subscription(subscription)
         yield from check_written(self._model, self._table_of, self._no_table, self._fit, self._catalog.role)
-        # Functions of mutations are held here too, once there are any.
         if missing_outbox is not None:
             found = f"the database has no outbox {missing_outbox}, which carries events to them"
             yield Finding(_ERROR, "subscriptions", found, "run what `fraiseql outbox` prints")

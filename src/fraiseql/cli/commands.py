@@ -43,7 +43,10 @@ def demo(options: argparse.Namespace) -> int:
 
 
 def print_sql(options: argparse.Namespace) -> int:
-    """Print the one statement that serves a query, and its parameters; a database is asked for a plan only."""
+    """Print the statement that serves a query, and its parameters; a database is asked for a plan only.
+
+    Of a mutation there is one for each field, which writes; `--analyze` runs the first, and rolls it back.
+    """
     from fraiseql.cli.caller import read_caller
     from fraiseql.pipeline import Pipeline
 
@@ -54,9 +57,10 @@ def print_sql(options: argparse.Namespace) -> int:
         document, variables=options.variables, operation_name=options.operation, caller=caller
     )
     lines = [f"-- {name} = {json.dumps(value, ensure_ascii=False)}" for name, value in explanation.settings]
-    lines += [explanation.sql or "-- no SQL: the schema alone answers this"]
-    for number, value in enumerate(explanation.parameters, start=1):
-        lines.append(f"-- ${number} = {'NULL' if value is None else json.dumps(value, ensure_ascii=False)}")
+    for each in (explanation, *explanation.further):
+        lines.append(each.sql or "-- no SQL: the schema alone answers this")
+        for number, value in enumerate(each.parameters, start=1):
+            lines.append(f"-- ${number} = {'NULL' if value is None else json.dumps(value, ensure_ascii=False)}")
     write("\n".join(lines))
     if options.analyze and explanation.sql:
         from fraiseql.cli.database import plan_of

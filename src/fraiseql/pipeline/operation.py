@@ -5,21 +5,21 @@ Only where that fails for a value in the database it asks for a second one, whic
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from fraiseql.context import ANONYMOUS, Caller
-from fraiseql.effects import Program, Settings, fetch, join
+from fraiseql.effects import Fetch, Program, Settings, fetch, join
 from fraiseql.errors import ConfigurationError, DatabaseError, RequestError
 from fraiseql.limits import MutationLimits, QueryLimits, SubscriptionLimits
 from fraiseql.pipeline.cache import Cache
 from fraiseql.pipeline.caller_settings import settings_for
 from fraiseql.pipeline.checking import answer_checked
 from fraiseql.pipeline.document import prepare_document
+from fraiseql.pipeline.explaining import Explanation, explained
 from fraiseql.pipeline.failures import missing_setting, refused
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
-from fraiseql.pipeline.mutations import Asking, mutate
+from fraiseql.pipeline.mutations import Asking, IdempotencyKeys, first_statements, mutate
 from fraiseql.pipeline.nesting import nests_too_deep
 from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
 from fraiseql.pipeline.request import GraphQLRequest
@@ -38,18 +38,6 @@ __all__ = ["Explanation", "Pipeline"]
 _MAX_TEXT: Final = 524_288
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """The statement of a request: `sql` is empty where it needs none; None among the parameters is NULL.
-
-    `settings` is what PostgreSQL is told before it of the caller, where one was given.
-    """
-
-    sql: str
-    parameters: tuple[str | None, ...]
-    settings: tuple[tuple[str, str], ...] = ()
-
-
 class Pipeline:
     """Answers GraphQL requests for one schema; holds its cache of prepared operations.
 
@@ -64,7 +52,7 @@ class Pipeline:
         ConfigurationError: not a Schema.
     """
 
-    __slots__ = ("_introspection", "_planning", "_prepared", "limits", "mutations", "subscriptions")
+    __slots__ = ("_introspection", "_keys", "_planning", "_prepared", "limits", "mutations", "subscriptions")
 
     def __init__(
         self,
@@ -80,6 +68,7 @@ class Pipeline:
         self.limits = limits
         self.subscriptions = subscriptions
         self.mutations = mutations
+        self._keys = IdempotencyKeys(mutations)
         self._introspection = introspection
         self._planning = Planning.begin(schema.model, build_graphql_schema(schema.model), limits)
         self._prepared: Cache[tuple[str, str | None], PreparedOperation] = Cache(limits.max_cached_documents, _MAX_TEXT)
@@ -160,14 +149,26 @@ class Pipeline:
     ) -> Program[GraphQLResponse]:
         try:
             settings = settings_for(self._planning.model, caller, request_id)
-            variables = prepared.coerce(request)
-            plan = prepared.plan(variables)
-            asking = Asking(self._planning, plan, request, variables, caller, settings, {"requestId": request_id})
-            return (yield from mutate(asking, self.mutations))
+            asking = self._asking(prepared, request, request_id, caller, settings)
+            return (yield from mutate(asking, self.mutations, self._keys))
         except Refusal as refusal:
             return refuse(refusal.outcome, refusal.errors, refusal.cause)
+
+    def _asking(
+        self,
+        prepared: PreparedOperation,
+        request: GraphQLRequest,
+        request_id: str,
+        caller: Caller,
+        settings: Settings,
+    ) -> Asking:
+        """A mutation that is ready to run; raises Refusal."""
+        try:
+            variables = prepared.coerce(request)
+            plan = prepared.plan(variables)
         except RecursionError:
             raise nests_too_deep(request.query, self.limits.max_depth, request.variables) from None
+        return Asking(self._planning, plan, request, variables, caller, settings, {"requestId": request_id})
 
     def _query(
         self, prepared: PreparedOperation, request: GraphQLRequest, request_id: str, caller: Caller
@@ -210,18 +211,29 @@ class Pipeline:
         """
         request = GraphQLRequest(query, operation_name, variables or {})
         prepared = self._prepare(request)
-        if prepared.operation.is_subscription:
+        settings = () if caller is None else settings_for(self._planning.model, caller, "")
+        return explained(list(self._statements(prepared, request)), settings)
+
+    def _statements(self, prepared: PreparedOperation, request: GraphQLRequest) -> Iterator[Fetch]:
+        """What a request sends first: one statement, or one for each field of a mutation; raises Refusal."""
+        if prepared.operation.is_mutation:
+            yield from self._writes(prepared, request)
+        elif prepared.operation.is_subscription:
             subscription = self._subscription(prepared, request, ANONYMOUS)
             given = (b"[]",) if subscription.plan.is_given else ()
-            sql, parameters = subscription.statement, (*subscription.parameters, *given)
+            if subscription.statement is not None:
+                yield Fetch(subscription.statement, (*subscription.parameters, *given))
         else:
             _, bound, parameters, _ = self._bound(prepared, request)
-            sql = None if bound is None else bound.statement
-        if sql is None:
-            return Explanation("", ())
-        told: Settings = () if caller is None else settings_for(self._planning.model, caller, "")
-        shown = tuple(None if value is None else value.decode() for value in parameters)
-        return Explanation(sql.sql.decode(), shown, tuple((name.decode(), value.decode()) for name, value in told))
+            if bound is not None:
+                yield Fetch(bound.statement, parameters)
+
+    def _writes(self, prepared: PreparedOperation, request: GraphQLRequest) -> list[Fetch]:
+        """The statements that write for the fields of a mutation; raises Refusal."""
+        try:
+            return list(first_statements(self._asking(prepared, request, "", ANONYMOUS, ())))
+        except RequestError as error:
+            raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
 
     def _subscription(
         self, prepared: PreparedOperation, request: GraphQLRequest, caller: Caller

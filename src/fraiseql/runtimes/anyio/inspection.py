@@ -14,12 +14,16 @@ from fraiseql.catalog import (
     ExpressionTypes,
     Finding,
     check_error_rules,
+    check_functions,
     check_idempotency,
     check_schema,
     computed_fields,
     constraints_statement,
     expression_statement,
+    functions_of,
+    functions_statement,
     read_catalog,
+    read_functions,
     read_type,
     schemas_statement,
     sources_of,
@@ -73,6 +77,10 @@ async def _check_mutating(connection: Connection, model: SchemaModel, config: Fr
     if model.mutations:
         table = IdempotencyTable.of(config.mutation_idempotency_table)
         found += check_idempotency(table.sql, table.remedy, await drive(run(connection, table.check())))
+    functions = functions_of(model)
+    if functions:
+        called = read_functions(await drive(run(connection, functions_statement(functions))))
+        found += check_functions(model, called)
     return found
 
 
