@@ -91,18 +91,18 @@ ONE_OF_ID = "create unique index on t (id);"
             + INDEX,
             "fraiseql.crud(T, create=True)",
             [
-                "warning: T.size: t.size may not be null, the input may; annotate without `| None`, or take NOT NULL from "
-                "the column",
-                "error: crud(T): t.more may not be null and has no default, and no input has it; declare a field for it, "
-                "give it a default, or name it in `generated=` where a trigger sets it",
+                "warning: T.size: t.size may not be null, the input may; annotate without `| None`, or take NOT NULL "
+                "from the column",
+                "error: crud(T): t.more may not be null and has no default, and no input has it; declare a field for "
+                "it, give it a default, or name it in `generated=` where a trigger sets it",
             ],
         ),
         (
             T + U + V + TU + INDEX,
             'fraiseql.crud(T, create=True, generated=("id",), optional=("name",))',
             [
-                "warning: crud(T): t.id may not be null and has no default: some trigger has to set it; give it a default, "
-                "or let the input have it",
+                "warning: crud(T): t.id may not be null and has no default: some trigger has to set it; give it a "
+                "default, or let the input have it",
                 "warning: crud(T): t.name may not be null and has no default: some trigger has to set it; give it a "
                 "default, or let the input have it",
             ],
@@ -116,8 +116,8 @@ ONE_OF_ID = "create unique index on t (id);"
             T + U + V + TU + INDEX,
             'fraiseql.crud(U, create=True, table="u", generated=("id",))',
             [
-                "error: crud(U): u.t_id may not be null and has no default, and no input has it; declare a field for it, "
-                "give it a default, or name it in `generated=` where a trigger sets it"
+                "error: crud(U): u.t_id may not be null and has no default, and no input has it; declare a field for "
+                "it, give it a default, or name it in `generated=` where a trigger sets it"
             ],
         ),
         (
