@@ -80,7 +80,7 @@ def run(connection: Connection, fetch: Fetch) -> Conversation[Row]:
             `fetch.statement.columns` columns (21000), or the connection was lost (08006); SettingRefused where a
             setting was refused.
     """
-    check_parameters(fetch.parameters, fetch.settings)
+    check_parameters(fetch.parameters)
     if fetch.settings:
         result = yield from run_told(connection, fetch)
     else:
