@@ -12,7 +12,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "fraiseql"
 
-VALUES = {"errors", "limits", "context", "effects", "observations", "payloads"}
+VALUES = {"errors", "limits", "context", "database_context", "effects", "observations", "payloads"}
 CORE = VALUES | {"protocol", "schema", "pipeline", "postgres", "bus", "subscriptions", "session", "catalog"}
 EVERYTHING = CORE | {"runtimes", "testing", "cli", "_version"}
 FACE = "fraiseql"  # the package's own __init__, which imports nearly everything
@@ -24,11 +24,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "limits": set(),
     "context": set(),
+    "database_context": {"context", "errors"},
     "effects": {"context"},
     "observations": set(),
     "payloads": set(),
     "protocol": {"errors", "limits"},
-    "schema": {"context", "errors"},
+    "schema": {"context", "database_context", "errors"},
     "pipeline": VALUES | {"schema"},
     "postgres": VALUES,
     "bus": VALUES,

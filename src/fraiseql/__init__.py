@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from fraiseql._version import __version__
 from fraiseql.bus import EventBus, invalidate
-from fraiseql.context import Caller, ClientRequest, DatabaseContext, Info
+from fraiseql.context import (
+    BlockingDatabase,
+    BlockingInfo,
+    Caller,
+    ClientRequest,
+    Database,
+    Info,
+)
+from fraiseql.database_context import DatabaseContext, Setting
 from fraiseql.effects import Event
 from fraiseql.errors import (
     ConfigurationError,
@@ -35,6 +43,7 @@ from fraiseql.schema import (
     Bytes,
     Connection,
     DateRange,
+    ErrorRule,
     Group,
     Int4Range,
     Int8Range,
@@ -45,6 +54,7 @@ from fraiseql.schema import (
     TsRange,
     TstzRange,
     TSVector,
+    crud,
     directive,
     enum,
     field,
@@ -71,14 +81,18 @@ __all__ = [
     "MAC",
     "Aggregate",
     "BigInt",
+    "BlockingDatabase",
+    "BlockingInfo",
     "Bytes",
     "Caller",
     "ClientRequest",
     "ConfigurationError",
     "Connection",
+    "Database",
     "DatabaseContext",
     "DatabaseError",
     "DateRange",
+    "ErrorRule",
     "Event",
     "EventBus",
     "FraiseQLApp",
@@ -98,12 +112,14 @@ __all__ = [
     "RequestError",
     "Schema",
     "SchemaError",
+    "Setting",
     "StartupError",
     "TSVector",
     "TsRange",
     "TstzRange",
     "__version__",
     "create_fraiseql_app",
+    "crud",
     "directive",
     "enum",
     "field",

@@ -168,7 +168,15 @@ class SettingRefused(DatabaseError):
 
 
 class ValueRefused(FraiseQLError):
-    """For the log: what PostgreSQL said of a value that the client is told to be its mistake."""
+    """For the log: what PostgreSQL said where the client is told that it, and nobody else, can mend it.
+
+    Args:
+        doubtful: whether a mistake of the database's owner is as likely.
+    """
+
+    def __init__(self, message: str, *, doubtful: bool = False) -> None:
+        super().__init__(message)
+        self.doubtful = doubtful
 
 
 class ConfigurationError(FraiseQLError):

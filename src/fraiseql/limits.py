@@ -40,8 +40,12 @@ class QueryLimits:
     max_conditions: int = 1_000  # of all filters: each grows the SQL, most are a parameter; relations of orders
     default_page_size: int = 100  # rows of a list whose `limit` is not given
     max_page_size: int = 1_000  # the largest `limit`
+    max_written_rows: int = (
+        1_000  # by one field of a mutation, nested ones too: each is locked until its transaction ends
+    )
     request_timeout: float = 30.0  # seconds from the complete request to its answer
     max_concurrent_calls: int = 20  # of asynchronous resolvers, for one request: each may hold a connection elsewhere
+    max_threads: int = 40  # of plain functions of queries and mutations, of all clients: each has a thread
     max_cached_documents: int = 1_000  # a client has some dozens of operations; their bytes are bounded too
     max_cached_statements: int = 1_000  # one for each operation and shape of its filter variables
 
@@ -66,6 +70,8 @@ class MutationLimits:
     max_attempts: int = 5  # of one transaction that meets others: most come through at the second
     first_pause: float = 0.01  # between attempts, up to this, doubled each time ...
     longest_pause: float = 0.5  # ... up to this
+    idempotency_table: str = "fraiseql_idempotency"  # `table`, or `schema.table`
+    idempotency_retention: float = 86_400.0  # how long a key is known: clients try again for minutes, queues for hours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -136,7 +136,7 @@ def test_the_log_is_told_of_ten() -> None:
         (DatabaseError("secret", sqlstate="23514"), 2),
         (DatabaseError("secret", sqlstate="42601"), 2),
         (_BROKEN, 1),
-        (DatabaseError("secret", sqlstate="57014"), 1),
+        (DatabaseError("secret", sqlstate="58030"), 1),
         (DatabaseError("secret", sqlstate="P0001"), 1),
     ],
 )

@@ -6,7 +6,10 @@ from fraiseql.catalog.checking import check_schema, sources_of
 from fraiseql.catalog.expressions import ExpressionTypes, computed_fields, expression_statement, read_type
 from fraiseql.catalog.facts import Catalog
 from fraiseql.catalog.findings import Finding, Severity
+from fraiseql.catalog.function_checking import check_functions
+from fraiseql.catalog.functions import functions_of, functions_statement, read_functions
 from fraiseql.catalog.generation import generate_module
+from fraiseql.catalog.mutating import check_error_rules, check_idempotency, constraints_statement
 from fraiseql.catalog.statements import read_catalog, schemas_statement, sources_statement
 
 __all__ = [
@@ -14,11 +17,18 @@ __all__ = [
     "ExpressionTypes",
     "Finding",
     "Severity",
+    "check_error_rules",
+    "check_functions",
+    "check_idempotency",
     "check_schema",
     "computed_fields",
+    "constraints_statement",
     "expression_statement",
+    "functions_of",
+    "functions_statement",
     "generate_module",
     "read_catalog",
+    "read_functions",
     "read_type",
     "schemas_statement",
     "sources_of",

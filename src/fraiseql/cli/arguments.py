@@ -34,6 +34,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_check(subparsers)
     _add_introspect(subparsers)
     _add_outbox(subparsers)
+    _add_rls(subparsers)
+    _add_idempotency(subparsers)
     return parser
 
 
@@ -58,6 +60,8 @@ def _add_sql(subparsers: Any) -> None:
     command.add_argument("query", help="a GraphQL document; - reads it from standard input")
     command.add_argument("--variables", type=_json_object, metavar="JSON", help="the variables, as a JSON object")
     command.add_argument("--operation", metavar="NAME", help="which operation, where the document has several")
+    text = "who asks, as a JSON object of user_id, tenant_id, roles and context; what PostgreSQL is told is shown, too"
+    command.add_argument("--context", dest="caller", type=_json_object, metavar="JSON", help=text)
     text = "run the statement, roll it back, and print PostgreSQL's plan with what it cost"
     command.add_argument("--analyze", action="store_true", help=text)
     add_settings(command, ("database_url",))
@@ -107,6 +111,22 @@ def _add_outbox(subparsers: Any) -> None:
     for option, what in (("--table", "the outbox's table"), ("--channel", "the channel of its notifications")):
         default = "fraiseql_outbox"
         command.add_argument(option, metavar="NAME", default=default, help=f"{what} (default {default})")
+
+
+def _add_rls(subparsers: Any) -> None:
+    text = "print the SQL function by which policies read the caller's settings; needs no database"
+    command = _add_command(subparsers, "rls", commands.print_rls, text)
+    command.add_argument("--schema", metavar="NAME", help="where it is (default the first of the search path)")
+
+
+def _add_idempotency(subparsers: Any) -> None:
+    text = "print the SQL that makes the table of idempotency keys; needs no database"
+    command = _add_command(subparsers, "idempotency", commands.print_idempotency, text)
+    command.add_argument("--schema", metavar="NAME", help="where the table is (default the first of the search path)")
+    default = "fraiseql_idempotency"
+    command.add_argument("--table", metavar="NAME", default=default, help=f"its name (default {default})")
+    grant = "a role that the server connects as, where that does not own the table; may be repeated"
+    command.add_argument("--grant", metavar="ROLE", action="append", default=[], help=grant)
 
 
 def _add_command(subparsers: Any, name: str, run: Any, help_text: str) -> argparse.ArgumentParser:

@@ -10,9 +10,19 @@ from functools import partial
 from fraiseql.cli.output import write
 from fraiseql.cli.serving import run_async
 from fraiseql.cli.settings import read_config
-from fraiseql.cli.target import load_schema
+from fraiseql.cli.target import load_context, load_schema
 
-__all__ = ["check", "demo", "introspect", "print_outbox", "print_schema", "print_sql", "serve"]
+__all__ = [
+    "check",
+    "demo",
+    "introspect",
+    "print_idempotency",
+    "print_outbox",
+    "print_rls",
+    "print_schema",
+    "print_sql",
+    "serve",
+]
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -20,7 +30,8 @@ def serve(options: argparse.Namespace) -> int:
     from fraiseql.runtimes.anyio import serve
 
     schema, config = load_schema(options.target), read_config(options)
-    run_async(options.runtime, partial(serve, schema, config=config))
+    context = None if config.context is None else load_context(config.context)
+    run_async(options.runtime, partial(serve, schema, config=config, context=context))
     return 0
 
 
@@ -32,17 +43,24 @@ def demo(options: argparse.Namespace) -> int:
 
 
 def print_sql(options: argparse.Namespace) -> int:
-    """Print the one statement that serves a query, and its parameters; a database is asked for a plan only."""
+    """Print the statement that serves a query, and its parameters; a database is asked for a plan only.
+
+    Of a mutation there is one for each field, which writes; `--analyze` runs the first, and rolls it back.
+    """
+    from fraiseql.cli.caller import read_caller
     from fraiseql.pipeline import Pipeline
 
     schema, config = load_schema(options.target), read_config(options)
     document = sys.stdin.read() if options.query == "-" else options.query
+    caller = None if options.caller is None else read_caller(options.caller)
     explanation = Pipeline(schema, config.query_limits, introspection=config.introspection).explain(
-        document, variables=options.variables, operation_name=options.operation
+        document, variables=options.variables, operation_name=options.operation, caller=caller
     )
-    lines = [explanation.sql or "-- no SQL: the schema alone answers this"]
-    for number, value in enumerate(explanation.parameters, start=1):
-        lines.append(f"-- ${number} = {'NULL' if value is None else json.dumps(value, ensure_ascii=False)}")
+    lines = [f"-- {name} = {json.dumps(value, ensure_ascii=False)}" for name, value in explanation.settings]
+    for each in (explanation, *explanation.further):
+        lines.append(each.sql or "-- no SQL: the schema alone answers this")
+        for number, value in enumerate(each.parameters, start=1):
+            lines.append(f"-- ${number} = {'NULL' if value is None else json.dumps(value, ensure_ascii=False)}")
     write("\n".join(lines))
     if options.analyze and explanation.sql:
         from fraiseql.cli.database import plan_of
@@ -78,3 +96,19 @@ def print_outbox(options: argparse.Namespace) -> int:
     from fraiseql.cli.outbox import print_outbox
 
     return print_outbox(options)
+
+
+def print_rls(options: argparse.Namespace) -> int:
+    """Print the SQL function for policies; no database is asked."""
+    from fraiseql.cli.rls import print_rls
+
+    return print_rls(options)
+
+
+def print_idempotency(options: argparse.Namespace) -> int:
+    """Print the SQL that makes the table of idempotency keys; no database is asked."""
+    from fraiseql.pipeline.mutations.idempotency_table import IdempotencyTable
+
+    table = IdempotencyTable(options.table, options.schema)
+    write(table.ddl(options.grant).rstrip())
+    return 0

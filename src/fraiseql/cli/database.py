@@ -57,7 +57,8 @@ def plan_of(explanation: Explanation, options: argparse.Namespace) -> str:
     from fraiseql.runtimes.anyio.inspection import analyze
 
     parameters = tuple(None if value is None else value.encode() for value in explanation.parameters)
-    fetch = Fetch(Statement(explanation.sql.encode(), 1), parameters)
+    settings = tuple((name.encode(), value.encode()) for name, value in explanation.settings)
+    fetch = Fetch(Statement(explanation.sql.encode(), 1), parameters, settings=settings)
     return _ask(partial(analyze, fetch, read_config(options)))
 
 

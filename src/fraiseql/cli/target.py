@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import fraiseql
 from fraiseql.errors import ConfigurationError, FraiseQLError
 
-__all__ = ["Target", "UserCodeFailed", "load_schema", "parse_target"]
+__all__ = ["Target", "UserCodeFailed", "load_context", "load_schema", "parse_target"]
 
 
 class UserCodeFailed(Exception):
@@ -57,6 +58,27 @@ def load_schema(target: Target) -> fraiseql.Schema:
         SchemaError: the schema is wrong.
         UserCodeFailed: the module raised.
     """
+    found = _load(target)
+    if not isinstance(found, fraiseql.Schema):
+        kind = type(found).__name__
+        raise ConfigurationError(f"{target.module}:{target.attribute} is not a fraiseql.Schema but of type {kind}")
+    return found
+
+
+def load_context(name: str) -> Callable[..., Any]:
+    """Import the function that the setting `context` names, as a target is imported; raises as `load_schema`."""
+    try:
+        target = parse_target(name)
+    except ValueError:
+        raise ConfigurationError(f"context is {name!r}; expected module:function, as in app:context") from None
+    found = _load(target)
+    if not callable(found):
+        raise ConfigurationError(f"context is {name!r}, which is no function but of type {type(found).__name__}")
+    function: Callable[..., Any] = found
+    return function
+
+
+def _load(target: Target) -> Any:
     current = os.getcwd()
     if current not in sys.path:
         sys.path.insert(0, current)
@@ -65,9 +87,6 @@ def load_schema(target: Target) -> fraiseql.Schema:
         if not hasattr(found, name):
             raise ConfigurationError(f"{target.module} has no attribute {target.attribute!r}")
         found = getattr(found, name)
-    if not isinstance(found, fraiseql.Schema):
-        kind = type(found).__name__
-        raise ConfigurationError(f"{target.module}:{target.attribute} is not a fraiseql.Schema but of type {kind}")
     return found
 
 

@@ -2,7 +2,13 @@
 
 from fraiseql.pipeline.graphql_schema import print_sdl
 from fraiseql.pipeline.operation import Explanation, Pipeline
-from fraiseql.pipeline.request import GraphQLRequest, check_depth, decode_json, decode_query_string
+from fraiseql.pipeline.request import (
+    GraphQLRequest,
+    check_depth,
+    check_idempotency_key,
+    decode_json,
+    decode_query_string,
+)
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, refuse
 from fraiseql.pipeline.subscription import PreparedSubscription
 
@@ -15,6 +21,7 @@ __all__ = [
     "PreparedSubscription",
     "Refusal",
     "check_depth",
+    "check_idempotency_key",
     "decode_json",
     "decode_query_string",
     "print_sdl",

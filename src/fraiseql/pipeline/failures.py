@@ -9,11 +9,25 @@ import orjson
 
 from fraiseql.errors import DatabaseError, FraiseQLError, RequestError, ValueRefused
 
-__all__ = ["MaskedErrors", "UnfitValue", "UnfitValues", "cause_of", "errors_of", "masked", "refused", "shown"]
+__all__ = [
+    "MISSING_SETTING",
+    "MaskedErrors",
+    "UnfitValue",
+    "UnfitValues",
+    "cause_of",
+    "errors_of",
+    "masked",
+    "missing_setting",
+    "refused",
+    "shown",
+]
 
 _Error = TypeVar("_Error", bound=BaseException)
 
 _MOST_TOLD: Final = 10
+
+MISSING_SETTING: Final = "QLC01"
+"""The SQLSTATE that `fraiseql_setting` raises; the classes from I to Z are left to everybody (SQL:2016 §24.1)."""
 
 
 class UnfitValue(RequestError):
@@ -49,7 +63,7 @@ def cause_of(causes: Iterable[Exception], errors: Iterable[RequestError]) -> Exc
         causes: that the client is not shown; one that failed several objects is told once.
         errors: that the client is shown, of which each UnfitValue is told.
     """
-    found: list[Exception] = list({id(cause): cause for cause in causes}.values())
+    found: list[Exception] = list({_identity(cause): cause for cause in causes}.values())
     unfit = [error.told for error in errors if isinstance(error, UnfitValue)]
     if unfit:
         more = [f"and {len(unfit) - _MOST_TOLD} more"] if len(unfit) > _MOST_TOLD else []
@@ -57,6 +71,10 @@ def cause_of(causes: Iterable[Exception], errors: Iterable[RequestError]) -> Exc
     if len(found) > 1:
         return MaskedErrors("errors of one answer", found)
     return found[0] if found else None
+
+
+def _identity(cause: Exception) -> int:
+    return id(cause.__cause__ if isinstance(cause, ValueRefused) else cause)
 
 
 def shown(
@@ -70,6 +88,7 @@ def shown(
         extensions: more entries, whichever error it is.
     """
     more = extensions or {}
+    error = missing_setting(error) or error
     if isinstance(error, RequestError) and _is_json(error):
         return RequestError(
             error.message,
@@ -86,8 +105,20 @@ def shown(
 
 
 def masked(error: Exception) -> Exception | None:
-    """The error, if `shown` hides it: only that is for the log."""
-    return None if isinstance(error, RequestError) and _is_json(error) else error
+    """The error, if `shown` hides it, or what was refused: only that is for the log."""
+    if missing_setting(error) is not None:
+        return refused(error)
+    if isinstance(error, RequestError) and _is_json(error):
+        return error.__cause__ if isinstance(error.__cause__, ValueRefused) else None
+    return error
+
+
+def missing_setting(error: Exception) -> RequestError | None:
+    """What the client is told where a policy needs a setting that it was not told; None for another error."""
+    if not isinstance(error, DatabaseError) or error.sqlstate != MISSING_SETTING:
+        return None
+    name = error.place.column  # `fraiseql_setting` says there which
+    return RequestError(f"The request has no value for {repr(name) if name else 'a setting'}.", code="CONTEXT_MISSING")
 
 
 def errors_of(cause: _Error) -> Sequence[_Error | Exception]:

@@ -5,26 +5,26 @@ Only where that fails for a value in the database it asks for a second one, whic
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from fraiseql.context import ANONYMOUS, Caller
-from fraiseql.effects import Program, fetch, join
+from fraiseql.effects import Fetch, Program, Settings, fetch, join
 from fraiseql.errors import ConfigurationError, DatabaseError, RequestError
 from fraiseql.limits import MutationLimits, QueryLimits, SubscriptionLimits
 from fraiseql.pipeline.cache import Cache
+from fraiseql.pipeline.called import Asked, answer_called, failed
+from fraiseql.pipeline.caller_settings import settings_for
 from fraiseql.pipeline.checking import answer_checked
 from fraiseql.pipeline.document import prepare_document
-from fraiseql.pipeline.failures import refused
+from fraiseql.pipeline.explaining import Explanation, explained
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
-from fraiseql.pipeline.mutations import Asking, mutate
+from fraiseql.pipeline.mutations import Asking, IdempotencyKeys, first_statements, mutate
 from fraiseql.pipeline.nesting import nests_too_deep
 from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
 from fraiseql.pipeline.request import GraphQLRequest
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, refuse
 from fraiseql.pipeline.sql import BoundStatement
-from fraiseql.pipeline.sql.bind import misfits
 from fraiseql.pipeline.streams import stream_of
 from fraiseql.pipeline.streams.ending import broke_off
 from fraiseql.pipeline.subscription import PreparedSubscription, prepare
@@ -35,14 +35,6 @@ __all__ = ["Explanation", "Pipeline"]
 
 # Characters of all documents kept; each took 125 to 265 bytes of syntax tree when that was measured.
 _MAX_TEXT: Final = 524_288
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """The statement of a request: `sql` is empty where it needs none; None among the parameters is NULL."""
-
-    sql: str
-    parameters: tuple[str | None, ...]
 
 
 class Pipeline:
@@ -59,7 +51,7 @@ class Pipeline:
         ConfigurationError: not a Schema.
     """
 
-    __slots__ = ("_introspection", "_planning", "_prepared", "limits", "mutations", "subscriptions")
+    __slots__ = ("_introspection", "_keys", "_planning", "_prepared", "limits", "mutations", "subscriptions")
 
     def __init__(
         self,
@@ -75,15 +67,17 @@ class Pipeline:
         self.limits = limits
         self.subscriptions = subscriptions
         self.mutations = mutations
+        self._keys = IdempotencyKeys(mutations)
         self._introspection = introspection
         self._planning = Planning.begin(schema.model, build_graphql_schema(schema.model), limits)
         self._prepared: Cache[tuple[str, str | None], PreparedOperation] = Cache(limits.max_cached_documents, _MAX_TEXT)
 
-    def execute(self, request: GraphQLRequest, request_id: str) -> Program[GraphQLResponse]:
+    def execute(self, request: GraphQLRequest, request_id: str, caller: Caller = ANONYMOUS) -> Program[GraphQLResponse]:
         """Answer one request by one answer: a query or a mutation; a subscription is refused.
 
         Args:
             request_id: shown to the client in place of an error's cause, which `GraphQLResponse.cause` has.
+            caller: who asks: what PostgreSQL and resolvers are told.
 
         Returns:
             A program that for a query yields at most one Fetch, a second one where a value in the database does not fit
@@ -96,7 +90,7 @@ class Pipeline:
                 raise _refused("A subscription needs a WebSocket, or a request that accepts text/event-stream.")
         except Refusal as refusal:
             return refuse(refusal.outcome, refusal.errors)
-        return (yield from self._answer(prepared, request, request_id, ANONYMOUS))
+        return (yield from self._answer(prepared, request, request_id, caller))
 
     def operate(
         self, request: GraphQLRequest, request_id: str, caller: Caller = ANONYMOUS, after: str | None = None
@@ -119,8 +113,10 @@ class Pipeline:
                 return (yield from self._answer(prepared, request, request_id, caller))
             subscription = self._subscription(prepared, request, caller)
             subscription.resume_behind(after)
+            if subscription.statement is not None:
+                subscription.tell(settings_for(self._planning.model, caller, request_id))
         except Refusal as refusal:
-            return refuse(refusal.outcome, refusal.errors)
+            return refuse(refusal.outcome, refusal.errors, refusal.cause)
         try:
             result: GraphQLResponse | None = yield from join(
                 stream_of(subscription, self.subscriptions, request_id), caller.user_id
@@ -150,17 +146,28 @@ class Pipeline:
     def _mutation(
         self, prepared: PreparedOperation, request: GraphQLRequest, request_id: str, caller: Caller
     ) -> Program[GraphQLResponse]:
-        context = self._planning.model.database_context
-        settings = () if context is None else context.settings_of(caller)
+        try:
+            settings = settings_for(self._planning.model, caller, request_id)
+            asking = self._asking(prepared, request, request_id, caller, settings)
+            return (yield from mutate(asking, self.mutations, self._keys))
+        except Refusal as refusal:
+            return refuse(refusal.outcome, refusal.errors, refusal.cause)
+
+    def _asking(
+        self,
+        prepared: PreparedOperation,
+        request: GraphQLRequest,
+        request_id: str,
+        caller: Caller,
+        settings: Settings,
+    ) -> Asking:
+        """A mutation that is ready to run; raises Refusal."""
         try:
             variables = prepared.coerce(request)
             plan = prepared.plan(variables)
-            asking = Asking(self._planning, plan, request, variables, caller, settings, {"requestId": request_id})
-            return (yield from mutate(asking, self.mutations))
-        except Refusal as refusal:
-            return refuse(refusal.outcome, refusal.errors)
         except RecursionError:
             raise nests_too_deep(request.query, self.limits.max_depth, request.variables) from None
+        return Asking(self._planning, plan, request, variables, caller, settings, {"requestId": request_id})
 
     def _query(
         self, prepared: PreparedOperation, request: GraphQLRequest, request_id: str, caller: Caller
@@ -169,42 +176,69 @@ class Pipeline:
             plan, statement, parameters, variables = self._bound(prepared, request)
             hint = {"requestId": request_id}
             resolution = plan.resolution(variables, caller, hint)
+            if plan.called_roots:
+                assert resolution is not None
+                if statement is not None:
+                    settings_for(plan.model, caller, request_id)  # or the caller is refused
+                asked = Asked(plan, statement, parameters, variables, request, caller, hint)
+                return (yield from answer_called(asked, self._planning.access(caller), resolution))
             if statement is None:
                 return plan.answer((), request.variables, hint)
+            settings = settings_for(plan.model, caller, request_id)
             try:
-                row = yield from fetch(statement.statement, parameters)
+                row = yield from fetch(statement.statement, parameters, settings=settings)
             except DatabaseError as error:
                 checked = yield from answer_checked(
-                    error, plan, statement, parameters, request, variables, hint, resolution
+                    error, plan, statement, parameters, request, variables, hint, resolution, settings
                 )
-                return checked or _failed(error, plan, statement, request, request_id)
+                return checked or failed(error, plan, statement, request, request_id)
             if resolution is None:
                 return plan.answer(row, request.variables, hint)
             values = yield from resolution.complete(plan.sql_roots, row)
             return plan.answer(values, request.variables, hint, resolution)
         except Refusal as refusal:
-            return refuse(refusal.outcome, refusal.errors)
+            return refuse(refusal.outcome, refusal.errors, refusal.cause)
 
     def explain(
-        self, query: str, variables: Mapping[str, Any] | None = None, operation_name: str | None = None
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        operation_name: str | None = None,
+        caller: Caller | None = None,
     ) -> Explanation:
         """The SQL of a request and its parameters; no database is needed.
+
+        Args:
+            caller: of whom PostgreSQL would be told; None for the statement alone, which is the same for all.
 
         Raises:
             Refusal: the request would not be executed; its message says why.
         """
         request = GraphQLRequest(query, operation_name, variables or {})
         prepared = self._prepare(request)
-        if prepared.operation.is_subscription:
+        settings = () if caller is None else settings_for(self._planning.model, caller, "")
+        return explained(list(self._statements(prepared, request)), settings)
+
+    def _statements(self, prepared: PreparedOperation, request: GraphQLRequest) -> Iterator[Fetch]:
+        """What a request sends first: one statement, or one for each field of a mutation; raises Refusal."""
+        if prepared.operation.is_mutation:
+            yield from self._writes(prepared, request)
+        elif prepared.operation.is_subscription:
             subscription = self._subscription(prepared, request, ANONYMOUS)
             given = (b"[]",) if subscription.plan.is_given else ()
-            sql, parameters = subscription.statement, (*subscription.parameters, *given)
+            if subscription.statement is not None:
+                yield Fetch(subscription.statement, (*subscription.parameters, *given))
         else:
             _, bound, parameters, _ = self._bound(prepared, request)
-            sql = None if bound is None else bound.statement
-        if sql is None:
-            return Explanation("", ())
-        return Explanation(sql.sql.decode(), tuple(None if value is None else value.decode() for value in parameters))
+            if bound is not None:
+                yield Fetch(bound.statement, parameters)
+
+    def _writes(self, prepared: PreparedOperation, request: GraphQLRequest) -> list[Fetch]:
+        """The statements that write for the fields of a mutation; raises Refusal."""
+        try:
+            return list(first_statements(self._asking(prepared, request, "", ANONYMOUS, ())))
+        except RequestError as error:
+            raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
 
     def _subscription(
         self, prepared: PreparedOperation, request: GraphQLRequest, caller: Caller
@@ -240,22 +274,11 @@ class Pipeline:
                 raise nests_too_deep(request.query, self.limits.max_depth) from None
             prepared = PreparedOperation(self._planning, document.operation(request.operation_name))
             self._prepared.put(key, prepared, len(request.query))
+        if request.read_only and prepared.operation.is_mutation:
+            error = RequestError("A mutation needs POST.", code="METHOD_NOT_ALLOWED")
+            raise Refusal(Outcome.METHOD_NOT_ALLOWED, [error])
         return prepared
 
 
 def _refused(message: str) -> Refusal:
     return Refusal(Outcome.OPERATION_UNKNOWN, [RequestError(message, code="BAD_REQUEST")])
-
-
-def _failed(
-    error: DatabaseError, plan: Plan, statement: BoundStatement, request: GraphQLRequest, request_id: str
-) -> GraphQLResponse:
-    """Answer a request whose statement failed: the client learns whose fault it was, and no more; raises Refusal."""
-    wrong = misfits(statement.bindings, error)
-    if wrong:
-        return refuse(Outcome.VARIABLES_INVALID, wrong, refused(error))
-    hint = {"requestId": request_id}
-    if error.unavailable:
-        unavailable = RequestError("The database is not available.", code="DATABASE_UNAVAILABLE", extensions=hint)
-        return refuse(Outcome.UNAVAILABLE, [unavailable], error)
-    return plan.fail(error, hint, request.variables)

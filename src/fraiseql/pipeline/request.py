@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -12,10 +13,11 @@ import orjson
 from fraiseql.errors import RequestError
 from fraiseql.schema.numbers import marked, read_json
 
-__all__ = ["GraphQLRequest", "check_depth", "decode_json", "decode_query_string"]
+__all__ = ["GraphQLRequest", "check_depth", "check_idempotency_key", "decode_json", "decode_query_string"]
 
 _PARAMETERS: Final = frozenset({"query", "operationName", "variables", "extensions"})
 _IN_BODY: Final = ("variables",)
+_KEY: Final = re.compile(r"[!-~]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class GraphQLRequest:
     Attributes:
         written: the JSON text that the variables were read from, and the keys that lead to them in it, where it is at
             hand: floats may have lost digits.
+        read_only: whether nothing may be written: the transport's method is safe (RFC 9110 §9.2.1).
+        idempotency_key: by which a mutation that is sent again is known.
     """
 
     query: str
@@ -32,6 +36,8 @@ class GraphQLRequest:
     variables: Mapping[str, Any] = field(default_factory=dict)
     extensions: Mapping[str, Any] = field(default_factory=dict)
     written: tuple[bytes | str, tuple[str, ...]] | None = field(default=None, compare=False, repr=False)
+    read_only: bool = field(default=False, compare=False)
+    idempotency_key: str | None = None
 
     def exact_variables(self) -> Mapping[str, Any]:
         """The variables with JSONFloats for floats, which have all digits where the text is at hand."""
@@ -40,7 +46,7 @@ class GraphQLRequest:
         text, keys = self.written
         found: Any = read_json(text)
         for key in keys:
-            found = found[key]
+            found = found.get(key) or {}
         return dict(found)
 
 
@@ -83,7 +89,14 @@ def decode_query_string(query_string: bytes, max_depth: int) -> GraphQLRequest:
             text = given[name]
             given[name] = _load(text.encode(), f"The parameter {name!r}", max_depth) if text else None
     given["operationName"] = given.get("operationName") or None
-    return _request(given, (written, ()))
+    return _request(given, (written, ()), read_only=True)
+
+
+def check_idempotency_key(key: Any) -> str:
+    """A key as it was given: 1 to 255 visible ASCII characters; raises RequestError, code BAD_REQUEST."""
+    if not isinstance(key, str) or not _KEY.fullmatch(key):
+        raise _bad_request("An idempotency key is a text of 1 to 255 visible ASCII characters.")
+    return key
 
 
 def check_depth(variables: Any, max_depth: int) -> None:
@@ -118,7 +131,7 @@ def _nests_deeper(value: Any, max_depth: int) -> bool:
     return any(isinstance(item, (dict, list)) for item in level)
 
 
-def _request(given: Any, written: tuple[bytes | str, tuple[str, ...]]) -> GraphQLRequest:
+def _request(given: Any, written: tuple[bytes | str, tuple[str, ...]], *, read_only: bool = False) -> GraphQLRequest:
     if not isinstance(given, dict):
         raise _bad_request("A GraphQL request is a JSON object.")
     query = given.get("query")
@@ -130,4 +143,5 @@ def _request(given: Any, written: tuple[bytes | str, tuple[str, ...]]) -> GraphQ
     for name in ("variables", "extensions"):
         if given.get(name) is not None and not isinstance(given[name], dict):
             raise _bad_request(f"The parameter {name!r} must be an object or null.")
-    return GraphQLRequest(query, operation_name, given.get("variables") or {}, given.get("extensions") or {}, written)
+    variables, extensions = given.get("variables") or {}, given.get("extensions") or {}
+    return GraphQLRequest(query, operation_name, variables, extensions, written, read_only)

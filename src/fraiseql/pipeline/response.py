@@ -17,13 +17,18 @@ __all__ = ["GraphQLResponse", "Outcome", "Refusal", "refuse", "respond", "respon
 class Outcome(Enum):
     """How far a request came; the rows of the status table of GraphQL over HTTP.
 
-    STREAM_FAILED is for a subscription only: it ended before its source did.
+    CALLER_REFUSED: what the caller says of itself does not do. METHOD_NOT_ALLOWED: a mutation where only reading is
+    allowed. KEY_REUSED is for a mutation: its idempotency key stands for another one. STREAM_FAILED is for a
+    subscription only: it ended before its source did.
     """
 
     NOT_PARSED = auto()
     NOT_VALID = auto()
     OPERATION_UNKNOWN = auto()
     VARIABLES_INVALID = auto()
+    CALLER_REFUSED = auto()
+    METHOD_NOT_ALLOWED = auto()
+    KEY_REUSED = auto()
     DATA = auto()
     DATA_AND_ERRORS = auto()
     FAILED = auto()
@@ -52,11 +57,12 @@ class GraphQLResponse:
 
 
 class Refusal(FraiseQLError):
-    """A request ends before its statement: the outcome and the errors to answer with."""
+    """A request ends before its statement: the outcome, the errors to answer with, and what the client is not shown."""
 
-    def __init__(self, outcome: Outcome, errors: Iterable[RequestError]) -> None:
+    def __init__(self, outcome: Outcome, errors: Iterable[RequestError], cause: Exception | None = None) -> None:
         self.outcome = outcome
         self.errors = tuple(errors)
+        self.cause = cause
         super().__init__("; ".join(error.message for error in self.errors))
 
 

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from graphql import GraphQLObjectType
 
 from fraiseql.context import Caller
-from fraiseql.effects import Emission, Event, Program, Statement
+from fraiseql.effects import Emission, Event, Program, Settings, Statement
 from fraiseql.errors import RequestError
-from fraiseql.pipeline.arguments import Tree, given_arguments, python_object, value_of
+from fraiseql.pipeline.access import DatabaseAccess
+from fraiseql.pipeline.arguments import Tree, given_arguments, value_of
 from fraiseql.pipeline.computed.resolution import Resolution
+from fraiseql.pipeline.computed.roots import GivenRows, python_arguments
 from fraiseql.pipeline.failures import cause_of, masked, shown
 from fraiseql.pipeline.held import MISSING
 from fraiseql.pipeline.misfits import Checks
 from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
 from fraiseql.pipeline.project import project
-from fraiseql.pipeline.records import without_relations
 from fraiseql.pipeline.request import GraphQLRequest
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, respond
 from fraiseql.pipeline.sql.bind import Binding
@@ -36,16 +36,18 @@ class PreparedSubscription:
         field: what is subscribed to.
         root: how: the response key, and what is selected.
         after: the cursor to resume behind; None to begin with what happens next.
-        key: equal for an equal selection, equal arguments and the same tenant, unless the caller plays a part.
+        key: equal for an equal selection, equal arguments, the same tenant and the same settings, unless the caller
+            plays a further part.
         statement: what serves the selection; None where nothing of it comes from the database.
         parameters: of the statement, without the given rows.
         bindings: where each parameter comes from.
         argument_sources: the sources that filters and orders lead to.
+        settings: what PostgreSQL is told of the caller before the statement.
     """
 
     __slots__ = (
         *("_arguments", "_planning", "_variables", "after", "argument_sources", "bindings", "caller", "field", "key"),
-        *("parameters", "plan", "root", "statement"),
+        *("parameters", "plan", "root", "settings", "statement"),
     )
 
     def __init__(self, planning: Planning, plan: Plan, variables: Variables, caller: Caller) -> None:
@@ -58,7 +60,7 @@ class PreparedSubscription:
         self._variables = variables
         # Those of the other kinds are read, and found right, where the statement is made.
         is_resolver = self.field.kind is SubscriptionKind.RESOLVER
-        self._arguments: Mapping[str, Any] | None = self._read_arguments() if is_resolver else None
+        self._arguments: Mapping[str, Any] | None = self._python_arguments() if is_resolver else None
         self.after: str | None = None
         if self.field.topic is not None and AFTER_ARGUMENT in self.root.arguments:
             self.after = value_of(self._given().get(AFTER_ARGUMENT), variables)
@@ -67,6 +69,7 @@ class PreparedSubscription:
         if plan.takes_info:
             self.key = (self.key, object())  # equal to no other: what is computed for a caller is nobody else's
         plan.resolution(variables, caller, {})  # or its arguments do not fit
+        self.settings: Settings = ()
         self.statement: Statement | None = None
         self.parameters: tuple[bytes | None, ...] = ()
         self.bindings: tuple[Binding, ...] = ()
@@ -82,10 +85,26 @@ class PreparedSubscription:
         """The one that finds what does not fit, for the same parameters."""
         return self.plan.statement(self._variables, checking=True).statement
 
+    def tell(self, settings: Settings) -> None:
+        """Tell PostgreSQL these of the caller; only with who is told the same are results shared."""
+        self.settings = settings
+        self.key = (self.key, settings)
+
     def resume_behind(self, cursor: str | None) -> None:
         """Begin behind a cursor that the transport knows, for events whose `after` is not given."""
         if self.after is None and self.field.topic is not None:
             self.after = cursor
+
+    @property
+    def given_rows(self) -> GivenRows:
+        """What serves the relations below what a resolver gives."""
+        assert self.statement is not None
+        return GivenRows(self.statement, self.parameters, self.bindings, lambda: self.checking_statement)
+
+    @property
+    def access(self) -> DatabaseAccess:
+        """The database for what is called."""
+        return self._planning.access(self.caller)
 
     @property
     def model(self) -> SchemaModel:
@@ -99,7 +118,7 @@ class PreparedSubscription:
         An input object is a dict by its attributes' names, an enum its member.
         """
         if self._arguments is None:
-            self._arguments = self._read_arguments()
+            self._arguments = self._python_arguments()
         return self._arguments
 
     @property
@@ -137,6 +156,10 @@ class PreparedSubscription:
         causes = [*([] if checks is None else checks.causes), *([] if resolution is None else resolution.causes)]
         return respond(data, errors, _extensions(cursor), cause_of(causes, errors))
 
+    def resolution(self, hint: Mapping[str, Any]) -> Resolution | None:
+        """What computes the fields of one result; None where none are, and no resolver gives it."""
+        return self.plan.resolution(self._variables, self.caller, hint, self.access)
+
     def computed(
         self,
         text: bytes,
@@ -151,7 +174,7 @@ class PreparedSubscription:
             hint: entries for the `extensions` of masked errors.
             native: the Python value that the text was made from, where there is one.
         """
-        resolution = self.plan.resolution(self._variables, self.caller, hint)
+        resolution = self.resolution(hint) if self.plan.computed else None
         if resolution is None:
             return self.result(text, hint, None, cursor, checks)
         check = None if checks is None else checks.check
@@ -160,7 +183,7 @@ class PreparedSubscription:
 
     def projected(self, value: Any, hint: Mapping[str, Any], cursor: str | None = None) -> Program[GraphQLResponse]:
         """As `project`, with computed fields."""
-        resolution = self.plan.resolution(self._variables, self.caller, hint)
+        resolution = self.resolution(hint) if self.plan.computed else None
         if resolution is None:
             return self.project(value, cursor, hint)
         found = yield from resolution.project(self.root, value)
@@ -170,26 +193,14 @@ class PreparedSubscription:
         """The result where there is no value for the field."""
         return self._without_value([shown(error, self.path, hint)], cursor, masked(error))
 
-    def own_failure(self, value: Any, hint: Mapping[str, Any]) -> GraphQLResponse | None:
-        """The result for a Python value of which the fields beside relations cannot be shown; None where they can."""
-        assert self.root.selection is not None
-        root = replace(self.root, selection=without_relations(self.root.selection))
-        _, errors, cause = project(self.model, root, value, hint)
-        return self._without_value(errors, None, cause) if errors else None
-
     def _without_value(
         self, errors: list[RequestError], cursor: str | None, cause: BaseException | None
     ) -> GraphQLResponse:
         data = self._data(b"null") if self.field.type.nullable else None
         return respond(data, errors, _extensions(cursor), cause)
 
-    def _read_arguments(self) -> Mapping[str, Any]:
-        given = self._given()
-        return {
-            argument.target: python_object(self.model, argument.type, value_of(given[name], self._variables))
-            for name, argument in self.field.arguments.items()
-            if name in given
-        }
+    def _python_arguments(self) -> Mapping[str, Any]:
+        return python_arguments(self.model, self._planning.schema, self.root, self._variables)
 
     def _given(self) -> dict[str, Tree]:
         owner = self._planning.schema.type_map[self.root.owner]

@@ -121,7 +121,7 @@ def _limit(
     default = next(item.default for item in dataclasses.fields(limits) if item.name == name)
     least = minimum if minimum is not None else (0.001 if isinstance(default, float) else 1)
     most = maximum if isinstance(default, float) else None
-    reach = (None, None) if choices else (least, most)
+    reach = (None, None) if isinstance(default, str) else (least, most)
     metadata = {"help": help, "range": reach, "choices": choices, "limit": (limits, name)}
     return field(default=default, metadata=metadata)
 
@@ -145,6 +145,7 @@ class FraiseQLConfig:
     )
     websocket_compression: bool = _setting(False, "compress WebSocket messages for clients that offer it")
     introspection: bool = _setting(True, "answer __schema and __type, by which clients learn the schema")
+    context: str | None = _setting(None, "the function that says who asks, as module:function")
     event_bus: str = _setting("postgresql", "what carries events to subscriptions", choices=("postgresql", "memory"))
     log_level: str = _setting("info", "how much is logged", choices=_LEVELS)
 
@@ -176,9 +177,13 @@ class FraiseQLConfig:
     query_max_conditions: int = _limit(QueryLimits, "max_conditions", "conditions of an operation's filters")
     query_default_page_size: int = _limit(QueryLimits, "default_page_size", "rows of a list without a limit")
     query_max_page_size: int = _limit(QueryLimits, "max_page_size", "the largest limit of a list")
+    query_max_written_rows: int = _limit(QueryLimits, "max_written_rows", "rows that one field of a mutation writes")
     query_request_timeout: float = _limit(QueryLimits, "request_timeout", "from a complete request to its answer")
     query_max_concurrent_calls: int = _limit(
         QueryLimits, "max_concurrent_calls", "asynchronous methods of one operation under way at once"
+    )
+    query_max_threads: int = _limit(
+        QueryLimits, "max_threads", "plain functions of queries and mutations under way at once, of all clients"
     )
     query_max_cached_documents: int = _limit(QueryLimits, "max_cached_documents", "documents kept parsed and planned")
     query_max_cached_statements: int = _limit(
@@ -202,6 +207,12 @@ class FraiseQLConfig:
     )
     mutation_first_pause: float = _limit(MutationLimits, "first_pause", "before its second attempt, then doubled")
     mutation_longest_pause: float = _limit(MutationLimits, "longest_pause", "the most that this grows to")
+    mutation_idempotency_table: str = _limit(
+        MutationLimits, "idempotency_table", "where idempotency keys are kept: table, or schema.table"
+    )
+    mutation_idempotency_retention: float = _limit(
+        MutationLimits, "idempotency_retention", "for which an idempotency key is known", maximum=31_536_000
+    )
 
     websocket_max_message: int = _limit(WebSocketLimits, "max_message", "a WebSocket message, inflated")
     websocket_max_fragments: int = _limit(WebSocketLimits, "max_fragments", "frames of one WebSocket message")

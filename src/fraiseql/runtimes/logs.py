@@ -72,12 +72,12 @@ def _websocket_closed(seen: WebSocketClosed) -> None:
 
 
 def _masked(seen: InternalErrorMasked) -> None:
-    if isinstance(seen.error, ValueRefused):
-        logger.info("request %s: %s", seen.request_id, seen.error)
-        return
     errors = errors_of(seen.error)
     for error in errors[:_MOST_LOGGED]:
-        logger.error("request %s failed: %s", seen.request_id, error, exc_info=error)
+        if isinstance(error, ValueRefused):
+            logger.log(logging.WARNING if error.doubtful else logging.INFO, "request %s: %s", seen.request_id, error)
+        else:
+            logger.error("request %s failed: %s", seen.request_id, error, exc_info=error)
     if len(errors) > _MOST_LOGGED:
         logger.error("request %s failed: %d more errors", seen.request_id, len(errors) - _MOST_LOGGED)
 

@@ -2,9 +2,11 @@
 
 from fraiseql.schema.abstract_declarations import interface, union
 from fraiseql.schema.build import Schema
+from fraiseql.schema.crud import crud
 from fraiseql.schema.custom_scalars import scalar
 from fraiseql.schema.decorators import enum, input, query, subscription, type
 from fraiseql.schema.directives import directive
+from fraiseql.schema.error_rules import ErrorRule
 from fraiseql.schema.markers import field, relation
 from fraiseql.schema.mutation_decorator import mutation
 from fraiseql.schema.scalars import (
@@ -38,6 +40,7 @@ __all__ = [
     "Bytes",
     "Connection",
     "DateRange",
+    "ErrorRule",
     "Group",
     "Int4Range",
     "Int8Range",
@@ -48,6 +51,7 @@ __all__ = [
     "TSVector",
     "TsRange",
     "TstzRange",
+    "crud",
     "directive",
     "enum",
     "field",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType, ModuleType
 from typing import Any, Final, TypeVar
 
-from fraiseql.context import DatabaseContext
+from fraiseql.database_context import DatabaseContext
 from fraiseql.errors import SchemaError
 from fraiseql.schema.annotations import (
     Annotation,
@@ -26,6 +26,7 @@ from fraiseql.schema.declarations import (
     declaration_of,
 )
 from fraiseql.schema.directives import Directive, Use
+from fraiseql.schema.error_rules import ErrorRule, ErrorRules, error_rules
 from fraiseql.schema.members import (
     discriminator_of,
     interfaces_of,
@@ -55,10 +56,12 @@ from fraiseql.schema.parts import (
     source_of,
     value_options,
 )
+from fraiseql.schema.policed import policed
 from fraiseql.schema.reading import Fields
 from fraiseql.schema.roots import Roots
 from fraiseql.schema.scalars import SCALARS
 from fraiseql.schema.shapes import ShapedType, derived_types
+from fraiseql.schema.table_mutations import with_table_mutations
 from fraiseql.schema.validate import check_model
 
 __all__ = ["Schema"]
@@ -90,6 +93,9 @@ class Schema:
         max_page_size: the largest `limit`; the settings' by default, which it cannot exceed. What a query or relation
             declares itself comes before both.
         database_context: what PostgreSQL is told of the caller before each statement.
+        errors: what clients are told of PostgreSQL's errors, by constraint (`users_email_key`, or with table, or with
+            schema and table before it), SQLSTATE (`P0001`) or class of these (`22`); the most exact one holds, and
+            comes before the default ones. None masks an error.
 
     Raises:
         SchemaError: a declaration is wrong; it names the class, the field, what was found and what was expected.
@@ -109,10 +115,12 @@ class Schema:
         default_page_size: int | None = None,
         max_page_size: int | None = None,
         database_context: DatabaseContext | None = None,
+        errors: Mapping[str, ErrorRule | None] | None = None,
     ) -> None:
         sizes = page_sizes(default_page_size, max_page_size, "Schema")
+        _check_context(database_context)
         builder = _Builder(types, queries, mutations, subscriptions, directives)
-        self.model: SchemaModel = builder.model(sizes, applied_directives, database_context)
+        self.model: SchemaModel = builder.model(sizes, applied_directives, database_context, error_rules(errors))
 
     @classmethod
     def from_module(
@@ -123,6 +131,7 @@ class Schema:
         default_page_size: int | None = None,
         max_page_size: int | None = None,
         database_context: DatabaseContext | None = None,
+        errors: Mapping[str, ErrorRule | None] | None = None,
     ) -> Schema:
         """Collect everything declared in a module, what it imports from others included."""
         if not isinstance(module, ModuleType):
@@ -138,6 +147,7 @@ class Schema:
             default_page_size=default_page_size,
             max_page_size=max_page_size,
             database_context=database_context,
+            errors=errors,
         )
 
 
@@ -172,20 +182,25 @@ class _Builder:
         self._directives = Directives(directives, self._types)
         self._fields = Fields(self._names, self._types, self._directives, self._note)
 
-    def model(self, sizes: PageSizes, applied: Sequence[Use], context: DatabaseContext | None) -> SchemaModel:
+    def model(
+        self, sizes: PageSizes, applied: Sequence[Use], context: DatabaseContext | None, errors: ErrorRules
+    ) -> SchemaModel:
         self._directives.note(applied, "SCHEMA", "")
         for declaration in self._given:
             self._add(declaration)
-        roots = Roots(self._names, self._directives, self._fields.parameters, self._note)
+        roots = Roots(self._names, self._types, self._directives, self._fields.parameters, self._note)
         queries = _by_name("Query", "queries", map(roots.query, self._queries))
         mutations = _by_name("Mutation", "mutations", map(roots.mutation, self._mutations))
         subscriptions = _by_name("Subscription", "subscriptions", map(roots.subscription, self._subscriptions))
         declared = self._directives.types(self._fields.of_directive)
         self._join()
         self._derive()
+        mutations = with_table_mutations(self._types, mutations)
         at = self._directives.applied(declared)
         types = MappingProxyType(self._types)
-        model = SchemaModel(queries, types, subscriptions, sizes, declared, at, mutations, context)
+        if context is not None:
+            subscriptions = policed(subscriptions, types)
+        model = SchemaModel(queries, types, subscriptions, sizes, declared, at, mutations, context, errors)
         check_model(model)
         check_directives(model)
         return model
@@ -297,6 +312,12 @@ class _Builder:
         for declaration in found:
             self._add(declaration)
         return tuple(declaration.name for declaration in found)
+
+
+def _check_context(given: Any) -> None:
+    if given is not None and not isinstance(given, DatabaseContext):
+        where, expected = "Schema(database_context=...)", "a fraiseql.DatabaseContext"
+        raise SchemaError(where, found=repr(given), expected=expected)
 
 
 def _listed(given: Any, argument: str) -> Iterable[Any]:

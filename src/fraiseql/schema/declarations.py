@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from fraiseql.errors import SchemaError
 from fraiseql.schema.directives import Use
+from fraiseql.schema.function_actions import UNTOLD, FunctionOptions
 
 __all__ = [
     "Declaration",
@@ -179,6 +180,7 @@ class SubscriptionDeclaration:
     max_page_size: int | None
     deprecated: str | None = None
     directives: Sequence[Use] = ()
+    trust_payload: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,7 @@ class MutationDeclaration:
     Attributes:
         declared: a class has annotations `input`, `success` and, if it likes, `error`.
         sql_function: the PostgreSQL function that serves it; None where the function has a body.
+        options: of that PostgreSQL function.
     """
 
     declared: Callable[..., Any]
@@ -196,6 +199,7 @@ class MutationDeclaration:
     sql_function: str | None
     deprecated: str | None = None
     directives: Sequence[Use] = ()
+    options: FunctionOptions = UNTOLD
 
 
 Declaration = (

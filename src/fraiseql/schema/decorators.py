@@ -214,6 +214,7 @@ def subscription(
     max_page_size: int | None = None,
     deprecated: str | None = None,
     directives: Sequence[Use] = (),
+    trust_payload: bool = False,
 ) -> Callable[[_Function], _Function]: ...
 def subscription(
     function: Any = None,
@@ -227,6 +228,7 @@ def subscription(
     max_page_size: int | None = None,
     deprecated: str | None = None,
     directives: Sequence[Use] = (),
+    trust_payload: bool = False,
 ) -> Any:
     """Declare a field of Subscription, of one of three kinds.
 
@@ -243,6 +245,8 @@ def subscription(
         max_page_size: the largest `limit` of a live list; the schema's by default.
         deprecated: why it should not be used any more, and what should.
         directives: what `fraiseql.directive` made, with arguments.
+        trust_payload: whether an event's payload is shown as it is to everybody whom the event is for, also where the
+            schema has a `database_context`: no policy of PostgreSQL's is asked then.
 
     Raises:
         SchemaError: not a function.
@@ -253,7 +257,7 @@ def subscription(
             raise SchemaError("@fraiseql.subscription", found=repr(declared), expected="a function")
         text = description_of(declared, description)
         sizes = (default_page_size, max_page_size)
-        left = SubscriptionDeclaration(declared, name, text, topic, by, *sizes, deprecated, directives)
+        left = SubscriptionDeclaration(declared, name, text, topic, by, *sizes, deprecated, directives, trust_payload)
         return remember(declared, left)
 
     return declare if function is None else declare(function)

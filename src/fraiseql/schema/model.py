@@ -11,7 +11,8 @@ from enum import Enum, auto
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from fraiseql.context import DatabaseContext
+from fraiseql.database_context import DatabaseContext
+from fraiseql.schema.error_rules import ErrorRules
 from fraiseql.schema.fields import (
     UNDECLARED,
     Field,
@@ -214,6 +215,7 @@ class SubscriptionField:
         is_async: whether a resolver is an asynchronous generator.
         topic: of the events; None for the other kinds.
         by: the column that names the row an event is about; None where the payload holds the row.
+        trust_payload: whether that is so although policies may hide the row.
     """
 
     name: str
@@ -230,6 +232,7 @@ class SubscriptionField:
     by: str | None = None
     page_sizes: PageSizes = UNDECLARED
     deprecated: str | None = None
+    trust_payload: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +263,7 @@ class SchemaModel:
 
     `page_sizes` are those of every list that declares none of its own. `applied` holds directives by the coordinate of
     what they are applied to, as `Query.users(limit:)`; by the empty text those of the schema itself.
-    `database_context` is what PostgreSQL is told of the caller.
+    `database_context` is what PostgreSQL is told of the caller, `errors` what clients are told of its errors.
     """
 
     queries: Mapping[str, QueryField]
@@ -271,6 +274,7 @@ class SchemaModel:
     applied: Mapping[str, tuple[AppliedDirective, ...]] = field(default_factory=lambda: MappingProxyType({}))
     mutations: Mapping[str, MutationField] = field(default_factory=lambda: MappingProxyType({}))
     database_context: DatabaseContext | None = None
+    errors: ErrorRules = field(default_factory=ErrorRules)
 
     def object_type(self, name: str) -> ObjectType:
         """The output type of that name; KeyError or TypeError where there is none."""

@@ -38,6 +38,7 @@ __all__ = [
     "page_sizes",
     "relation_of",
     "source_of",
+    "split_name",
     "value_options",
 ]
 
@@ -46,7 +47,7 @@ def source_of(declaration: TypeDeclaration | InterfaceDeclaration | UnionDeclara
     """The table or view of a type; None where it has none."""
     if declaration.sql_source is None:
         return None
-    schema, name = _split(declaration.sql_source, f"{declaration.name} (sql_source)")
+    schema, name = split_name(declaration.sql_source, f"{declaration.name} (sql_source)")
     if declaration.jsonb_column is not None:
         identifier(declaration.jsonb_column, f"{declaration.name} (jsonb_column)")
     return Source(name, schema, declaration.jsonb_column)
@@ -61,7 +62,7 @@ def relation_of(options: RelationOptions, target: str, shape: Shape, where: str)
             raise SchemaError(where, found=found, expected=expected)
         on = _column_pairs("on", options.on, where, "their_column", "our_column")
         return Relation(on, target, shape, sizes)
-    schema, name = _split(options.through, f"{where} (through)")
+    schema, name = split_name(options.through, f"{where} (through)")
     on = _column_pairs("on", options.on, where, "their_column", "column_between")
     own = _column_pairs("own", options.own, where, "column_between", "our_column")
     return Relation(on, target, shape, sizes, Through(Source(name, schema, None), own))
@@ -81,7 +82,7 @@ def computed_by(
     return expression_of(options.sql, sql_type if reference.item is None else f"{sql_type}[]", where)
 
 
-def _split(given: Any, where: str) -> tuple[str | None, str]:
+def split_name(given: Any, where: str) -> tuple[str | None, str]:
     """The schema and the name of a table or view."""
     *schemas, name = database_text(given, where, "'name' or 'schema.name'").split(".")
     if len(schemas) > 1:

@@ -1,27 +1,32 @@
-"""The fields of Query and Subscription, read from functions."""
+"""The fields of Query, Mutation and Subscription, read from functions."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from fraiseql.errors import SchemaError
 from fraiseql.schema.annotations import Annotation, parameter_annotations, read_annotation
 from fraiseql.schema.applying import Directives
 from fraiseql.schema.declarations import Declaration, MutationDeclaration, QueryDeclaration, SubscriptionDeclaration
+from fraiseql.schema.function_mutations import FunctionMutations
 from fraiseql.schema.functions import (
+    check_names,
     check_targets,
     has_no_body,
     is_asynchronous,
     kind_of,
     refuse_iterator,
+    resolver_of_root,
     takes_info,
     yielded,
 )
 from fraiseql.schema.model import (
     InputField,
     MutationField,
+    NamedType,
     QueryField,
+    Resolver,
     SubscriptionField,
     SubscriptionKind,
     TypeReference,
@@ -31,6 +36,8 @@ from fraiseql.schema.parts import deprecation, page_sizes
 
 __all__ = ["Roots"]
 
+_PLAIN: Final = "name=... only: Python serves it"
+
 _Parameters: TypeAlias = "Callable[[str, list[tuple[str, Any, Any]], str], Mapping[str, InputField]]"
 
 
@@ -39,6 +46,7 @@ class Roots:
 
     Args:
         names: what annotations may name beside their module's globals.
+        types: those that are known so far.
         directives: takes note of those that are applied.
         parameters: reads those of a function.
         note: takes note of what an annotation names, of its place; gives the type.
@@ -47,6 +55,7 @@ class Roots:
     def __init__(
         self,
         names: Mapping[str, Any],
+        types: dict[str, NamedType],
         directives: Directives,
         parameters: _Parameters,
         note: Callable[[Annotation, str], TypeReference],
@@ -55,30 +64,55 @@ class Roots:
         self._directives = directives
         self._parameters = parameters
         self._note = note
+        self._functions = FunctionMutations(names, types, directives, parameters, note)
 
     def query(self, declaration: Declaration) -> QueryField:
         assert isinstance(declaration, QueryDeclaration)
         function = declaration.function
         where = function.__name__
-        if not has_no_body(function):
-            raise SchemaError(
-                where, found="a function body", expected="none: SQL serves a query; write only a docstring"
-            )
-        parameters, returned = parameter_annotations(function, self._names)
+        resolver = None if has_no_body(function) else resolver_of_root(function, where)
+        parameters, returned = self._read(function, resolver)
         name = graphql_name(declaration.name or camel_case(where), where)
         arguments = self._parameters(where, parameters, f"Query.{name}")
+        if resolver is not None:
+            check_names(where, arguments, parameters, _PLAIN)
         self._directives.note(declaration.directives, "FIELD_DEFINITION", f"Query.{name}")
         annotation = read_annotation(returned, f"{where} -> ...")
         reference = self._note(annotation, where)
         sizes = page_sizes(declaration.default_page_size, declaration.max_page_size, where)
         return QueryField(
             *(name, reference, declaration.description, arguments, *annotation.rows, sizes),
-            deprecation(declaration, where),
+            *(deprecation(declaration, where), resolver),
         )
 
     def mutation(self, declaration: Declaration) -> MutationField:
         assert isinstance(declaration, MutationDeclaration)
-        raise NotImplementedError
+        declared = declaration.declared
+        if declaration.sql_function is not None or inspect.isclass(declared) or has_no_body(declared):
+            return self._functions.field(declaration)
+        return self._resolved_mutation(declaration)
+
+    def _resolved_mutation(self, declaration: MutationDeclaration) -> MutationField:
+        """One that a function in Python serves."""
+        function = declaration.declared
+        where = function.__name__
+        resolver = resolver_of_root(function, where)
+        parameters, returned = self._read(function, resolver)
+        name = graphql_name(declaration.name or camel_case(where), where)
+        arguments = self._parameters(where, parameters, f"Mutation.{name}")
+        check_names(where, arguments, parameters, _PLAIN)
+        self._directives.note(declaration.directives, "FIELD_DEFINITION", f"Mutation.{name}")
+        annotation = read_annotation(returned, f"{where} -> ...")
+        reference = self._note(annotation, where)
+        return MutationField(
+            *(name, reference, declaration.description, arguments, *annotation.rows, resolver),
+            deprecated=deprecation(declaration, where),
+        )
+
+    def _read(self, function: Callable[..., Any], resolver: Resolver | None) -> tuple[list[tuple[str, Any, Any]], Any]:
+        """The parameters that are arguments, and the annotation of what is returned."""
+        skipped = resolver is not None and resolver.takes_info
+        return parameter_annotations(function, self._names, skipped=skipped)
 
     def subscription(self, declaration: Declaration) -> SubscriptionField:
         assert isinstance(declaration, SubscriptionDeclaration)
@@ -101,5 +135,5 @@ class Roots:
         sizes = page_sizes(declaration.default_page_size, declaration.max_page_size, where)
         return SubscriptionField(
             *(name, reference, declaration.description, arguments, *annotation.rows, kind, function),
-            *(info, asynchronous, topic, by, sizes, deprecation(declaration, where)),
+            *(info, asynchronous, topic, by, sizes, deprecation(declaration, where), declaration.trust_payload),
         )

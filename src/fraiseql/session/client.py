@@ -16,10 +16,11 @@ class ClientSession:
     Args:
         endpoint: what all connections share.
         connection_id: unique in the process; request ids begin with it.
+        address: the client's IP address, where there is one.
     """
 
-    def __init__(self, endpoint: Endpoint, connection_id: str) -> None:
-        self._session: HttpSession | WebSocketSession = HttpSession(endpoint, connection_id)
+    def __init__(self, endpoint: Endpoint, connection_id: str, address: str | None = None) -> None:
+        self._session: HttpSession | WebSocketSession = HttpSession(endpoint, connection_id, address)
 
     @property
     def deadline(self) -> float | None:

@@ -27,7 +27,7 @@ class Endpoint:
         observe: is told what happened.
         origins: the web pages that may open a WebSocket.
         deflate: whether WebSocket messages may be compressed, and how; None for not.
-        context: called with the ClientRequest of each WebSocket and each event stream, asynchronous or not;
+        context: called with the ClientRequest of each WebSocket and each other request, asynchronous or not;
             gives the Caller, or None (or raises RequestError) where nobody is let in. Without one all are anonymous.
     """
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -15,7 +15,14 @@ import orjson
 
 from fraiseql.errors import RequestError
 from fraiseql.limits import QueryLimits
-from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Outcome, decode_json, decode_query_string
+from fraiseql.pipeline import (
+    GraphQLRequest,
+    GraphQLResponse,
+    Outcome,
+    check_idempotency_key,
+    decode_json,
+    decode_query_string,
+)
 from fraiseql.protocol.http11 import Request
 
 __all__ = ["EVENT_STREAM", "Answer", "HttpRefusal", "answer", "error_answer", "negotiate", "read_request"]
@@ -28,6 +35,7 @@ _PREFLIGHT: Final = (b"graphql-require-preflight", b"apollo-require-preflight", 
 _QVALUE: Final = re.compile(rb"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")  # RFC 9110 §12.4.2
 _UTF_8: Final = (b"utf-8", b"utf8")
 _ALLOWED: Final = ((b"allow", b"GET, POST"),)
+_ONLY_POST: Final = ((b"allow", b"POST"),)  # for a mutation
 
 _STATUS: Final[Mapping[Outcome, tuple[int, int]]] = {
     # as application/graphql-response+json, as application/json
@@ -35,6 +43,9 @@ _STATUS: Final[Mapping[Outcome, tuple[int, int]]] = {
     Outcome.NOT_VALID: (400, 200),
     Outcome.OPERATION_UNKNOWN: (400, 200),
     Outcome.VARIABLES_INVALID: (400, 200),
+    Outcome.CALLER_REFUSED: (403, 200),
+    Outcome.METHOD_NOT_ALLOWED: (405, 405),
+    Outcome.KEY_REUSED: (422, 422),
     Outcome.DATA: (200, 200),
     Outcome.DATA_AND_ERRORS: (200, 200),
     Outcome.FAILED: (500, 200),
@@ -130,7 +141,7 @@ def read_request(request: Request, body: bytes, limits: QueryLimits) -> GraphQLR
     content_type = _content_type(request)
     try:
         if request.method == b"POST":
-            return _read_post(content_type, body, limits)
+            return _read_post(request, content_type, body, limits)
         if content_type is None and not any(request.get(name) for name in _PREFLIGHT) and not _from_own_page(request):
             raise RequestError(
                 "A GET request needs a header that makes browsers ask first: 'graphql-require-preflight: 1', "
@@ -147,10 +158,14 @@ def _from_own_page(request: Request) -> bool:
     return request.get(b"accept") == EVENT_STREAM and request.get(b"sec-fetch-site") in (b"same-origin", b"none")
 
 
-def _read_post(content_type: bytes | None, body: bytes, limits: QueryLimits) -> GraphQLRequest:
+def _read_post(request: Request, content_type: bytes | None, body: bytes, limits: QueryLimits) -> GraphQLRequest:
     if content_type is None:
         raise RequestError("A POST request needs 'content-type: application/json'.", code="BAD_REQUEST")
-    return decode_json(body, limits.max_input_depth)
+    graphql = decode_json(body, limits.max_input_depth)
+    key = request.get(b"idempotency-key")
+    if key is None:
+        return graphql
+    return replace(graphql, idempotency_key=check_idempotency_key(key.decode("latin-1")))
 
 
 def _content_type(request: Request) -> bytes | None:
@@ -170,4 +185,5 @@ def answer(response: GraphQLResponse, media_type: bytes) -> Answer:
     """The HTTP answer for a GraphQL response, in the negotiated media type."""
     as_graphql, as_json = _STATUS[response.outcome]
     status = as_graphql if media_type == _GRAPHQL_RESPONSE else as_json
-    return Answer(status, _CONTENT_TYPES[media_type], response.body)
+    headers = _CONTENT_TYPES[media_type]
+    return Answer(status, headers if status != 405 else headers + _ONLY_POST, response.body)

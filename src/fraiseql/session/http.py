@@ -54,6 +54,7 @@ from fraiseql.session.websocket import WebSocketSession
 __all__ = ["HttpSession"]
 
 _TIMED_OUT: Final = (Outcome.TIMED_OUT, "The request took longer than the server allows.", "REQUEST_TIMEOUT")
+_CHALLENGE: Final = ((b"www-authenticate", b"Bearer"),)  # RFC 9110 §15.5.2
 _BROKEN: Final = (Outcome.FAILED, "Internal server error.", "INTERNAL_SERVER_ERROR")
 
 
@@ -66,14 +67,16 @@ class HttpSession:
     Args:
         endpoint: what all connections share.
         connection_id: unique in the process; request ids begin with it.
+        address: the client's IP address, where there is one.
 
     Attributes:
         deadline: when to deliver DeadlineReached, in the seconds of `now`; None where nothing is waited for.
         successor: the session that goes on after an upgrade, and the bytes that it gets first.
     """
 
-    def __init__(self, endpoint: Endpoint, connection_id: str) -> None:
+    def __init__(self, endpoint: Endpoint, connection_id: str, address: str | None = None) -> None:
         self._endpoint = endpoint
+        self._address = address
         self._observe = endpoint.observe
         self._connection_id = connection_id
         self._machine = ServerConnection(endpoint.http)
@@ -90,6 +93,7 @@ class HttpSession:
         self._requests = 0
         self._operations = 0
         self._running = False
+        self._is_authorising = False  # what runs finds out who asks
         self._stream: EventStream | None = None
         self._sending_paused = False
         self._draining = False
@@ -141,9 +145,9 @@ class HttpSession:
                 self._draining = True
                 if self._stream is not None and self._stream.times_out is None:
                     self._cut_stream(commands)
-                elif self._is_authorising:
+                elif self._is_authorising and self._media_type == EVENT_STREAM:
                     commands.append(CancelOperation(self._operations))
-                    self._refuse_stream(503, "The server is stopping.", "SERVER_STOPPING", now, date, commands)
+                    self._refuse_request(503, "The server is stopping.", "SERVER_STOPPING", now, date, commands)
         self._advance(now, date, commands)
         self._set_deadline(now)
         return commands
@@ -204,9 +208,8 @@ class HttpSession:
             self._answer(refusal.answer, now, date, commands)
             return
         commands.append(SendData(self._machine.send(handshake.response, date)))
-        session = WebSocketSession(
-            self._endpoint, self._connection_id, handshake, request.headers, self._requests - 1, now
-        )
+        seen = self._client_request(request, "websocket")
+        session = WebSocketSession(self._endpoint, self._connection_id, handshake, seen, self._requests - 1, now)
         self.successor = session, self._machine.trailing_data
 
     def _start(self, request: Request, body: bytes, now: float, date: bytes, commands: list[Command]) -> None:
@@ -218,25 +221,35 @@ class HttpSession:
             self._answer(refusal.answer, now, date, commands)
             return
         self._running = True
+        if self._endpoint.context is None:
+            self._begin(graphql, ANONYMOUS, now, date, commands)
+            return
+        self._graphql, self._is_authorising = graphql, True
+        self._operations += 1
+        seen = self._client_request(request, "sse" if self._media_type == EVENT_STREAM else "http")
+        commands.append(StartOperation(self._operations, self._endpoint.authorise(seen)))
+
+    def _client_request(self, request: Request, transport: str) -> ClientRequest:
+        method, path = request.method.decode("latin-1"), request.path.decode("latin-1")
+        return ClientRequest(transport, request.headers, None, method, path, self._address)
+
+    def _begin(self, graphql: GraphQLRequest, caller: Caller, now: float, date: bytes, commands: list[Command]) -> None:
+        """Start what is asked for, now that it is known who asks."""
         self._operations += 1
         if self._media_type != EVENT_STREAM:
-            program = self._endpoint.pipeline.execute(graphql, self._request_id)
+            program = self._endpoint.pipeline.execute(graphql, self._request_id, caller)
             commands.append(StartOperation(self._operations, program))
-            return
-        self._graphql = graphql
-        if self._endpoint.context is None:
-            self._begin_stream(ANONYMOUS, now, date, commands)
         else:
-            authorise = self._endpoint.authorise(ClientRequest("sse", request.headers))
-            commands.append(StartOperation(self._operations, authorise))
+            self._begin_stream(graphql, caller, now, date, commands)
 
-    def _begin_stream(self, caller: Caller, now: float, date: bytes, commands: list[Command]) -> None:
+    def _begin_stream(
+        self, graphql: GraphQLRequest, caller: Caller, now: float, date: bytes, commands: list[Command]
+    ) -> None:
         """Answer with events from now on."""
-        assert self._graphql is not None
         timeout = self._endpoint.pipeline.limits.request_timeout
         self._stream = EventStream(self._machine, self._endpoint.subscriptions, timeout, now)
         commands.append(SendData(self._stream.begin(date, close=self._draining)))
-        program = self._endpoint.pipeline.operate(self._graphql, self._request_id, caller, self._last_event_id)
+        program = self._endpoint.pipeline.operate(graphql, self._request_id, caller, self._last_event_id)
         commands.append(StartOperation(self._operations, program))
 
     def _emitted(
@@ -255,9 +268,10 @@ class HttpSession:
     ) -> None:
         if not self._running or operation_id != self._operations:
             return
-        if isinstance(result, Caller):
-            self._operations += 1
-            self._begin_stream(result, now, date, commands)
+        if self._is_authorising:
+            graphql, self._graphql, self._is_authorising = self._graphql, None, False
+            assert graphql is not None
+            self._begin(graphql, result, now, date, commands)
             return
         response: GraphQLResponse | None = result
         if response is not None and response.cause is not None:
@@ -275,23 +289,20 @@ class HttpSession:
         if not self._is_authorising or operation_id != self._operations:
             self._operation_ended(operation_id, self._refuse(*_BROKEN, error), now, date, commands)
         elif isinstance(error, RequestError):
-            self._refuse_stream(403, error.message, error.code, now, date, commands)
+            status = 401 if error.code == "UNAUTHENTICATED" else 403
+            self._refuse_request(status, error.message, error.code, now, date, commands)
         else:
             self._observe(InternalErrorMasked(self._request_id, error))
             _, message, code = _BROKEN
-            self._refuse_stream(500, message, code, now, date, commands)
+            self._refuse_request(500, message, code, now, date, commands)
 
-    @property
-    def _is_authorising(self) -> bool:
-        """Whether a request for an event stream waits for who asks."""
-        return self._running and self._media_type == EVENT_STREAM and self._stream is None
-
-    def _refuse_stream(
+    def _refuse_request(
         self, status: int, message: str, code: str, now: float, date: bytes, commands: list[Command]
     ) -> None:
-        """Answer a request for an event stream that does not begin."""
-        self._running = False
-        self._answer(error_answer(status, message, code), now, date, commands)
+        """Answer a request whose operation does not begin."""
+        self._running, self._is_authorising, self._graphql = False, False, None
+        headers = _CHALLENGE if status == 401 else ()
+        self._answer(error_answer(status, message, code, headers), now, date, commands)
 
     @property
     def _last_event_id(self) -> str | None:
@@ -342,7 +353,7 @@ class HttpSession:
         elif self._is_authorising:
             commands.append(CancelOperation(self._operations))
             _, message, code = _TIMED_OUT
-            self._refuse_stream(504, message, code, now, date, commands)
+            self._refuse_request(504, message, code, now, date, commands)
         elif self._running:
             commands.append(CancelOperation(self._operations))
             self._operation_ended(self._operations, self._refuse(*_TIMED_OUT), now, date, commands)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from fraiseql.context import ANONYMOUS, Caller
 from fraiseql.effects import Emission
 from fraiseql.errors import RequestError
 from fraiseql.observations import InternalErrorMasked, OperationCompleted
-from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Outcome, check_depth, refuse
+from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Outcome, check_depth, check_idempotency_key, refuse
 from fraiseql.protocol import graphql_transport_ws as graphql
 from fraiseql.session.delivery import Delivery, Unread
 from fraiseql.session.endpoint import Endpoint
@@ -18,7 +19,10 @@ from fraiseql.session.outgoing import Outgoing
 __all__ = ["Operations"]
 
 # Outcomes of requests that were not executed, or broke off: a terminal `error`. All others are results.
-_REFUSED: Final = (Outcome.NOT_PARSED, Outcome.NOT_VALID, Outcome.OPERATION_UNKNOWN, Outcome.STREAM_FAILED)
+_REFUSED: Final = (
+    *(Outcome.NOT_PARSED, Outcome.NOT_VALID, Outcome.OPERATION_UNKNOWN, Outcome.CALLER_REFUSED),
+    Outcome.STREAM_FAILED,
+)
 
 _IN_MESSAGE: Final = ("payload", "variables")
 _TIMED_OUT: Final = ("The request took longer than the server allows.", "REQUEST_TIMEOUT")
@@ -96,6 +100,9 @@ class Operations:
             if self.refuses:
                 raise RequestError("The server is stopping.", code="SERVER_STOPPING")
             check_depth(request.variables, pipeline.limits.max_input_depth)
+            key = request.extensions.get("idempotencyKey")
+            if key is not None:
+                request = replace(request, idempotency_key=check_idempotency_key(key))
         except RequestError as error:
             self._answer(operation, refuse(Outcome.NOT_VALID, [error]), commands)
             return

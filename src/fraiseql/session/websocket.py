@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from fraiseql.context import Caller, ClientRequest
@@ -51,7 +52,7 @@ class WebSocketSession:
         endpoint: what all connections share.
         connection_id: unique in the process; request ids begin with it.
         handshake: that opened the WebSocket.
-        headers: of the HTTP request.
+        client: what the HTTP request has shown of it.
         last_number: of the requests that came before on this connection.
         now: seconds on a clock that never goes back.
 
@@ -64,13 +65,13 @@ class WebSocketSession:
         endpoint: Endpoint,
         connection_id: str,
         handshake: websocket.Handshake,
-        headers: tuple[tuple[bytes, bytes], ...],
+        client: ClientRequest,
         last_number: int,
         now: float,
     ) -> None:
         self._endpoint = endpoint
         self._connection_id = connection_id
-        self._headers = headers
+        self._client = client
         self._subprotocol = handshake.subprotocol
         self._socket = websocket.ServerConnection(endpoint.websocket, handshake.deflate)
         self._machine = graphql.ServerConnection(max_operations=endpoint.subscriptions.max_operations)
@@ -188,7 +189,7 @@ class WebSocketSession:
             case graphql.ConnectionInit(payload):
                 self._authorising = True
                 self._next_step = now + self._endpoint.pipeline.limits.request_timeout
-                request = ClientRequest("websocket", self._headers, payload)
+                request = replace(self._client, payload=payload)
                 commands.append(StartOperation(_AUTHORISING, self._endpoint.authorise(request)))
             case graphql.Refused(_, answer):
                 self._outgoing.say(answer, commands)

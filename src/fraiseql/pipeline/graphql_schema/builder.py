@@ -52,6 +52,7 @@ from fraiseql.schema.model import (
 )
 from fraiseql.schema.scalar import Scalar
 from fraiseql.schema.scalars import SCALARS
+from fraiseql.schema.table_actions import TableAction
 from fraiseql.schema.validate import AFTER_ARGUMENT, SHAPE_ARGUMENTS
 
 __all__ = ["build_graphql_schema"]
@@ -85,14 +86,19 @@ class _Builder:
 
     def schema(self) -> GraphQLSchema:
         query = GraphQLObjectType("Query", {field.name: self._root(field) for field in self._model.queries.values()})
-        subscriptions = {field.name: self._root(field) for field in self._model.subscriptions.values()}
-        subscription = GraphQLObjectType("Subscription", subscriptions) if subscriptions else None
-        mutations = {field.name: self._mutation(field) for field in self._model.mutations.values()}
-        mutation = GraphQLObjectType("Mutation", mutations) if mutations else None
-        roots = [each for each in (query, mutation, subscription) if each is not None]
+        mutation = self._further_root("Mutation", self._model.mutations)
+        subscription = self._further_root("Subscription", self._model.subscriptions)
+        roots = [root for root in (query, mutation, subscription) if root is not None]
         types = [*roots, *(self._named(name) for name in self._model.types)]
         directives = [*specified_directives, *map(self._directive, self._model.directives.values())]
-        return GraphQLSchema(query, mutation, subscription, types=types, directives=directives)
+        return GraphQLSchema(query, mutation, subscription, types, directives)
+
+    def _further_root(
+        self, name: str, fields: Mapping[str, MutationField] | Mapping[str, SubscriptionField]
+    ) -> GraphQLObjectType | None:
+        """A root type that a schema need not have (GraphQL §3.3.1)."""
+        made = {field.name: self._root(field) for field in fields.values()}
+        return GraphQLObjectType(name, made) if made else None
 
     def _directive(self, declared: DirectiveType) -> GraphQLDirective:
         return GraphQLDirective(
@@ -103,17 +109,19 @@ class _Builder:
             description=declared.description,
         )
 
-    def _root(self, field: QueryField | SubscriptionField) -> GraphQLField:
+    def _root(self, field: QueryField | MutationField | SubscriptionField) -> GraphQLField:
         args = {name: self._argument(argument) for name, argument in field.arguments.items()}
+        if isinstance(field, MutationField):  # what it gives is what it did: nothing chooses among it
+            if isinstance(field.action, TableAction) and field.action.finds:
+                where = self._filters.where(self._model.object_type(field.target))
+                args = {"where": GraphQLArgument(GraphQLNonNull(where)), **args}
+            return self._field(field, args)
         kind = field.kind if isinstance(field, SubscriptionField) else None
         if kind is SubscriptionKind.EVENT:
             args[AFTER_ARGUMENT] = GraphQLArgument(GraphQLString, description=_AFTER)
-        elif kind is not SubscriptionKind.RESOLVER:
+        elif kind is not SubscriptionKind.RESOLVER and not (isinstance(field, QueryField) and field.resolver):
             args.update(self._shape_arguments(field.shape, field.target))
         return self._field(field, args)
-
-    def _mutation(self, field: MutationField) -> GraphQLField:
-        return self._field(field, {name: self._argument(argument) for name, argument in field.arguments.items()})
 
     def _named(self, name: str) -> GraphQLNamedType:
         if name not in self._made:

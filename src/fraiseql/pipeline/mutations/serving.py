@@ -12,6 +12,7 @@ from graphql import GraphQLObjectType
 from fraiseql.context import Caller
 from fraiseql.effects import Program, Row, Settings, Statement, fetch
 from fraiseql.errors import DatabaseError, RequestError
+from fraiseql.pipeline.access import DatabaseAccess
 from fraiseql.pipeline.arguments import Tree, given_arguments, value_of
 from fraiseql.pipeline.misfits import Checks, may_be_misfit
 from fraiseql.pipeline.plan import RootField, Selection
@@ -74,6 +75,11 @@ class Serving:
         """Of the field in the response."""
         return (self.root.key,)
 
+    @property
+    def access(self) -> DatabaseAccess:
+        """The database for what is called: all of it goes through the transaction."""
+        return DatabaseAccess(self.asking.planning.finder, lambda: self.asking.settings, self.transaction)
+
     def arguments(self) -> dict[str, Any]:
         """The values of the present arguments, as the database takes them: input objects are dicts by GraphQL names."""
         return {name: value_of(tree, self.asking.variables) for name, tree in self.trees.items()}
@@ -113,6 +119,25 @@ class Serving:
             checking = asking.plan.keyed(selection, key, asking.variables, checking=True)
             (text,) = yield from self.fetch(checking.statement, parameters)
             self.checks = self.checks or Checks(asking.planning.model, asking.hint)
+        return [None if each is None else each.encode() for each in orjson.loads(text or b"[]")]
+
+    def rows_shown(self, selection: Selection, rows: Sequence[Mapping[str, Any]]) -> Program[list[bytes | None]]:
+        """The JSON of a selection for rows that are given, and need not be there any more, in their order.
+
+        Args:
+            selection: of a type with a source, as `root` has it at some place.
+            rows: objects of columns and values.
+
+        Raises:
+            DatabaseError: the statement failed.
+            Refusal: an argument inside of the selection does not fit, or it costs too much.
+        """
+        if not rows:
+            return []
+        asking = self.asking
+        bound = asking.plan.shown(selection, asking.variables)
+        parameters = asking.plan.bind_rows(bound, asking.variables, rows)
+        (text,) = yield from self.fetch(bound.statement, parameters)
         return [None if each is None else each.encode() for each in orjson.loads(text or b"[]")]
 
 

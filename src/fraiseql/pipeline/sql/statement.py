@@ -32,7 +32,7 @@ from fraiseql.pipeline.variables import Variables
 from fraiseql.schema.model import Field, SchemaModel, Shape, SubscriptionField, SubscriptionKind
 from fraiseql.schema.scalar import Scalar
 
-__all__ = ["BoundStatement", "render", "render_given", "render_keyed"]
+__all__ = ["BoundStatement", "render", "render_given", "render_keyed", "render_shown"]
 
 _GIVEN: Final = "given$"
 _SHAPES: Final[Mapping[Shape, ShapeRenderer]] = MappingProxyType(
@@ -71,9 +71,10 @@ def render(
     *,
     checking: bool = False,
 ) -> BoundStatement:
-    """Render the statement of an operation, some of whose root fields are served by SQL.
+    """Render the statement of an operation.
 
     Args:
+        roots: those that SQL serves.
         variables: coerced; their shape decides the text, their values are left to the bindings.
         checking: whether values that do not fit their types are shown as such, and are no error; all else is the same.
 
@@ -82,7 +83,7 @@ def render(
         Refusal: QUERY_TOO_COMPLEX.
     """
     rendering = Rendering(model, graphql_schema, variables, limits, _SHAPES, checking=checking)
-    columns = [_root(rendering, root) for root in roots if root.field is not None]
+    columns = [_root(rendering, root) for root in roots]
     sql = "select " + ", ".join(columns)
     statement = Statement(sql.encode(), len(columns))
     return BoundStatement(statement, rendering.bindings.taken(), rendering.argument_sources, rendering.limited_cost)
@@ -103,7 +104,7 @@ def render_given(
     for each element, the JSON text of the selection, or null where the field's conditions leave the element out.
 
     Args:
-        root: a subscription's field; the conditions are those of its arguments, but for a resolver, which has none.
+        root: the conditions are those of its arguments, for a subscription's; one that Python serves has none.
         checking: as for `render`.
 
     Raises:
@@ -162,6 +163,39 @@ def render_keyed(
     return BoundStatement(Statement(sql.encode(), 1), bindings, cost=rendering.limited_cost)
 
 
+def render_shown(
+    model: SchemaModel,
+    graphql_schema: GraphQLSchema,
+    selection: Selection,
+    variables: Variables,
+    limits: QueryLimits,
+) -> BoundStatement:
+    """Render the statement that shows given rows: one parameter more than bindings is a JSON array of them.
+
+    Each is an object of columns and values; they need not be in the source, and what they lead to is selected like for
+    any other. The statement's only column, and its cost, are as for `render_keyed`.
+
+    Args:
+        selection: of a type with a source.
+
+    Raises:
+        RequestError: an argument's value cannot be a filter.
+        Refusal: QUERY_TOO_COMPLEX.
+    """
+    rendering = Rendering(model, graphql_schema, variables, limits, _SHAPES)
+    target = selection.type
+    assert target.source is not None
+    base = rendering.base(target.source)
+    record = f"jsonb_populate_record(null::{source_name(target.source)}, {_GIVEN}.value)"
+    with rendering.inside() as cost:
+        row = one_row(rendering, Site(target, base, [], {}, (), selection, origin=record, is_single=True))
+    bindings = rendering.bindings.taken()
+    cost.rows, cost.place = limits.max_page_size, len(bindings)
+    rows = f"jsonb_array_elements(${len(bindings) + 1}::jsonb) with ordinality {_GIVEN}(value, place)"
+    sql = f"select array_to_json(array(select to_json({row})::text from {rows} order by {_GIVEN}.place))"
+    return BoundStatement(Statement(sql.encode(), 1), bindings, cost=rendering.limited_cost)
+
+
 def _root(rendering: Rendering, root: RootField) -> str:
     """One column: the JSON text of one root field."""
     rendering.cost.fields += 1
@@ -183,16 +217,17 @@ def _root(rendering: Rendering, root: RootField) -> str:
 
 def _given(rendering: Rendering, root: RootField) -> tuple[str, str]:
     """The JSON text of one given row, NULL where the conditions leave it out, and what FROM needs for it."""
-    assert isinstance(root.field, SubscriptionField)
+    assert root.field is not None
     assert root.selection is not None
     target, field, path = root.selection.type, root.field, (root.key,)
-    arguments = rendering.arguments(root.owner, root.name, root.arguments, path)
-    declared = {} if field.kind is SubscriptionKind.RESOLVER else field.arguments
     assert target.source is not None
     base, named = rendering.base(target.source), source_name(target.source)
-    if field.kind is SubscriptionKind.RESOLVER:
-        base = replace(base, computed=f"({_GIVEN}.value->{literal(COMPUTED)})")
     record = f"jsonb_populate_record(null::{named}, {_GIVEN}.value)"
+    if not isinstance(field, SubscriptionField) or field.kind is SubscriptionKind.RESOLVER:
+        base = replace(base, computed=f"({_GIVEN}.value->{literal(COMPUTED)})")
+        site = Site(target, base, [], {}, path, root.selection, origin=record)
+        return f"to_json({one_row(rendering, site)})::text", ""
+    arguments, declared = rendering.arguments(root.owner, root.name, root.arguments, path), field.arguments
     conditions = rendering.filters.equal(target, base, declared, arguments, path)
     site = Site(target, base, conditions, {}, path, root.selection, origin=record)
     if field.by is None:

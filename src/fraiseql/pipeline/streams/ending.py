@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fraiseql.effects import Program, Row, Statement, fetch, sleep
+from fraiseql.effects import Program, Row, Settings, Statement, fetch, sleep
 from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.limits import SubscriptionLimits
 from fraiseql.pipeline.failures import masked, refused, shown
@@ -44,7 +44,12 @@ def misfit(subscription: PreparedSubscription, error: Exception) -> RequestError
     return wrong[0] if wrong else None
 
 
-def fetch_again(statement: Statement, parameters: tuple[bytes | None, ...], limits: SubscriptionLimits) -> Program[Row]:
+def fetch_again(
+    statement: Statement,
+    parameters: tuple[bytes | None, ...],
+    limits: SubscriptionLimits,
+    settings: Settings = (),
+) -> Program[Row]:
     """Run a statement, again and again while the database is away; raises DatabaseError.
 
     No attempt begins later than `recovery_timeout` after the first one failed.
@@ -52,7 +57,7 @@ def fetch_again(statement: Statement, parameters: tuple[bytes | None, ...], limi
     pause, failed_at, now = _FIRST_PAUSE, None, 0.0
     while True:
         try:
-            return (yield from fetch(statement, parameters, limits.statement_timeout))
+            return (yield from fetch(statement, parameters, limits.statement_timeout, settings=settings))
         except DatabaseError as error:
             if not error.unavailable or (failed_at is not None and now - failed_at >= limits.recovery_timeout):
                 raise
@@ -77,13 +82,13 @@ def fetch_checked(
     """
     assert subscription.statement is not None
     try:
-        return (yield from fetch_again(subscription.statement, parameters, limits)), None
+        return (yield from fetch_again(subscription.statement, parameters, limits, subscription.settings)), None
     except DatabaseError as error:
         if not may_be_misfit(error, subscription.bindings):
             raise
         first = error
     try:
-        row = yield from fetch_again(subscription.checking_statement, parameters, limits)
+        row = yield from fetch_again(subscription.checking_statement, parameters, limits, subscription.settings)
     except DatabaseError as error:
         raise error if error.unavailable else first from None
     return row, lambda: Checks(subscription.model, {"requestId": request_id})

@@ -28,6 +28,7 @@ from fraiseql.runtimes.anyio.transport import ClientSocket, accept, listen
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.dates import HttpDate
 from fraiseql.runtimes.logs import log_observation
+from fraiseql.runtimes.naming import load_function
 from fraiseql.schema import Schema
 from fraiseql.schema.model import SubscriptionKind
 from fraiseql.session import ClientSession, Endpoint
@@ -46,12 +47,13 @@ class FraiseQLApp:
         database_url: goes before that of the settings.
         config: the settings; their defaults without.
         bus: what carries events to subscriptions; by default what the setting `event_bus` says.
-        context: called with the ClientRequest of each WebSocket and each event stream, asynchronous or not;
-            gives the Caller, or None (or raises RequestError) where nobody is let in. Without one all are anonymous.
+        context: called with the ClientRequest of each WebSocket and each other request, asynchronous or not;
+            gives the Caller, or None (or raises RequestError) where nobody is let in. By default what the setting
+            `context` names; without one all are anonymous.
         observe: is told what happens; by default, it is logged under the logger `fraiseql`.
 
     Raises:
-        ConfigurationError: there is no database_url, or libpq cannot read it.
+        ConfigurationError: there is no database_url, or libpq cannot read it; or no function that `context` names.
     """
 
     def __init__(
@@ -71,6 +73,8 @@ class FraiseQLApp:
                 "database_url is not set: give it as an argument, or in the environment as FRAISEQL_DATABASE_URL"
             )
         limits = self._config.subscription_limits
+        if context is None and self._config.context is not None:
+            context = load_function("context", self._config.context)
         self._observe = observe
         self._endpoint = Endpoint(
             pipeline=self._pipeline(schema),
@@ -92,7 +96,8 @@ class FraiseQLApp:
         # Half of the pool for streams, half of it for any one client: the rest is for the others.
         self._share = max(1, self._config.pool_max_size // 2)
         self._streams = Streams(self._background, self._share)
-        self._perform = Performer(self._database, self._bus, self._streams, limits, observe)
+        threads = self._config.query_max_threads
+        self._perform = Performer(self._database, self._bus, self._streams, limits, observe, threads)
         self._date = HttpDate()
         self._ids = itertools.count(1)
         self._prefix = secrets.token_hex(4)  # so that the ids of two processes differ
@@ -261,7 +266,7 @@ class FraiseQLApp:
         connection_id = f"{self._prefix}-{next(self._ids)}"
         return ClientConnection(
             client,
-            ClientSession(self._endpoint, connection_id),
+            ClientSession(self._endpoint, connection_id, client.address),
             perform=self._perform,
             max_statements=self._share,
             date=self._date,

@@ -13,10 +13,17 @@ from fraiseql.catalog import (
     Catalog,
     ExpressionTypes,
     Finding,
+    check_error_rules,
+    check_functions,
+    check_idempotency,
     check_schema,
     computed_fields,
+    constraints_statement,
     expression_statement,
+    functions_of,
+    functions_statement,
     read_catalog,
+    read_functions,
     read_type,
     schemas_statement,
     sources_of,
@@ -26,6 +33,7 @@ from fraiseql.catalog.facts import DataType
 from fraiseql.effects import Fetch
 from fraiseql.errors import ConfigurationError, DatabaseError, StartupError
 from fraiseql.limits import PoolLimits
+from fraiseql.pipeline.mutations.idempotency_table import IdempotencyTable
 from fraiseql.postgres import Connection, cancel, drain, explain, run
 from fraiseql.postgres.conversation import CAN_CANCEL
 from fraiseql.runtimes.anyio.connecting import Connector
@@ -56,7 +64,24 @@ async def check_database(schema: Schema, config: FraiseQLConfig) -> list[Finding
             (found,) = await drive(run(connection, outbox.check()))
             missing = None if found == b"t" else outbox.name
         expressions = await _expression_types(connection, model, catalog)
-    return check_schema(model, catalog, missing, expressions)
+        further = await _check_mutating(connection, model, config)
+    return [*check_schema(model, catalog, missing, expressions), *further]
+
+
+async def _check_mutating(connection: Connection, model: SchemaModel, config: FraiseQLConfig) -> list[Finding]:
+    """What mutations, and the rules of errors, miss in the database."""
+    found: list[Finding] = []
+    named = constraints_statement(model)
+    if named is not None:
+        found += check_error_rules(await drive(run(connection, named)))
+    if model.mutations:
+        table = IdempotencyTable.of(config.mutation_idempotency_table)
+        found += check_idempotency(table.sql, table.remedy, await drive(run(connection, table.check())))
+    functions = functions_of(model)
+    if functions:
+        called = read_functions(await drive(run(connection, functions_statement(functions))))
+        found += check_functions(model, called)
+    return found
 
 
 async def _expression_types(connection: Connection, model: SchemaModel, catalog: Catalog) -> ExpressionTypes:

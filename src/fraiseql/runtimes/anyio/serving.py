@@ -27,7 +27,7 @@ async def serve(
     *,
     config: FraiseQLConfig | None = None,
     bus: EventBus | None = None,
-    context: Callable[[ClientRequest], Any] | None = None,
+    context: Callable[[ClientRequest], Any] | str | None = None,
     task_status: TaskStatus[FraiseQLApp] = anyio.TASK_STATUS_IGNORED,
     **settings: Any,
 ) -> None:
@@ -41,7 +41,7 @@ async def serve(
         schema: what to serve.
         config: the settings; by default those of the environment.
         bus: what carries events to subscriptions; see FraiseQLApp.
-        context: says who connects, and who is let in; see FraiseQLApp.
+        context: says who asks, and who is let in; see FraiseQLApp. Or the setting: its name, `module:function`.
         task_status: for `TaskGroup.start`.
         settings: single settings by name, which go before the environment.
 
@@ -49,6 +49,8 @@ async def serve(
         ConfigurationError: a setting is unknown, wrong or missing.
         StartupError: the port cannot be used, or the database cannot be reached.
     """
+    if isinstance(context, str):
+        context, settings = None, {**settings, "context": context}
     if config is None or settings:
         config = _configure(config, settings)
     configure_logging(config.log_level)
@@ -73,7 +75,7 @@ def create_fraiseql_app(
     database_url: str | None = None,
     config: FraiseQLConfig | None = None,
     bus: EventBus | None = None,
-    context: Callable[[ClientRequest], Any] | None = None,
+    context: Callable[[ClientRequest], Any] | str | None = None,
     **settings: Any,
 ) -> FraiseQLApp:
     """Make a server to be started and stopped by a program of one's own.
@@ -83,12 +85,14 @@ def create_fraiseql_app(
         database_url: goes before that of the settings.
         config: the settings; by default those of the environment.
         bus: what carries events to subscriptions; see FraiseQLApp.
-        context: says who connects, and who is let in; see FraiseQLApp.
+        context: says who asks, and who is let in; see FraiseQLApp. Or the setting: its name, `module:function`.
         settings: single settings by name, which go before both.
 
     Raises:
         ConfigurationError: a setting is unknown, wrong or missing.
     """
+    if isinstance(context, str):
+        context, settings = None, {**settings, "context": context}
     return FraiseQLApp(schema, database_url, _configure(config, settings), bus=bus, context=context)
 
 

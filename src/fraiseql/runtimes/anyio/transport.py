@@ -36,6 +36,15 @@ class ClientSocket:
         with contextlib.suppress(OSError):  # not on a Unix socket
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
+    @property
+    def address(self) -> str | None:
+        """The client's IP address; None where it has left, or is of this machine alone."""
+        try:
+            peer = self._socket.getpeername()
+        except OSError:
+            return None
+        return peer[0] if isinstance(peer, tuple) else None
+
     async def receive(self) -> bytes:
         """Wait for bytes; none is the end, orderly or not. Cancelled, it has lost nothing."""
         while True:

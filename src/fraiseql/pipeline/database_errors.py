@@ -1,0 +1,152 @@
+"""What a client is told of an error of PostgreSQL, and which of its input's fields it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import orjson
+
+from fraiseql.effects import Program, Statement, fetch
+from fraiseql.errors import DatabaseError, ErrorPlace, RequestError, ValueRefused
+from fraiseql.pipeline.cache import Cache
+from fraiseql.pipeline.failures import missing_setting
+from fraiseql.schema.error_rules import FoundRule
+from fraiseql.schema.model import SchemaModel
+
+if TYPE_CHECKING:
+    from fraiseql.pipeline.prepared import Planning
+
+__all__ = ["ConstraintColumns", "constraint_columns", "constraints_cache", "described", "told"]
+
+ConstraintColumns: TypeAlias = Cache[ErrorPlace, tuple[str, ...]]
+
+_MOST: Final = 1_000  # constraints that are kept; few schemas have more that are ever violated
+_MAX_WEIGHT: Final = 1_048_576  # of their columns' names, in characters
+_TIMEOUT: Final = 5.0  # seconds; the catalogs are read in milliseconds
+
+
+def constraints_cache() -> ConstraintColumns:
+    """For a Planning: the columns of constraints that were violated."""
+    return Cache(_MOST, _MAX_WEIGHT)
+
+
+def told(
+    model: SchemaModel, error: Exception, hint: Mapping[str, Any], *, reading: bool = False
+) -> tuple[RequestError, ValueRefused] | None:
+    """What stands for an error of PostgreSQL, without its fields: a RequestError, and what the log is told.
+
+    Args:
+        error: of a query, or that a resolver let pass; one of another kind stands for itself.
+        hint: entries of `extensions`: the request's id, under which the log has PostgreSQL's words.
+        reading: whether nothing was written.
+
+    Returns:
+        None where the client is told nothing of it.
+    """
+    if not isinstance(error, DatabaseError) or missing_setting(error) is not None:
+        return None
+    rule = model.errors.find(error, reading=reading)
+    if rule is None:
+        return None
+    entry = _entry(rule, rule.fields or (), hint, error)
+    assert isinstance(entry.__cause__, ValueRefused)
+    return entry, entry.__cause__
+
+
+def described(
+    planning: Planning, error: DatabaseError, field_names: Mapping[str, str], hint: Mapping[str, Any]
+) -> Program[RequestError | None]:
+    """What a mutation's client is told of an error; its transaction must be rolled back before this is asked.
+
+    Args:
+        field_names: for each column, as `email`, `users.email` or `blog.users.email`, the name of the input's field in
+            GraphQL; the longest that fits holds.
+        hint: entries of `extensions`: the request's id, under which the log has PostgreSQL's words.
+
+    Returns:
+        A program that yields at most one Fetch, without a transaction, and returns the error without its path, whose
+        `__cause__` is what the log is told; None where the client is told nothing of it.
+    """
+    rule = None if missing_setting(error) is not None else planning.model.errors.find(error)
+    if rule is None:
+        return None
+    fields = rule.fields
+    if fields is None:
+        columns: Iterable[str] = ()
+        if field_names:
+            columns = (yield from constraint_columns(planning.constraints, error.place)) or (error.place.column,)
+        fields = tuple(dict.fromkeys(_named(columns, error.place, field_names)))
+    return _entry(rule, fields, hint, error)
+
+
+def constraint_columns(known: ConstraintColumns, place: ErrorPlace) -> Program[tuple[str, ...]]:
+    """The columns that a constraint or a unique index is about, what its expressions read included; none on failure."""
+    if not (place.schema and place.table and place.constraint):
+        return ()
+    found = known.get(place)
+    if found is not None:
+        return found
+    names = (place.schema, place.table, place.constraint)
+    try:
+        (text,) = yield from fetch(_COLUMNS, tuple(name.encode() for name in names), _TIMEOUT)
+    except DatabaseError:
+        return ()  # the error itself matters more
+    columns = tuple(orjson.loads(text or b"[]"))
+    if columns and known.get(place) is None:  # another program may have asked meanwhile
+        known.put(place, columns, sum(map(len, (*names, *columns))))
+    return columns
+
+
+def _named(columns: Iterable[str], place: ErrorPlace, field_names: Mapping[str, str]) -> Iterator[str]:
+    for column in columns:
+        for name in (f"{place.schema}.{place.table}.{column}", f"{place.table}.{column}", column):
+            if name in field_names:
+                yield field_names[name]
+                break
+
+
+def _entry(rule: FoundRule, fields: tuple[str, ...], hint: Mapping[str, Any], error: DatabaseError) -> RequestError:
+    message = rule.message
+    if fields and rule.names_fields:
+        message = f"{message.removesuffix('.')}: {', '.join(fields)}."
+    extensions = {"fields": list(fields), **hint} if fields else hint
+    entry = RequestError(message, code=rule.code, extensions=extensions)
+    entry.__cause__ = _for_the_log(rule.code, error)
+    return entry
+
+
+def _for_the_log(code: str, error: DatabaseError) -> ValueRefused:
+    # A privilege may be withheld from this caller, or have been forgotten; row-level security is there on purpose.
+    is_forgotten = error.sqlstate == "42501" and error.source_file == "aclchk.c"
+    text = f"the client is told {code}: {error} (SQLSTATE {error.sqlstate})"
+    told = ValueRefused(text, doubtful=is_forgotten or error.sqlstate == "57014")
+    told.__cause__ = error
+    return told
+
+
+# PostgreSQL names a constraint, and its columns only in a text in the server's language. What is violated as unique is
+# an index, with or without a constraint of its name; what it includes, and what its predicate reads, is no key of it.
+_COLUMNS: Final = Statement(
+    b"""\
+with owner as (
+    select c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = $1 and c.relname = $2
+), numbered as (
+    select key.number, key.place
+    from owner join pg_index i on i.indrelid = owner.oid join pg_class x on x.oid = i.indexrelid and x.relname = $3
+    cross join lateral unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) with ordinality key(number, place)
+    union all
+    select read[1]::int2, 32768 + place
+    from owner join pg_index i on i.indrelid = owner.oid join pg_class x on x.oid = i.indexrelid and x.relname = $3
+    cross join lateral regexp_matches(i.indexprs::text, ':varattno ([0-9]+)', 'g') with ordinality found(read, place)
+    union all
+    select key.number, key.place
+    from owner join pg_constraint k on k.conrelid = owner.oid and k.conname = $3 and k.contype not in ('u', 'p', 'x')
+    cross join lateral unnest(k.conkey) with ordinality key(number, place)
+)
+select coalesce(json_agg(a.attname order by n.place), '[]')
+from (select number, min(place) as place from numbered group by number) n
+join owner on true join pg_attribute a on a.attrelid = owner.oid and a.attnum = n.number and a.attnum > 0""",
+    1,
+)

@@ -1,0 +1,138 @@
+"""The call of a PostgreSQL function: its statement, and the arguments of a field as its parameters.
+
+Names come from the schema; every value is a parameter. What is passed by name has no cast: PostgreSQL gives it the type
+of the function's own argument, so that enums, domains and identifiers of any type need no declaration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from fraiseql.effects import Statement
+from fraiseql.pipeline.sql.bind import encode
+from fraiseql.pipeline.sql.quoting import identifier
+from fraiseql.schema.function_actions import FunctionAction, Passing
+from fraiseql.schema.model import EnumType, InputField, InputType, MutationField, SchemaModel, TypeReference
+from fraiseql.schema.numbers import JSONFloat, json_text
+from fraiseql.schema.scalar import Scalar
+
+__all__ = ["FunctionCall", "function_call"]
+
+_EXACT: Final = ("Decimal", "BigInt")  # whose canonical values are texts of numbers
+
+
+class FunctionCall(NamedTuple):
+    """A statement whose only column is a JSON array of what the function returned.
+
+    Attributes:
+        names: of what each parameter holds, in GraphQL.
+    """
+
+    statement: Statement
+    parameters: tuple[bytes | None, ...]
+    names: tuple[str, ...]
+
+
+def function_call(model: SchemaModel, mutation: MutationField, arguments: Mapping[str, Any]) -> FunctionCall:
+    """The call that serves a field.
+
+    Args:
+        arguments: those that are present, coerced, by their GraphQL names.
+    """
+    action = mutation.action
+    assert isinstance(action, FunctionAction)
+    passed = _by_name if action.passing is Passing.NAMED else _as_jsonb
+    written, parameters, names = passed(model, mutation, arguments)
+    schema = "" if action.function.schema is None else f"{identifier(action.function.schema)}."
+    called = f"{schema}{identifier(action.function.name)}({', '.join(written)})"
+    # A row becomes an object of its columns, and a scalar itself, whether it comes alone or in a set.
+    sql = f"select array_to_json(array(select to_jsonb(r$) from {called} r$))"
+    return FunctionCall(Statement(sql.encode(), 1), tuple(parameters), tuple(names))
+
+
+def _as_jsonb(
+    model: SchemaModel, mutation: MutationField, arguments: Mapping[str, Any]
+) -> tuple[list[str], list[bytes | None], list[str]]:
+    """One jsonb; no argument at all where nothing is given, so that the function's default holds."""
+    fields = mutation.arguments
+    if not arguments:
+        return ([], [], []) if not fields or _only_input(model, fields) else (["$1::jsonb"], [b"{}"], [""])
+    only = _only_input(model, fields)
+    if only is None:
+        return ["$1::jsonb"], [_document(model, fields, arguments)], [next(iter(arguments)) if len(fields) == 1 else ""]
+    given = arguments[only.name]
+    return ["$1::jsonb"], [None if given is None else _json(_stored(model, only.type, given))], [only.name]
+
+
+def _by_name(
+    model: SchemaModel, mutation: MutationField, arguments: Mapping[str, Any]
+) -> tuple[list[str], list[bytes | None], list[str]]:
+    """An SQL argument for each value that is given; the function's defaults hold for the others."""
+    action, fields = mutation.action, mutation.arguments
+    assert isinstance(action, FunctionAction)
+    only = _only_input(model, fields)
+    if only is not None:
+        fields, arguments = _input_type(model, only).fields, arguments.get(only.name) or {}
+    written, parameters, names = list[str](), list[bytes | None](), list[str]()
+    for name, value in arguments.items():
+        field = fields[name]
+        parameters.append(_parameter(model, field.type, value))
+        written.append(f"{identifier(action.prefix + field.target)} => ${len(parameters)}")
+        names.append(name)
+    return written, parameters, names
+
+
+def _only_input(model: SchemaModel, fields: Mapping[str, InputField]) -> InputField | None:
+    """The only argument, where it is an input object, which then is the whole input."""
+    if len(fields) != 1:
+        return None
+    (only,) = fields.values()
+    return only if only.type.item is None and isinstance(model.types[only.type.name], InputType) else None
+
+
+def _input_type(model: SchemaModel, field: InputField) -> InputType:
+    named = model.types[field.type.name]
+    assert isinstance(named, InputType)
+    return named
+
+
+def _document(model: SchemaModel, fields: Mapping[str, InputField], given: Mapping[str, Any]) -> bytes:
+    return _json({fields[name].target: _stored(model, fields[name].type, value) for name, value in given.items()})
+
+
+def _json(value: Any) -> bytes:
+    return json_text(value).encode()
+
+
+def _parameter(model: SchemaModel, reference: TypeReference, value: Any) -> bytes | None:
+    """A value in the text format of an SQL argument: input objects, also in lists, and any JSON are documents."""
+    named = model.types[reference.named]
+    if value is None:
+        return None
+    if isinstance(named, InputType):
+        return _json(_stored(model, reference, value))
+    if isinstance(named, Scalar) and named.is_json:
+        return _json(value) if reference.item is None else encode(_documents(value))
+    return encode(value)
+
+
+def _documents(value: Any) -> Any:
+    """The elements of a list of JSON as their texts, which an SQL array holds."""
+    return None if value is None else [None if each is None else json_text(each) for each in value]
+
+
+def _stored(model: SchemaModel, reference: TypeReference, value: Any) -> Any:
+    """A coerced value as jsonb shall hold it: by the names of columns, with numbers of all their digits."""
+    if value is None:
+        return None
+    if reference.item is not None:
+        return [_stored(model, reference.item, each) for each in value]
+    named = model.types[reference.name]
+    if isinstance(named, InputType):
+        fields = named.fields
+        return {fields[name].target: _stored(model, fields[name].type, each) for name, each in value.items()}
+    if isinstance(named, Scalar) and named.name in _EXACT and isinstance(value, str):
+        return JSONFloat(value)
+    assert isinstance(named, (EnumType, Scalar))
+    return value

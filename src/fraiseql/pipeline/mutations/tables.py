@@ -1,0 +1,198 @@
+"""Mutations of tables: one statement that writes, and then what is selected of the rows that its keys name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from fraiseql.effects import Program, Statement
+from fraiseql.errors import DatabaseError, RequestError
+from fraiseql.pipeline.mutations.serving import Serving
+from fraiseql.pipeline.mutations.written_rows import WrittenRows, column_values, wrong
+from fraiseql.pipeline.response import Outcome, Refusal
+from fraiseql.pipeline.sql.bind import Binding, encode, misfits
+from fraiseql.pipeline.sql.found_rows import FoundRows, delete_sql
+from fraiseql.pipeline.sql.inserts import Conflict, insert_sql
+from fraiseql.pipeline.sql.rendering import Rendering, Site
+from fraiseql.schema.model import InputField
+from fraiseql.schema.numbers import json_text
+from fraiseql.schema.table_actions import TableAction, Write, WrittenTable
+from fraiseql.schema.table_mutations import ON_CONFLICT
+
+__all__ = ["write_table"]
+
+_CONSTANT: Final = re.compile(r"(?:[() ]|true|false|and|or|not)*")  # conditions that no row has a part in
+
+
+def write_table(serving: Serving) -> Program[bytes]:
+    """Serve a field that writes a table: the JSON of what is selected of the rows that were written.
+
+    Raises:
+        RequestError: the client's mistake, or that the database did not write a row.
+        DatabaseError: a statement failed.
+        Refusal: an argument inside of the selection does not fit.
+    """
+    action = serving.field.action
+    assert isinstance(action, TableAction)
+    return _SERVERS[action.write](serving, action)
+
+
+def _insert(serving: Serving, action: TableAction) -> Program[bytes]:
+    arguments = serving.arguments()
+    given = arguments["input"] if action.many else [arguments["input"]]
+    if not given:
+        return b"[]"
+    written, conflict = action.written, None
+    if action.write is Write.UPSERT:
+        conflict = _conflict(serving, written, given, arguments.get(ON_CONFLICT))
+    limits = serving.asking.planning.limits
+    rows = WrittenRows(serving.asking.planning.model, action.tables, serving.path, limits.max_written_rows)
+    places = [f"input[{index}]" for index in range(len(given))] if action.many else ["input"]
+    addresses = [rows.add(written, each, place) for each, place in zip(given, places, strict=True)]
+    sql = insert_sql(rows.inserts, written.key_column, conflict)
+    (answer,) = yield from serving.fetch(Statement(sql, 1), rows.parameters())
+    keyed, counts = orjson.loads(answer or b"[null, null]")
+    if counts != rows.counts():  # and the rows may be paired wrongly
+        raise _not_written(serving)
+    keys = {(s, n): key for s, n, key in keyed}
+    texts = yield from _selected(serving, written, [keys[address] for address in addresses])
+    if None in texts:  # a view has it not
+        raise _not_written(serving)
+    return _answer(action, texts)
+
+
+def _conflict(
+    serving: Serving, written: WrittenTable, given: Sequence[Mapping[str, Any]], chosen: str | None
+) -> Conflict:
+    """What an upsert finds rows by; raises RequestError where that does not tell them apart."""
+    names = written.conflicts[next(iter(written.conflicts)) if chosen is None else chosen]
+    seen: set[str] = set()
+    for index, each in enumerate(given):
+        missing = [name for name in names if each.get(name) is None]
+        if missing:  # nulls are never equal: it would always be a new row
+            place = "input" if serving.field.arguments["input"].type.item is None else f"input[{index}]"
+            raise wrong(f'The argument "{place}.{missing[0]}" is needed: rows are found by it', serving.path)
+        values = json_text([each[name] for name in names])
+        if values in seen:
+            message = f'The argument "input[{index}]" is the second with the same {", ".join(names)}'
+            raise wrong(message, serving.path)
+        seen.add(values)
+    columns = tuple(written.columns[name].column for name in names)
+    return Conflict(columns, (written.key_column,), tuple(written.constants.items()))
+
+
+def _update(serving: Serving, action: TableAction) -> Program[bytes]:
+    planning, written = serving.asking.planning, action.written
+    values = column_values(planning.model, written, serving.arguments()["input"], serving.path, "input")
+    if not values:
+        raise wrong('The argument "input" has no field: there is nothing to change', serving.path)
+    columns = sorted(values)
+    value = json_text({column: values[column] for column in columns}).encode()
+    if written.is_source:
+        found, bindings = _found(serving, action)
+        sql = found.update(columns, len(bindings) + 1)
+        keys = yield from _keys(serving, sql, bindings, [value])
+    else:
+        locked = yield from _lock(serving, action)
+        found, bindings = _found(serving, action)
+        sql = found.update(columns, len(bindings) + 1, len(bindings) + 2)
+        keys = yield from _keys(serving, sql, bindings, [value, orjson.dumps(locked)]) if locked else _none()
+    texts = yield from _selected(serving, written, keys)
+    return _answer(action, texts)
+
+
+def _delete(serving: Serving, action: TableAction) -> Program[bytes]:
+    written = action.written
+    keys = yield from _lock(serving, action)
+    if keys and not written.is_source:
+        found, bindings = _found(serving, action)
+        keys = yield from _keys(serving, found.again(len(bindings) + 1), bindings, [orjson.dumps(keys)])
+    if not keys:
+        return _answer(action, [])
+    texts = yield from _selected(serving, written, keys)
+    sql = delete_sql(written).encode()
+    (answer,) = yield from serving.fetch(Statement(sql, 1), [orjson.dumps(keys)])
+    gone = set(orjson.loads(answer or b"[]"))
+    return _answer(action, [text for key, text in zip(keys, texts, strict=True) if key in gone])
+
+
+_SERVERS: Final[Mapping[Write, Callable[[Serving, TableAction], Program[bytes]]]] = {
+    Write.CREATE: _insert,
+    Write.UPSERT: _insert,
+    Write.UPDATE: _update,
+    Write.DELETE: _delete,
+}
+
+
+def _none() -> Program[list[str]]:
+    yield from ()
+    return []
+
+
+def _lock(serving: Serving, action: TableAction) -> Program[list[str]]:
+    """Lock the rows that are meant; gives their keys."""
+    found, bindings = _found(serving, action)
+    return (yield from _keys(serving, found.lock(), bindings, []))
+
+
+def _found(serving: Serving, action: TableAction) -> tuple[FoundRows, tuple[Binding, ...]]:
+    """The rows that the arguments mean, and what binds these."""
+    asking, written = serving.asking, action.written
+    planning, root = asking.planning, serving.root
+    assert root.selection is not None
+    target = planning.model.object_type(action.type)
+    assert target.source is not None
+    rendering = Rendering(planning.model, planning.schema, asking.variables, planning.limits, {})
+    base, conditions = rendering.base(target.source), list[str]()
+    if action.finds:
+        conditions = rendering.filters.where(target, base, serving.trees["where"], serving.path)
+        if _CONSTANT.fullmatch(" ".join(conditions)):
+            raise wrong('The argument "where" has no condition: it would mean every row', serving.path)
+    else:
+        declared: Mapping[str, InputField] = {written.key.name: serving.field.arguments[written.key.name]}
+        conditions = rendering.filters.equal(target, base, declared, serving.trees, serving.path)
+    site = Site(target, base, conditions, {}, serving.path, root.selection)
+    found = FoundRows(rendering, written, site, planning.limits.max_written_rows)
+    return found, rendering.bindings.taken()
+
+
+def _keys(serving: Serving, sql: str, bindings: Sequence[Binding], more: Sequence[bytes]) -> Program[list[str]]:
+    """Run a statement that gives how many rows there are, and keys; raises RequestError where there are too many."""
+    try:
+        values = [encode(binding.get(serving.asking.variables)) for binding in bindings]
+    except RequestError as error:
+        raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
+    try:
+        (answer,) = yield from serving.fetch(Statement(sql.encode(), 1), [*values, *more])
+    except DatabaseError as error:
+        refused = misfits(bindings, error)
+        if refused:
+            raise refused[0] from error
+        raise
+    count, keys = orjson.loads(answer or b"[0, []]")
+    most = serving.asking.planning.limits.max_written_rows
+    if count > most:
+        raise wrong(f'The argument "where" finds more than {most} rows, which is the limit', serving.path)
+    found: list[str] = keys
+    return found
+
+
+def _selected(serving: Serving, written: WrittenTable, keys: Sequence[str]) -> Program[list[bytes | None]]:
+    assert serving.root.selection is not None
+    return serving.rows_by_key(serving.root.selection, written.key, keys)
+
+
+def _answer(action: TableAction, texts: Sequence[bytes | None]) -> bytes:
+    if not action.many:
+        return (texts[0] if texts else None) or b"null"
+    if action.write in (Write.UPDATE, Write.DELETE):  # those that may not be seen any more are not shown
+        texts = [text for text in texts if text is not None]
+    return b"[" + b",".join(text or b"null" for text in texts) + b"]"
+
+
+def _not_written(serving: Serving) -> RequestError:
+    message = "The database did not let every row be written and be seen."
+    return RequestError(message, code="NOT_WRITTEN", path=serving.path)
