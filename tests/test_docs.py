@@ -26,6 +26,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from fraiseql import EventBus
+from fraiseql.bus import outbox_sql
 from fraiseql.cli import main
 from fraiseql.runtimes.config import FraiseQLConfig
 
@@ -213,6 +215,22 @@ def test_the_example_program_serves_its_database(reader: Reader) -> None:
     reader.follow(page)
     curl = f"bin/curl -s http://{DEFAULT_ADDRESS}/graphql -H 'Content-Type: application/json' -d '{query}'"
     reader.follow(Block(1, "console run", f"$ {curl}\n{EXAMPLE_ANSWER}"))
+
+
+TENANTS_ANSWER = '{"data":{"tickets":[{"title":"The acme printer is on fire"},{"title":"More acme paper"}]}}'
+
+
+def test_the_example_with_tenants_serves_each_its_own(reader: Reader) -> None:
+    with psycopg.connect(reader.database_url) as connection:
+        connection.execute(outbox_sql(EventBus.postgresql()).encode())
+        connection.execute((ROOT / "examples" / "tenants.sql").read_bytes())
+    shutil.copy(ROOT / "examples" / "tenants.py", reader.folder)
+    reader.environment["FRAISEQL_DATABASE_URL"] += " user=desk_server"
+    reader.follow(Block(1, "console serve", "$ python tenants.py"))
+    headers = "-H 'Content-Type: application/json' -H 'Authorization: Bearer alan'"
+    query = '{"query": "{ tickets { title } }"}'
+    curl = f"bin/curl -s http://{DEFAULT_ADDRESS}/graphql {headers} -d '{query}'"
+    reader.follow(Block(1, "console run", f"$ {curl}\n{TENANTS_ANSWER}"))
 
 
 @pytest.mark.parametrize(
