@@ -210,7 +210,10 @@ def test_streams_are_shared_by_those_who_are_told_the_same(field: str) -> None:
 def test_streams_of_other_roles_are_not_shared() -> None:
     pipeline = made_with(DatabaseContext(role="roles", roles=("app_user", "app_admin")))
     document = "subscription { livePosts { id } }"
-    keys = {joined(document, Caller("ada", "acme", None, frozenset({role})), pipeline).key for role in ("app_user", "app_admin")}
+    keys = {
+        joined(document, Caller("ada", "acme", None, frozenset({role})), pipeline).key
+        for role in ("app_user", "app_admin")
+    }
     assert len(keys) == 2
 
 
