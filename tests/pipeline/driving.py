@@ -11,8 +11,9 @@ from psycopg import pq
 
 from fraiseql.context import ANONYMOUS, Caller
 from fraiseql.effects import Begin, Commit, Fetch, Rollback, Sleep
-from fraiseql.errors import DatabaseError, ErrorPlace
+from fraiseql.errors import DatabaseError
 from fraiseql.pipeline import GraphQLRequest, Pipeline
+from fraiseql.postgres.errors import statement_failed
 
 _SAVE, _RELEASE, _BACK = b"savepoint s", b"release s", b"rollback to s"
 
@@ -109,11 +110,4 @@ class Database:
         result = self._connection.exec_params(sql, list(parameters))
         if result.status in (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK):
             return result
-        told = {each: (result.error_field(each) or b"").decode() for each in pq.DiagnosticField}
-        names = (pq.DiagnosticField.SCHEMA_NAME, pq.DiagnosticField.TABLE_NAME)
-        more = (pq.DiagnosticField.COLUMN_NAME, pq.DiagnosticField.CONSTRAINT_NAME)
-        raise DatabaseError(
-            result.error_message.decode(),
-            sqlstate=told[pq.DiagnosticField.SQLSTATE],
-            place=ErrorPlace(*(told[each] for each in (*names, *more))),
-        )
+        raise statement_failed(result)

@@ -5,27 +5,26 @@ Only where that fails for a value in the database it asks for a second one, whic
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from fraiseql.context import ANONYMOUS, Caller
-from fraiseql.effects import Fetch, Program, Settings, Statement, fetch, join
+from fraiseql.effects import Fetch, Program, Settings, fetch, join
 from fraiseql.errors import ConfigurationError, DatabaseError, RequestError
 from fraiseql.limits import MutationLimits, QueryLimits, SubscriptionLimits
 from fraiseql.pipeline.cache import Cache
+from fraiseql.pipeline.called import Asked, answer_called, failed
 from fraiseql.pipeline.caller_settings import settings_for
 from fraiseql.pipeline.checking import answer_checked
 from fraiseql.pipeline.document import prepare_document
-from fraiseql.pipeline.failures import missing_setting, refused
+from fraiseql.pipeline.explaining import Explanation, explained
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
-from fraiseql.pipeline.mutations import Asking, first_statements, mutate
+from fraiseql.pipeline.mutations import Asking, IdempotencyKeys, first_statements, mutate
 from fraiseql.pipeline.nesting import nests_too_deep
 from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
 from fraiseql.pipeline.request import GraphQLRequest
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, refuse
 from fraiseql.pipeline.sql import BoundStatement
-from fraiseql.pipeline.sql.bind import misfits
 from fraiseql.pipeline.streams import stream_of
 from fraiseql.pipeline.streams.ending import broke_off
 from fraiseql.pipeline.subscription import PreparedSubscription, prepare
@@ -36,20 +35,6 @@ __all__ = ["Explanation", "Pipeline"]
 
 # Characters of all documents kept; each took 125 to 265 bytes of syntax tree when that was measured.
 _MAX_TEXT: Final = 524_288
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """The statement of a request: `sql` is empty where it needs none; None among the parameters is NULL.
-
-    `settings` is what PostgreSQL is told before it of the caller, where one was given.
-    Of a mutation it is the one that writes for its first field; `further` are those for the others.
-    """
-
-    sql: str
-    parameters: tuple[str | None, ...]
-    settings: tuple[tuple[str, str], ...] = ()
-    further: tuple[Explanation, ...] = ()
 
 
 class Pipeline:
@@ -66,7 +51,7 @@ class Pipeline:
         ConfigurationError: not a Schema.
     """
 
-    __slots__ = ("_introspection", "_planning", "_prepared", "limits", "mutations", "subscriptions")
+    __slots__ = ("_introspection", "_keys", "_planning", "_prepared", "limits", "mutations", "subscriptions")
 
     def __init__(
         self,
@@ -82,6 +67,7 @@ class Pipeline:
         self.limits = limits
         self.subscriptions = subscriptions
         self.mutations = mutations
+        self._keys = IdempotencyKeys(mutations)
         self._introspection = introspection
         self._planning = Planning.begin(schema.model, build_graphql_schema(schema.model), limits)
         self._prepared: Cache[tuple[str, str | None], PreparedOperation] = Cache(limits.max_cached_documents, _MAX_TEXT)
@@ -162,14 +148,26 @@ class Pipeline:
     ) -> Program[GraphQLResponse]:
         try:
             settings = settings_for(self._planning.model, caller, request_id)
-            variables = prepared.coerce(request)
-            plan = prepared.plan(variables)
-            asking = Asking(self._planning, plan, request, variables, caller, settings, {"requestId": request_id})
-            return (yield from mutate(asking, self.mutations))
+            asking = self._asking(prepared, request, request_id, caller, settings)
+            return (yield from mutate(asking, self.mutations, self._keys))
         except Refusal as refusal:
             return refuse(refusal.outcome, refusal.errors, refusal.cause)
+
+    def _asking(
+        self,
+        prepared: PreparedOperation,
+        request: GraphQLRequest,
+        request_id: str,
+        caller: Caller,
+        settings: Settings,
+    ) -> Asking:
+        """A mutation that is ready to run; raises Refusal."""
+        try:
+            variables = prepared.coerce(request)
+            plan = prepared.plan(variables)
         except RecursionError:
             raise nests_too_deep(request.query, self.limits.max_depth, request.variables) from None
+        return Asking(self._planning, plan, request, variables, caller, settings, {"requestId": request_id})
 
     def _query(
         self, prepared: PreparedOperation, request: GraphQLRequest, request_id: str, caller: Caller
@@ -178,6 +176,12 @@ class Pipeline:
             plan, statement, parameters, variables = self._bound(prepared, request)
             hint = {"requestId": request_id}
             resolution = plan.resolution(variables, caller, hint)
+            if plan.called_roots:
+                assert resolution is not None
+                if statement is not None:
+                    settings_for(plan.model, caller, request_id)  # or the caller is refused
+                asked = Asked(plan, statement, parameters, variables, request, caller, hint)
+                return (yield from answer_called(asked, self._planning.access(caller), resolution))
             if statement is None:
                 return plan.answer((), request.variables, hint)
             settings = settings_for(plan.model, caller, request_id)
@@ -187,7 +191,7 @@ class Pipeline:
                 checked = yield from answer_checked(
                     error, plan, statement, parameters, request, variables, hint, resolution, settings
                 )
-                return checked or _failed(error, plan, statement, request, request_id)
+                return checked or failed(error, plan, statement, request, request_id)
             if resolution is None:
                 return plan.answer(row, request.variables, hint)
             values = yield from resolution.complete(plan.sql_roots, row)
@@ -212,38 +216,29 @@ class Pipeline:
         """
         request = GraphQLRequest(query, operation_name, variables or {})
         prepared = self._prepare(request)
-        explained = [_explained(*each) for each in self._statements(prepared, request)]
-        if not explained:
-            return Explanation("", ())
-        told: Settings = () if caller is None else settings_for(self._planning.model, caller, "")
-        settings = tuple((name.decode(), value.decode()) for name, value in told)
-        return replace(explained[0], settings=settings, further=tuple(explained[1:]))
+        settings = () if caller is None else settings_for(self._planning.model, caller, "")
+        return explained(list(self._statements(prepared, request)), settings)
 
-    def _statements(
-        self, prepared: PreparedOperation, request: GraphQLRequest
-    ) -> list[tuple[Statement, tuple[bytes | None, ...]]]:
-        """What serves a request, with its parameters; raises Refusal."""
+    def _statements(self, prepared: PreparedOperation, request: GraphQLRequest) -> Iterator[Fetch]:
+        """What a request sends first: one statement, or one for each field of a mutation; raises Refusal."""
         if prepared.operation.is_mutation:
-            return [(each.statement, each.parameters) for each in self._writes(prepared, request)]
-        if prepared.operation.is_subscription:
+            yield from self._writes(prepared, request)
+        elif prepared.operation.is_subscription:
             subscription = self._subscription(prepared, request, ANONYMOUS)
             given = (b"[]",) if subscription.plan.is_given else ()
-            sql, parameters = subscription.statement, (*subscription.parameters, *given)
+            if subscription.statement is not None:
+                yield Fetch(subscription.statement, (*subscription.parameters, *given))
         else:
             _, bound, parameters, _ = self._bound(prepared, request)
-            sql = None if bound is None else bound.statement
-        return [] if sql is None else [(sql, parameters)]
+            if bound is not None:
+                yield Fetch(bound.statement, parameters)
 
     def _writes(self, prepared: PreparedOperation, request: GraphQLRequest) -> list[Fetch]:
         """The statements that write for the fields of a mutation; raises Refusal."""
         try:
-            variables = prepared.coerce(request)
-            plan = prepared.plan(variables)
-            return list(first_statements(Asking(self._planning, plan, request, variables, ANONYMOUS, (), {})))
+            return list(first_statements(self._asking(prepared, request, "", ANONYMOUS, ())))
         except RequestError as error:
             raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
-        except RecursionError:
-            raise nests_too_deep(request.query, self.limits.max_depth, request.variables) from None
 
     def _subscription(
         self, prepared: PreparedOperation, request: GraphQLRequest, caller: Caller
@@ -285,27 +280,5 @@ class Pipeline:
         return prepared
 
 
-def _explained(statement: Statement, parameters: tuple[bytes | None, ...]) -> Explanation:
-    texts = tuple(None if value is None else value.decode() for value in parameters)
-    return Explanation(statement.sql.decode(), texts)
-
-
 def _refused(message: str) -> Refusal:
     return Refusal(Outcome.OPERATION_UNKNOWN, [RequestError(message, code="BAD_REQUEST")])
-
-
-def _failed(
-    error: DatabaseError, plan: Plan, statement: BoundStatement, request: GraphQLRequest, request_id: str
-) -> GraphQLResponse:
-    """Answer a request whose statement failed: the client learns whose fault it was, and no more; raises Refusal."""
-    missing = missing_setting(error)
-    if missing is not None:
-        return refuse(Outcome.CALLER_REFUSED, [missing], refused(error))
-    wrong = misfits(statement.bindings, error)
-    if wrong:
-        return refuse(Outcome.VARIABLES_INVALID, wrong, refused(error))
-    hint = {"requestId": request_id}
-    if error.unavailable:
-        unavailable = RequestError("The database is not available.", code="DATABASE_UNAVAILABLE", extensions=hint)
-        return refuse(Outcome.UNAVAILABLE, [unavailable], error)
-    return plan.fail(error, hint, request.variables)

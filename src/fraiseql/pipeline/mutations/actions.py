@@ -7,7 +7,10 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from fraiseql.effects import Program
-from fraiseql.errors import RequestError
+from fraiseql.errors import DatabaseError, RequestError
+from fraiseql.pipeline.database_errors import described
+from fraiseql.pipeline.failures import missing_setting
+from fraiseql.pipeline.mutations.field_names import field_names
 from fraiseql.pipeline.mutations.functions import call_function, error_member
 from fraiseql.pipeline.mutations.serving import Serving
 from fraiseql.pipeline.mutations.tables import write_table
@@ -31,9 +34,9 @@ def recovered(serving: Serving, error: Exception) -> Program[tuple[bytes | None,
 
     Returns:
         the JSON of the union's error member, where the field has one and the error fits it; and what the error is for
-        the client.
+        the client, whose `__cause__`, where that is a ValueRefused, is for the log.
     """
-    yield from ()
-    if isinstance(error, RequestError):
-        return error_member(serving, error), error
-    return None, error
+    planning, hint = serving.asking.planning, serving.asking.hint
+    if isinstance(error, DatabaseError):
+        error = missing_setting(error) or (yield from described(planning, error, field_names(serving), hint)) or error
+    return (error_member(serving, error) if isinstance(error, RequestError) else None), error

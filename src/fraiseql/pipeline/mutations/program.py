@@ -1,81 +1,88 @@
 """A mutation from its plan to the answer's bytes: its root fields in order, in transactions that are all or nothing.
 
-    begin -> [claim the key] -> serve each field -> compute -> [keep the answer] -> commit
-      ^                                 |
-      +--- pause <--- roll back <-------+  while others are in the way, a bounded number of times
+    begin -> [claim the key] -> serve each field -> [keep the answer] -> commit
+      ^                                |
+      +--- pause <--- roll back <------+  while others are in the way, a bounded number of times
 
-What a field raises rolls its transaction back, and every other field of it is told so.
+What a field raises rolls its transaction back, and every other field of it is told so. An idempotency key makes the
+request one transaction: its answer is kept in it, and is either committed with what it tells of or not at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final
-
-import orjson
+from enum import Enum, auto
+from typing import Any, Final
 
 from fraiseql.effects import Isolation, Program, begin, commit, rollback, sleep
 from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.limits import MutationLimits
 from fraiseql.pipeline.arguments import Tree
-from fraiseql.pipeline.failures import cause_of, masked, shown
-from fraiseql.pipeline.mutations.actions import recovered, serve
+from fraiseql.pipeline.mutations.actions import serve
+from fraiseql.pipeline.mutations.answers import Answered, answer_of, completed, failed_fields, unknown_fields
+from fraiseql.pipeline.mutations.idempotency import Claim, IdempotencyKeys
+from fraiseql.pipeline.mutations.resolvers import called
 from fraiseql.pipeline.mutations.serving import Asking, Serving, read_trees
-from fraiseql.pipeline.nulls import Completion
 from fraiseql.pipeline.plan import RootField
-from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, refuse, respond
+from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, refuse
 from fraiseql.schema.model import MutationField, Resolver
 
 __all__ = ["mutate"]
 
 _UNKNOWN: Final = "08007"  # SQL's own: transaction resolution unknown
 _IN_THE_WAY: Final = ("40001", "40P01")  # serialisation failure, deadlock
+_CUT: Final = ("08006", "57P01", "57P02")  # a connection that was lost, or that a stopping or crashed server has ended
+_WITH_ERRORS: Final = b'{"errors":'
 
 
-def mutate(asking: Asking, limits: MutationLimits) -> Program[GraphQLResponse]:
+def mutate(asking: Asking, limits: MutationLimits, keys: IdempotencyKeys) -> Program[GraphQLResponse]:
     """Answer a mutation.
+
+    Args:
+        keys: where the answers of requests with a key are kept.
 
     Returns:
         A program that yields Begin, Fetch, CallAll, Commit, Rollback and Sleep, and returns the answer, whatever the
         request or the database does.
 
     Raises:
-        Refusal: an argument does not fit; nothing has run then.
+        Refusal: an argument or the idempotency key does not fit; nothing was changed then.
     """
-    return (yield from _Mutation(asking, limits).run())
+    return (yield from _Mutation(asking, limits, keys).run())
 
 
-@dataclass(slots=True)
-class _Answered:
-    """What a root field came to: its JSON, None where a null rises to `data`."""
+class _Stage(Enum):
+    """How far a transaction came."""
 
-    text: bytes | None
-    errors: list[RequestError] = field(default_factory=list)
-    causes: list[Exception] = field(default_factory=list)
-
-
-class _Unavailable(Exception):
-    """The database is away, and nothing of the request was done."""
-
-    def __init__(self, error: DatabaseError) -> None:
-        super().__init__(str(error))
-        self.error = error
+    BEGIN = auto()
+    FIELDS = auto()
+    COMMIT = auto()
 
 
 class _FieldFailed(Exception):
-    """A root field raised, and its transaction must be rolled back."""
+    """A root field raised, and its transaction was rolled back."""
 
-    def __init__(self, root: RootField, error: Exception) -> None:
+    def __init__(self, root: RootField, error: Exception, stage: _Stage = _Stage.FIELDS) -> None:
         super().__init__(str(error))
         self.root = root
         self.error = error
+        self.stage = stage
+
+
+class _Answer(Exception):
+    """The whole request is answered: by what was kept for its key, or because the database is away."""
+
+    def __init__(self, response: GraphQLResponse) -> None:
+        super().__init__()
+        self.response = response
 
 
 class _Mutation:
-    def __init__(self, asking: Asking, limits: MutationLimits) -> None:
+    def __init__(self, asking: Asking, limits: MutationLimits, keys: IdempotencyKeys) -> None:
         self._asking = asking
         self._limits = limits
+        self._keys = keys
+        self._has_key = asking.request.idempotency_key is not None
         self._isolation = Isolation[limits.isolation.upper()]
         planning, variables = asking.planning, asking.variables
         self._roots = [root for root in asking.plan.fetched if root.field is not None]
@@ -85,125 +92,112 @@ class _Mutation:
         asking.plan.resolution(variables, asking.caller, asking.hint)  # or the arguments of a computed field do not fit
 
     def run(self) -> Program[GraphQLResponse]:
-        answered: dict[str, _Answered] = {}
-        by_field = self._limits.transaction == "field"
+        by_field = self._limits.transaction == "field" and not self._has_key
+        answered: dict[str, Answered] = {}
         try:
             for unit in [[root] for root in self._roots] if by_field else [self._roots]:
                 answered.update((yield from self._unit(unit, is_first=not answered)) if unit else {})
-        except _Unavailable as away:
-            message, code = "The database is not available.", "DATABASE_UNAVAILABLE"
-            entry = RequestError(message, code=code, extensions=self._asking.hint)
-            return refuse(Outcome.UNAVAILABLE, [entry], away.error)
-        return self._answer(answered)
+        except _Answer as whole:
+            return whole.response
+        return answer_of(self._asking, answered)
 
-    def _unit(self, roots: Sequence[RootField], *, is_first: bool) -> Program[dict[str, _Answered]]:
+    def _unit(self, roots: Sequence[RootField], *, is_first: bool) -> Program[dict[str, Answered]]:
         """Serve the fields of one transaction, again where others were in the way."""
-        attempt = 1
+        attempt, unknown = 1, None
+        in_python = any(
+            isinstance(root.field, MutationField) and isinstance(root.field.action, Resolver) for root in roots
+        )
         while True:
             try:
                 return (yield from self._attempt(roots))
             except _FieldFailed as failed:
                 error = failed.error
-                if attempt >= self._limits.max_attempts or not _may_come_through(error, roots):
-                    if isinstance(error, DatabaseError) and error.sqlstate == _UNKNOWN:
-                        return _unknown(roots, error)
+                # A function in PostgreSQL may raise the like, and is rolled back.
+                may_be_done = in_python or failed.stage is _Stage.COMMIT
+                if may_be_done and isinstance(error, DatabaseError) and error.sqlstate == _UNKNOWN:
+                    unknown = error
+                is_last = attempt >= self._limits.max_attempts
+                if is_last or not self._may_come_through(failed, in_python=in_python, is_known=unknown is None):
+                    if unknown is not None:  # of whichever attempt
+                        return unknown_fields(roots, unknown)
                     if is_first and isinstance(error, DatabaseError) and error.unavailable:
-                        raise _Unavailable(error) from error
-                    return (yield from self._failed(roots, failed))
+                        raise self._away(error) from error
+                    return (yield from failed_fields(self._serving(failed.root, None), roots, error))
             yield from sleep(min(self._limits.first_pause * 2.0 ** (attempt - 1), self._limits.longest_pause))
             attempt += 1
 
-    def _attempt(self, roots: Sequence[RootField]) -> Program[dict[str, _Answered]]:
+    def _attempt(self, roots: Sequence[RootField]) -> Program[dict[str, Answered]]:
         try:
             transaction = yield from begin(self._isolation)
         except DatabaseError as error:
-            raise _FieldFailed(roots[0], error) from error
+            raise _FieldFailed(roots[0], error, _Stage.BEGIN) from error
         try:
-            answered = {}
-            for root in roots:
-                serving = Serving(self._asking, root, self._trees[root.key], transaction)
-                answered[root.key] = yield from self._serve(serving)
-            try:
-                yield from commit(transaction)
-            except DatabaseError as error:  # a deferred constraint is nobody's more than another's
-                raise _FieldFailed(roots[-1], error) from error
+            return (yield from self._within(transaction, roots))
         except Exception:
             yield from rollback(transaction)
             raise
+
+    def _within(self, transaction: Any, roots: Sequence[RootField]) -> Program[dict[str, Answered]]:
+        claim = (yield from self._claimed(transaction, roots[0])) if self._has_key else None
+        answered: dict[str, Answered] = {}
+        root, stage = roots[0], _Stage.FIELDS
+        try:
+            for root in roots:
+                serving = self._serving(root, transaction)
+                answered[root.key] = yield from _served(serving)
+            if claim is not None:
+                yield from self._keys.keep(claim, answer_of(self._asking, answered).body)
+            stage = _Stage.COMMIT
+            yield from commit(transaction)  # a deferred constraint is nobody's more than the last field's
+        except Refusal as refusal:
+            raise _FieldFailed(root, refusal.errors[0]) from refusal
+        except Exception as error:  # a user's code raises anything
+            raise _FieldFailed(root, error, stage) from error
         return answered
 
-    def _serve(self, serving: Serving) -> Program[_Answered]:
+    def _claimed(self, transaction: Any, root: RootField) -> Program[Claim]:
+        """Claim the key; raises Refusal where that cannot be, and _Answer where its answer is there already."""
         try:
-            text = yield from serve(serving)
-        except Refusal as refusal:
-            raise _FieldFailed(serving.root, refusal.errors[0]) from refusal
-        except Exception as error:  # a user's code raises anything
-            raise _FieldFailed(serving.root, error) from error
-        return (yield from self._completed(serving, text))
+            claim = yield from self._keys.claim(self._asking, transaction)
+        except DatabaseError as error:
+            raise _FieldFailed(root, error) from error
+        if claim.answer is not None:
+            raise _Answer(_again(claim.answer))
+        return claim
 
-    def _completed(self, serving: Serving, text: bytes) -> Program[_Answered]:
-        """Compute what Python computes, and let nulls rise."""
-        asking, check = self._asking, None if serving.checks is None else serving.checks.check
-        root = next(root for root in asking.plan.roots if root.key == serving.root.key)
-        value, errors = text, list[RequestError]()
-        causes = [] if serving.checks is None else serving.checks.causes
-        resolution = asking.plan.resolution(asking.variables, asking.caller, asking.hint)
-        if resolution is not None:
-            (value,) = yield from resolution.complete([root], [text], check=check)
-            errors, causes = resolution.errors, [*causes, *resolution.causes]
-        completed = Completion(root, asking.planning.model)(value, errors, asking.hint, check)
-        return _Answered(completed, errors, causes)
+    def _serving(self, root: RootField, transaction: Any) -> Serving:
+        return Serving(self._asking, root, self._trees[root.key], transaction)
 
-    def _failed(self, roots: Sequence[RootField], failed: _FieldFailed) -> Program[dict[str, _Answered]]:
-        """What all fields of a transaction came to that was rolled back."""
-        asking, key = self._asking, failed.root.key
-        serving = Serving(asking, failed.root, self._trees[key], None)
-        text, error = yield from recovered(serving, failed.error)
-        if text is not None:
-            answered = yield from self._completed(serving, text)
-        else:
-            hidden = masked(error)
-            answered = _null(failed.root, shown(error, (key,), asking.hint), [] if hidden is None else [hidden])
-        message = f'The mutation was rolled back, since its field "{key}" failed.'
-        others = (root for root in roots if root.key != key)
-        return {
-            key: answered,
-            **{root.key: _null(root, _error(root, message, "ROLLED_BACK")) for root in others},
-        }
+    def _may_come_through(self, failed: _FieldFailed, *, in_python: bool, is_known: bool) -> bool:
+        """Whether another attempt may succeed, and does not do anything twice.
 
-    def _answer(self, answered: Mapping[str, _Answered]) -> GraphQLResponse:
-        errors = [error for each in answered.values() for error in each.errors]
-        causes = [cause for each in answered.values() for cause in each.causes]
-        parts = []
-        for root in self._asking.plan.roots:
-            text = orjson.dumps(root.owner) if root.field is None else answered[root.key].text
-            if text is None:
-                return respond(None, errors, cause=cause_of(causes, errors))
-            parts.append(orjson.dumps(root.key) + b":" + text)
-        return respond(b"{" + b",".join(parts) + b"}", errors, cause=cause_of(causes, errors))
+        Args:
+            in_python: functions in Python may have done more than the database knows: they run again only where they
+                must.
+            is_known: whether no attempt has left open what became of it.
+        """
+        error = failed.error
+        if not isinstance(error, DatabaseError):
+            return False
+        if error.sqlstate in _IN_THE_WAY:
+            return True
+        if in_python or (failed.stage is _Stage.BEGIN and is_known):  # the pool has waited for a connection already
+            return False
+        # Nothing was committed; or it is known by its key whether it was.
+        return error.sqlstate in _CUT or (self._has_key and error.unavailable)
+
+    def _away(self, error: DatabaseError) -> _Answer:
+        message, code = "The database is not available.", "DATABASE_UNAVAILABLE"
+        entry = RequestError(message, code=code, extensions=self._asking.hint)
+        return _Answer(refuse(Outcome.UNAVAILABLE, [entry], error))
 
 
-def _may_come_through(error: Exception, roots: Sequence[RootField]) -> bool:
-    """Whether another attempt may succeed: nothing was committed, and what was in the way may be gone."""
-    if not isinstance(error, DatabaseError) or error.sqlstate == _UNKNOWN:
-        return False
-    if error.sqlstate in _IN_THE_WAY:
-        return True
-    # Python may have done more than the database knows: that it does again only where it must.
-    in_python = any(isinstance(root.field, MutationField) and isinstance(root.field.action, Resolver) for root in roots)
-    return error.sqlstate == "08006" and not in_python
+def _served(serving: Serving) -> Program[Answered]:
+    if isinstance(serving.field.action, Resolver):
+        return (yield from called(serving))
+    return (yield from completed(serving, (yield from serve(serving))))
 
 
-def _unknown(roots: Sequence[RootField], error: DatabaseError) -> dict[str, _Answered]:
-    """What fields came to whose COMMIT was sent and never answered."""
-    message, code = "It is not known whether the mutation was applied.", "OUTCOME_UNKNOWN"
-    return {root.key: _null(root, _error(root, message, code), [error]) for root in roots}
-
-
-def _null(root: RootField, error: RequestError, causes: list[Exception] | None = None) -> _Answered:
-    assert root.field is not None
-    return _Answered(b"null" if root.field.type.nullable else None, [error], causes or [])
-
-
-def _error(root: RootField, message: str, code: str) -> RequestError:
-    return RequestError(message, code=code, path=(root.key,))
+def _again(body: bytes) -> GraphQLResponse:
+    """The answer that was kept."""
+    return GraphQLResponse(Outcome.DATA_AND_ERRORS if body.startswith(_WITH_ERRORS) else Outcome.DATA, body)

@@ -56,9 +56,11 @@ def _insert(serving: Serving, action: TableAction) -> Program[bytes]:
     (answer,) = yield from serving.fetch(Statement(sql, 1), rows.parameters())
     keyed, counts = orjson.loads(answer or b"[null, null]")
     if counts != rows.counts():  # and the rows may be paired wrongly
-        raise _not_written(serving, "created")
+        raise _not_written(serving)
     keys = {(s, n): key for s, n, key in keyed}
     texts = yield from _selected(serving, written, [keys[address] for address in addresses])
+    if None in texts:  # a view has it not
+        raise _not_written(serving)
     return _answer(action, texts)
 
 
@@ -191,5 +193,6 @@ def _answer(action: TableAction, texts: Sequence[bytes | None]) -> bytes:
     return b"[" + b",".join(text or b"null" for text in texts) + b"]"
 
 
-def _not_written(serving: Serving, what: str) -> RequestError:
-    return RequestError(f"The database did not let every row be {what}.", code="NOT_WRITTEN", path=serving.path)
+def _not_written(serving: Serving) -> RequestError:
+    message = "The database did not let every row be written and be seen."
+    return RequestError(message, code="NOT_WRITTEN", path=serving.path)

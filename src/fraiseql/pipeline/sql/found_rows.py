@@ -82,14 +82,16 @@ class FoundRows:
             return f"found$ as materialized (select {key} as key from {site.rows}{where} order by 1{limit}{lock})"
         shown = self.rendering.values.compared(written.key, site.base)
         rows = f"select distinct {shown} as key from {site.rows}{where} order by 1{limit}"
-        return f"found$ as materialized (select {typed_value(written.table, written.key_column, 's$.key')} as key from ({rows}) s$)"
+        key = typed_value(written.table, written.key_column, "s$.key")
+        return f"found$ as materialized (select {key} as key from ({rows}) s$)"
 
 
 def delete_sql(written: WrittenTable) -> str:
-    """Delete the rows whose keys the first parameter has, a JSON array of texts: `[key, ...]` of those it was allowed."""
+    """Delete the rows whose keys the parameter has, a JSON array of texts: `[key, ...]` of those that are gone."""
     table, key = source_name(written.table), identifier(written.key_column)
     deleted = f"delete from {table} w$ using locked$ l$ where w$.{key} = l$.key returning w$.{key} as key"
-    return f"with {_locked(written, 1)}, gone$ as ({deleted}) select coalesce((select json_agg(g$.key::text) from gone$ g$), '[]')"
+    answer = "coalesce((select json_agg(g$.key::text) from gone$ g$), '[]')"
+    return f"with {_locked(written, 1)}, gone$ as ({deleted}) select {answer}"
 
 
 def _locked(written: WrittenTable, keys: int) -> str:

@@ -79,7 +79,8 @@ async def _check_mutating(connection: Connection, model: SchemaModel, config: Fr
         found += check_idempotency(table.sql, table.remedy, await drive(run(connection, table.check())))
     functions = functions_of(model)
     if functions:
-        found += check_functions(model, read_functions(await drive(run(connection, functions_statement(functions)))))
+        called = read_functions(await drive(run(connection, functions_statement(functions))))
+        found += check_functions(model, called)
     return found
 
 

@@ -1,0 +1,92 @@
+"""What the fields of a mutation came to, and the answer that is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import orjson
+
+from fraiseql.effects import Program
+from fraiseql.errors import DatabaseError, RequestError, ValueRefused
+from fraiseql.pipeline.failures import cause_of, masked, shown
+from fraiseql.pipeline.mutations.actions import recovered
+from fraiseql.pipeline.mutations.serving import Asking, Serving
+from fraiseql.pipeline.nulls import Completion
+from fraiseql.pipeline.plan import RootField
+from fraiseql.pipeline.response import GraphQLResponse, respond
+
+__all__ = ["Answered", "answer_of", "completed", "failed_fields", "unknown_fields"]
+
+
+@dataclass(slots=True)
+class Answered:
+    """What a root field came to.
+
+    Attributes:
+        text: its JSON; None where a null rises to `data`.
+        causes: of errors that the client is not shown.
+    """
+
+    text: bytes | None
+    errors: list[RequestError] = field(default_factory=list)
+    causes: list[Exception] = field(default_factory=list)
+
+
+def completed(serving: Serving, text: bytes) -> Program[Answered]:
+    """Compute what Python computes of a field's JSON, and let nulls rise."""
+    asking, check = serving.asking, None if serving.checks is None else serving.checks.check
+    root = next(root for root in asking.plan.roots if root.key == serving.root.key)
+    value, errors = text, list[RequestError]()
+    causes = [] if serving.checks is None else serving.checks.causes
+    resolution = asking.plan.resolution(asking.variables, asking.caller, asking.hint, serving.access)
+    if resolution is not None:
+        (value,) = yield from resolution.complete([root], [text], check=check)
+        errors, causes = resolution.errors, [*causes, *resolution.causes]
+    shown_text = Completion(root, asking.planning.model)(value, errors, asking.hint, check)
+    return Answered(shown_text, errors, causes)
+
+
+def failed_fields(serving: Serving, roots: Sequence[RootField], error: Exception) -> Program[dict[str, Answered]]:
+    """What all fields of a transaction came to that was rolled back for an error of one of them."""
+    key, hint = serving.root.key, serving.asking.hint
+    text, known = yield from recovered(serving, error)
+    hidden = known.__cause__ if isinstance(known.__cause__, ValueRefused) else masked(known)
+    causes = [] if hidden is None else [hidden]
+    if text is None:
+        answered = _null(serving.root, shown(known, (key,), hint), causes)
+    else:
+        answered = yield from completed(serving, text)
+        answered.causes += causes
+    message = f'The mutation was rolled back, since its field "{key}" failed.'
+    others = {root.key: _null(root, _error(root, message, "ROLLED_BACK"), []) for root in roots if root.key != key}
+    return others | {key: answered}
+
+
+def unknown_fields(roots: Sequence[RootField], error: DatabaseError) -> dict[str, Answered]:
+    """What fields came to whose COMMIT was sent and never answered."""
+    message, code = "It is not known whether the mutation was applied.", "OUTCOME_UNKNOWN"
+    return {root.key: _null(root, _error(root, message, code), [error]) for root in roots}
+
+
+def answer_of(asking: Asking, answered: Mapping[str, Answered]) -> GraphQLResponse:
+    """The answer to the request, by what each of its root fields came to."""
+    in_order = [answered[root.key] for root in asking.plan.roots if root.field is not None]
+    errors = [error for each in in_order for error in each.errors]
+    causes = [cause for each in in_order for cause in each.causes]
+    parts = []
+    for root in asking.plan.roots:
+        text = orjson.dumps(root.owner) if root.field is None else answered[root.key].text
+        if text is None:
+            return respond(None, errors, cause=cause_of(causes, errors))
+        parts.append(orjson.dumps(root.key) + b":" + text)
+    return respond(b"{" + b",".join(parts) + b"}", errors, cause=cause_of(causes, errors))
+
+
+def _null(root: RootField, error: RequestError, causes: list[Exception]) -> Answered:
+    assert root.field is not None
+    return Answered(b"null" if root.field.type.nullable else None, [error], causes)
+
+
+def _error(root: RootField, message: str, code: str) -> RequestError:
+    return RequestError(message, code=code, path=(root.key,))
