@@ -368,3 +368,29 @@ def test_a_plain_user_whose_function_refuses(server: Server) -> None:
     assert server.ask(query.replace('""', '"Bea"').replace("id }", "name }")).data == {
         "createPlainUser": {"name": "Bea"}
     }
+
+
+def test_what_postgresql_refuses_is_an_error_member_too(server: Server) -> None:
+    query = """mutation { createUser(input: {name: "Z", email: "ada@example.org"}) {
+        __typename ... on Refused { code fields status hint user { id } }
+    } }"""
+    assert server.ask(query).data["createUser"] == {
+        "__typename": "Refused",
+        "code": "UNIQUE_VIOLATION",
+        "fields": ["email"],
+        "status": "unique_violation",
+        "hint": None,
+        "user": None,
+    }
+    answer = server.ask(
+        query.replace("createUser", "createUserOnly")
+        .replace("... on Refused", "...")
+        .replace("code fields status hint user { id }", "message")
+    )
+    assert answer.error["extensions"]["code"] == "UNIQUE_VIOLATION"
+
+
+def test_what_nobody_knows_is_no_error_member(server: Server) -> None:
+    query = 'mutation { updateOrRefuse(input: {id: 1, name: "Ada"}) { __typename } say(result: "x") { __typename } }'
+    answer = server.ask(query)
+    assert answer.json["errors"][0]["extensions"]["code"] == "INTERNAL_SERVER_ERROR"
