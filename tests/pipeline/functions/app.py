@@ -354,6 +354,10 @@ def nobody() -> User | None: ...
 def raise_state(state: str) -> User | None: ...
 
 
+@fraiseql.mutation(function="app.fn_raise", arguments="named", prefix="p_", returns="row")
+def raise_or_refuse(state: str) -> User | Refused: ...
+
+
 @fraiseql.mutation(function="app.fn_typed", arguments="named", prefix="p_")
 def typed(
     amount: Decimal,
@@ -386,6 +390,6 @@ _EVERY: Any = [
         say_several,
     ),
     *(say_user, say_users, say_table, say_status, delete_user, update_user, update_or_refuse, document, view_row),
-    *(by_ids, some_by_ids, by_rows, by_array, count_users, nobody, raise_state, typed),
+    *(by_ids, some_by_ids, by_rows, by_array, count_users, nobody, raise_state, raise_or_refuse, typed),
 ]
 schema = fraiseql.Schema(types=[Post], queries=[users], mutations=_EVERY)

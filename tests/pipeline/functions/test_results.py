@@ -390,7 +390,16 @@ def test_what_postgresql_refuses_is_an_error_member_too(server: Server) -> None:
     assert answer.error["extensions"]["code"] == "UNIQUE_VIOLATION"
 
 
-def test_what_nobody_knows_is_no_error_member(server: Server) -> None:
-    query = 'mutation { updateOrRefuse(input: {id: 1, name: "Ada"}) { __typename } say(result: "x") { __typename } }'
-    answer = server.ask(query)
-    assert answer.json["errors"][0]["extensions"]["code"] == "INTERNAL_SERVER_ERROR"
+@pytest.mark.parametrize(
+    ("state", "code"), [("23505", "UNIQUE_VIOLATION"), ("42501", "FORBIDDEN"), ("P0001", None), ("22012", None)]
+)
+def test_what_a_function_raises(server: Server, state: str, code: str | None) -> None:
+    """Of what the client is told nothing, no error type tells either."""
+    query = "mutation ($state: String!) { raiseOrRefuse(state: $state) { ... on Refused { code message } } }"
+    answer = server.ask(query, {"state": state})
+    if code is not None:
+        assert answer.data["raiseOrRefuse"]["code"] == code
+    else:
+        assert (answer.code, answer.json["data"]) == ("INTERNAL_SERVER_ERROR", None)
+        assert f"secret {state}" in answer.told
+    assert "secret" not in answer.response.body.decode()
