@@ -283,6 +283,10 @@ def say_several(result: JSON) -> Listed | Refused: ...
 
 
 @fraiseql.mutation(function="app.fn_say", returns="result")
+def say_person(result: JSON) -> Person | None: ...
+
+
+@fraiseql.mutation(function="app.fn_say", returns="result")
 def say_user(result: JSON) -> User | Refused: ...
 
 
@@ -389,7 +393,18 @@ _EVERY: Any = [
         say_alone,
         say_several,
     ),
-    *(say_user, say_users, say_table, say_status, delete_user, update_user, update_or_refuse, document, view_row),
+    *(
+        say_person,
+        say_user,
+        say_users,
+        say_table,
+        say_status,
+        delete_user,
+        update_user,
+        update_or_refuse,
+        document,
+        view_row,
+    ),
     *(by_ids, some_by_ids, by_rows, by_array, count_users, nobody, raise_state, raise_or_refuse, typed),
 ]
 schema = fraiseql.Schema(types=[Post], queries=[users], mutations=_EVERY)
