@@ -6,6 +6,8 @@ from typing import Any
 
 import fraiseql
 from fraiseql import ID
+from fraiseql.limits import MutationLimits
+from fraiseql.pipeline.mutations.idempotency_table import IdempotencyTable
 from fraiseql.testing.embedded import EmbeddedPostgres
 
 __all__ = ["install", "schema"]
@@ -231,3 +233,4 @@ def install(postgres: EmbeddedPostgres, url: str) -> None:
     name = url.rpartition("=")[2]
     postgres.execute(f"alter database {name} set deadlock_timeout = '50ms'")
     postgres.execute(SQL, name)
+    postgres.execute(IdempotencyTable.of(MutationLimits().idempotency_table).ddl(), name)

@@ -73,7 +73,7 @@ class Writer:
             patience = chance.random() * 0.05 if chance.random() < 0.05 else None
             answer = await self._ask(server, document, variables, key, patience)
             told = told_by(None if answer is None else json.loads(answer), keys)
-            self.attempts.append(Attempt(tuple(tokens), told, key, server.is_whole, answer))
+            self.attempts.append(Attempt(tuple(tokens), told, key, server.is_whole or key is not None, answer))
             if key is None or Told.UNKNOWN not in told:
                 again -= 1
 

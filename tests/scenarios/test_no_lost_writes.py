@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 from collections import Counter
 from contextlib import AsyncExitStack
 from typing import Any
@@ -48,7 +49,7 @@ async def test_no_acknowledged_write_is_lost_and_none_is_applied_twice(
     postgres: EmbeddedPostgres, database_url: str
 ) -> None:
     seed = SEED or str(random.SystemRandom().randrange(10**9))
-    print(f"CHAOS_SEED={seed}")
+    sys.stderr.write(f"CHAOS_SEED={seed}\n")
     name = database_url.rpartition("=")[2]
     install(postgres, database_url)
     postgres.execute(
@@ -128,7 +129,7 @@ def check_sums(postgres: EmbeddedPostgres, name: str) -> None:
 def check_coverage(writers: list[Writer], killer: Killer) -> None:
     """The storm was one: or it proves nothing."""
     told = Counter(told for writer in writers for attempt in writer.attempts for told in attempt.told)
-    print(f"{told}, {killer.killed} killed, {killer.ended} ended")
+    sys.stderr.write(f"{told}, {killer.killed} killed, {killer.ended} ended\n")
     assert killer.killed
     assert killer.ended
     assert told[Told.DONE] > 100

@@ -18,7 +18,7 @@ WHOLE = ["begin", "tryAdd 1", "tryAdd 2", "commit"]
 BY_FIELD = {"transaction": "field"}
 
 
-@pytest.mark.parametrize("sqlstate", ["40001", "40P01", "08006"])
+@pytest.mark.parametrize("sqlstate", ["40001", "40P01", "08006", "57P01", "57P02"])
 @pytest.mark.parametrize("at", [1, 2])
 def test_the_whole_transaction_runs_again(mutate: Mutate, sqlstate: str, at: int) -> None:
     ran = mutate(TWO, faults={at: database_error(sqlstate)})
@@ -53,7 +53,8 @@ def test_attempts_are_bounded(mutate: Mutate, most: int) -> None:
     assert ran.trace[-1] == "rollback", "it does not wait for nothing"
     assert (ran.data, ran.committed) == ({"a": None, "b": None}, [])
     assert ran.codes["b"] == "ROLLED_BACK"
-    assert ran.response.cause is faults[4 * (most - 1) + 1]
+    assert ran.response.cause is not None
+    assert ran.response.cause.__cause__ is faults[4 * (most - 1) + 1]
 
 
 def test_attempts_are_counted_for_each_transaction(mutate: Mutate) -> None:
@@ -81,7 +82,14 @@ def test_a_commit_that_nobody_can_tell_of_is_not_repeated(
         assert ran.codes["b"] == "OUTCOME_UNKNOWN"
 
 
-@pytest.mark.parametrize("sqlstate", ["08001", "53300", "57P01", "57P03"])
+def test_only_a_commit_is_unknown(mutate: Mutate) -> None:
+    """A function in the database may raise what it likes: it was rolled back."""
+    ran = mutate(TWO, faults={2: database_error("08007")})
+    assert ran.trace[-1] == "rollback"
+    assert (ran.outcome, ran.committed) == (Outcome.UNAVAILABLE, [])
+
+
+@pytest.mark.parametrize("sqlstate", ["08001", "08006", "53300", "57P01", "57P03"])
 def test_a_database_that_is_away(mutate: Mutate, sqlstate: str) -> None:
     ran = mutate(TWO, faults={0: database_error(sqlstate)})
     assert ran.trace == ["begin"], "a handle that was never given is not rolled back"

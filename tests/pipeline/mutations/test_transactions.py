@@ -125,8 +125,8 @@ def test_a_commit_that_is_refused_is_of_the_last_field(mutate: Mutate) -> None:
 
 def test_a_transaction_of_its_own_for_each_field(mutate: Mutate) -> None:
     ran = mutate(THREE, limits=BY_FIELD, faults={4: REFUSED})
-    each = [["begin", "tryAdd 1", "commit"], ["begin", "tryAdd 2", "rollback"], ["begin", "tryAdd 3", "commit"]]
-    assert ran.trace == sum(each, [])
+    first, second, third = ["begin", "tryAdd 1", "commit"], ["begin", "tryAdd 2", "rollback"], ["begin", "tryAdd 3"]
+    assert ran.trace == [*first, *second, *third, "commit"]
     assert ran.data == {"a": 1, "b": None, "c": 3}
     assert ran.codes == {"b": "NOT_ALLOWED"}
     assert ran.committed == [1, 3]

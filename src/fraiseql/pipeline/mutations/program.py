@@ -11,6 +11,7 @@ request one transaction: its answer is kept in it, and is either committed with 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import Enum, auto
 from typing import Any, Final
 
 from fraiseql.effects import Isolation, Program, begin, commit, rollback, sleep
@@ -29,8 +30,8 @@ from fraiseql.schema.model import MutationField, Resolver
 __all__ = ["mutate"]
 
 _UNKNOWN: Final = "08007"  # SQL's own: transaction resolution unknown
-_LOST: Final = "08006"
 _IN_THE_WAY: Final = ("40001", "40P01")  # serialisation failure, deadlock
+_CUT: Final = ("08006", "57P01", "57P02")  # a connection that was lost, or that a stopping or crashed server has ended
 _WITH_ERRORS: Final = b'{"errors":'
 
 
@@ -50,13 +51,22 @@ def mutate(asking: Asking, limits: MutationLimits, keys: IdempotencyKeys) -> Pro
     return (yield from _Mutation(asking, limits, keys).run())
 
 
+class _Stage(Enum):
+    """How far a transaction came."""
+
+    BEGIN = auto()
+    FIELDS = auto()
+    COMMIT = auto()
+
+
 class _FieldFailed(Exception):
     """A root field raised, and its transaction was rolled back."""
 
-    def __init__(self, root: RootField, error: Exception) -> None:
+    def __init__(self, root: RootField, error: Exception, stage: _Stage = _Stage.FIELDS) -> None:
         super().__init__(str(error))
         self.root = root
         self.error = error
+        self.stage = stage
 
 
 class _Answer(Exception):
@@ -94,14 +104,20 @@ class _Mutation:
     def _unit(self, roots: Sequence[RootField], *, is_first: bool) -> Program[dict[str, Answered]]:
         """Serve the fields of one transaction, again where others were in the way."""
         attempt, unknown = 1, None
+        in_python = any(
+            isinstance(root.field, MutationField) and isinstance(root.field.action, Resolver) for root in roots
+        )
         while True:
             try:
                 return (yield from self._attempt(roots))
             except _FieldFailed as failed:
                 error = failed.error
-                if isinstance(error, DatabaseError) and error.sqlstate == _UNKNOWN:
+                # A function in PostgreSQL may raise the like, and is rolled back.
+                may_be_done = in_python or failed.stage is _Stage.COMMIT
+                if may_be_done and isinstance(error, DatabaseError) and error.sqlstate == _UNKNOWN:
                     unknown = error
-                if attempt >= self._limits.max_attempts or not self._may_come_through(error, roots):
+                is_last = attempt >= self._limits.max_attempts
+                if is_last or not self._may_come_through(failed, in_python=in_python, is_known=unknown is None):
                     if unknown is not None:  # of whichever attempt
                         return unknown_fields(roots, unknown)
                     if is_first and isinstance(error, DatabaseError) and error.unavailable:
@@ -114,7 +130,7 @@ class _Mutation:
         try:
             transaction = yield from begin(self._isolation)
         except DatabaseError as error:
-            raise _FieldFailed(roots[0], error) from error
+            raise _FieldFailed(roots[0], error, _Stage.BEGIN) from error
         try:
             return (yield from self._within(transaction, roots))
         except Exception:
@@ -124,18 +140,19 @@ class _Mutation:
     def _within(self, transaction: Any, roots: Sequence[RootField]) -> Program[dict[str, Answered]]:
         claim = (yield from self._claimed(transaction, roots[0])) if self._has_key else None
         answered: dict[str, Answered] = {}
-        root = roots[0]
+        root, stage = roots[0], _Stage.FIELDS
         try:
             for root in roots:
                 serving = self._serving(root, transaction)
                 answered[root.key] = yield from _served(serving)
             if claim is not None:
                 yield from self._keys.keep(claim, answer_of(self._asking, answered).body)
+            stage = _Stage.COMMIT
             yield from commit(transaction)  # a deferred constraint is nobody's more than the last field's
         except Refusal as refusal:
             raise _FieldFailed(root, refusal.errors[0]) from refusal
         except Exception as error:  # a user's code raises anything
-            raise _FieldFailed(root, error) from error
+            raise _FieldFailed(root, error, stage) from error
         return answered
 
     def _claimed(self, transaction: Any, root: RootField) -> Program[Claim]:
@@ -151,18 +168,23 @@ class _Mutation:
     def _serving(self, root: RootField, transaction: Any) -> Serving:
         return Serving(self._asking, root, self._trees[root.key], transaction)
 
-    def _may_come_through(self, error: Exception, roots: Sequence[RootField]) -> bool:
-        """Whether another attempt may succeed, and does not do anything twice."""
+    def _may_come_through(self, failed: _FieldFailed, *, in_python: bool, is_known: bool) -> bool:
+        """Whether another attempt may succeed, and does not do anything twice.
+
+        Args:
+            in_python: functions in Python may have done more than the database knows: they run again only where they
+                must.
+            is_known: whether no attempt has left open what became of it.
+        """
+        error = failed.error
         if not isinstance(error, DatabaseError):
             return False
         if error.sqlstate in _IN_THE_WAY:
             return True
-        # Python may have done more than the database knows: that it does again only where it must.
-        actions = [root.field.action for root in roots if isinstance(root.field, MutationField)]
-        if any(isinstance(action, Resolver) for action in actions):
+        if in_python or (failed.stage is _Stage.BEGIN and is_known):  # the pool has waited for a connection already
             return False
         # Nothing was committed; or it is known by its key whether it was.
-        return error.sqlstate == _LOST or (self._has_key and error.unavailable)
+        return error.sqlstate in _CUT or (self._has_key and error.unavailable)
 
     def _away(self, error: DatabaseError) -> _Answer:
         message, code = "The database is not available.", "DATABASE_UNAVAILABLE"
