@@ -29,6 +29,18 @@ async def test_mutations(field: str, ask_writers: Any, observations: list[Observ
     assert (await ask_writers(f'mutation {{ {field}(id: 3, name: "Cy") {{ id }} }}'))["data"] == {field: {"id": 3}}
 
 
+async def test_success_and_error_are_a_union(ask_writers: Any, observations: list[Observation]) -> None:
+    body = "{ ... on Replaced { writer { fullName books { title } } } ... on Note { text } }"
+    fields = " ".join(f'{key}: replace(id: {id}, name: "It") {body}' for key, id in (("a", 2), ("b", 9)))
+    answer = await ask_writers(f"mutation {{ {fields} }}")
+    assert answer == {
+        "data": {
+            "a": {"writer": {"fullName": "Bo", "books": [{"title": "It"}, {"title": "It"}]}},
+            "b": {"text": "no writer 9"},
+        }
+    }, causes(observations)
+
+
 async def test_a_mutation_is_all_or_nothing(ask_writers: Any, observations: list[Observation]) -> None:
     async def fail(info: Info) -> Any:
         assert await info.db.fetch_value("select full_name from writers where id = 3") == "Dee"

@@ -69,6 +69,27 @@ async def test_relations_below_what_they_give_are_served_by_sql(ask_writers: Any
     assert batches == [2]
 
 
+async def test_rows_inside_of_plain_objects_and_unions_have_relations_too(ask_writers: Any) -> None:
+    shelf = "shelf { place owner { shout books { id } } books { title writer { shout counted } } }"
+    parts = "... on Writer { shout books(limit: 1) { id } } ... on Note { text askedBy }"
+    others = " ".join(f"{key}: whoever(id: {id}) {{ {parts} }}" for key, id in (("b", 9), ("c", 100)))
+    assert await ask_writers(f"{{ {shelf} a: whoever(id: 2) {{ __typename {parts} }} {others} }}") == {
+        "data": {
+            "shelf": {
+                "place": "left",
+                "owner": {"shout": "ADA", "books": [{"id": 2}, {"id": 4}]},
+                "books": [
+                    {"title": "Book 1", "writer": {"shout": "BO", "counted": 2}},
+                    {"title": "Book 2", "writer": {"shout": "ADA", "counted": 2}},
+                ],
+            },
+            "a": {"__typename": "Writer", "shout": "BO", "books": [{"id": 1}]},
+            "b": {"text": "nobody", "askedBy": "ada"},
+            "c": None,
+        }
+    }
+
+
 async def test_errors_are_at_their_paths_and_the_others_are_answered(
     ask_writers: Any, observations: list[Observation]
 ) -> None:

@@ -91,6 +91,20 @@ class Note:
         return info.caller.user_id
 
 
+@fraiseql.type
+@dataclass
+class Shelf:
+    place: str
+    owner: Writer | None
+    books: list[Book]
+
+
+@fraiseql.type
+@dataclass
+class Replaced:
+    writer: Writer
+
+
 @fraiseql.input
 class Wish:
     text: str
@@ -140,6 +154,19 @@ async def eldest(info: Info) -> Writer | None:
 @fraiseql.query
 async def made_up() -> list[Writer]:
     return [Writer(2, "Somebody", None, Mood.SAD), {"id": 1, "full_name": "Dict", "born": None, "mood": "glad"}]  # type: ignore[list-item,call-arg]
+
+
+@fraiseql.query
+async def shelf(info: Info) -> Shelf:
+    return Shelf(
+        "left", await info.db.find_one(Writer, id=1), await info.db.find(Book, order_by={"id": "ASC"}, limit=2)
+    )
+
+
+@fraiseql.query
+async def whoever(info: Info, id: int) -> Writer | Note | None:
+    """A row, a note or nothing."""
+    return await info.db.find_one(Writer, id=id) or (note_of("nobody") if id < 100 else None)
 
 
 @fraiseql.query
@@ -198,6 +225,15 @@ def rename_plainly(info: BlockingInfo, id: int, name: str) -> Writer | None:
 
 
 @fraiseql.mutation
+async def replace(info: Info, id: int, name: str) -> Replaced | Note:
+    found = await info.db.find_one(Writer, id=id)
+    if found is None:
+        return note_of(f"no writer {id}")
+    await info.db.execute("update books set title = $1 where writer_id = $2", name, id)
+    return Replaced(found)
+
+
+@fraiseql.mutation
 async def mutate(info: Info, name: str) -> fraiseql.JSON | None:
     return await bodies[name](info)
 
@@ -229,12 +265,14 @@ SCHEMA = fraiseql.Schema(
         fails,
         exits,
         wrong,
+        shelf,
+        whoever,
         rows_of,
         rows_in_thread,
         run,
         run_plain,
     ],
-    mutations=[rename, rename_plainly, mutate],
+    mutations=[rename, rename_plainly, replace, mutate],
     subscriptions=[renamed, counted_plainly],
 )
 
