@@ -256,7 +256,7 @@ def test_every_setting_of_the_reference_is_an_option_and_a_variable(capsys: pyte
         assert "FRAISEQL_" + name.upper() in words
 
 
-@pytest.mark.parametrize("command", ["serve", "demo", "sql", "schema", "check", "introspect", "outbox"])
+@pytest.mark.parametrize("command", ["serve", "demo", "sql", "schema", "check", "introspect", "outbox", "idempotency"])
 def test_the_reference_names_every_option_of_a_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main([command, "--help"])

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from fraiseql._version import __version__
 from fraiseql.bus import EventBus, invalidate
-from fraiseql.context import Caller, ClientRequest, Info
+from fraiseql.context import (
+    BlockingDatabase,
+    BlockingInfo,
+    Caller,
+    ClientRequest,
+    Database,
+    Info,
+)
 from fraiseql.database_context import DatabaseContext, Setting
 from fraiseql.effects import Event
 from fraiseql.errors import (
@@ -74,11 +81,14 @@ __all__ = [
     "MAC",
     "Aggregate",
     "BigInt",
+    "BlockingDatabase",
+    "BlockingInfo",
     "Bytes",
     "Caller",
     "ClientRequest",
     "ConfigurationError",
     "Connection",
+    "Database",
     "DatabaseContext",
     "DatabaseError",
     "DateRange",

@@ -243,6 +243,7 @@ class ResolverSource:
     Attributes:
         function: called with `arguments` by name, and with an Info as `info` where `takes_info`.
         field_name: in GraphQL.
+        access: what `info.db` asks the database through.
     """
 
     function: Callable[..., Any]
@@ -250,6 +251,7 @@ class ResolverSource:
     takes_info: bool
     field_name: str
     caller: Caller = ANONYMOUS
+    access: Any = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ class QueryLimits:
     )
     request_timeout: float = 30.0  # seconds from the complete request to its answer
     max_concurrent_calls: int = 20  # of asynchronous resolvers, for one request: each may hold a connection elsewhere
+    max_threads: int = 40  # of plain functions of queries and mutations, of all clients: each has a thread
     max_cached_documents: int = 1_000  # a client has some dozens of operations; their bytes are bounded too
     max_cached_statements: int = 1_000  # one for each operation and shape of its filter variables
 

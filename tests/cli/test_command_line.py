@@ -53,7 +53,7 @@ def test_help_lists_every_command(run: Run) -> None:
     outcome = run("--help")
     assert outcome.code == 0
     listed = re.findall(r"^    ([a-z]+)\b", outcome.out, re.MULTILINE)
-    assert listed == ["serve", "demo", "sql", "schema", "check", "introspect", "outbox"]
+    assert listed == ["serve", "demo", "sql", "schema", "check", "introspect", "outbox", "rls", "idempotency"]
 
 
 @pytest.mark.parametrize(

@@ -145,3 +145,8 @@ def test_query_string(query_string: bytes, request_: GraphQLRequest) -> None:
 )
 def test_wrong_query_string(query_string: bytes, message: str) -> None:
     _refused(decode_query_string, query_string, message)
+
+
+@pytest.mark.parametrize("body", [b'{"query": "{ a }"}', b'{"query": "{ a }", "variables": null}'])
+def test_a_request_without_variables_has_no_exact_ones(body: bytes) -> None:
+    assert decode_json(body, 10).exact_variables() == {}

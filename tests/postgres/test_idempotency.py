@@ -52,9 +52,9 @@ def keys(**limits: Any) -> IdempotencyKeys:
     return IdempotencyKeys(MutationLimits(**limits))
 
 
-def claimed(session: Session, of: IdempotencyKeys, part: str = "", **request: Any) -> bytes | None:
+def claimed(session: Session, of: IdempotencyKeys, **request: Any) -> bytes | None:
     """What was kept for a request; where nothing was, it is answered and committed."""
-    claim = session.run(of.claim(asking(**request), session.transaction, part))
+    claim = session.run(of.claim(asking(**request), session.transaction))
     if claim.answer is None:
         session.run(of.keep(claim, BODY))
     session.commit()
@@ -212,14 +212,6 @@ def test_nobody_is_given_the_answer_of_another(session: Session) -> None:
     assert claimed(session, of, settings=told[::-1]) == BODY
 
 
-def test_each_part_has_an_answer_of_its_own(session: Session) -> None:
-    of = keys()
-    assert claimed(session, of, "one") is None
-    assert claimed(session, of, "two") is None
-    assert claimed(session, of, "one") == BODY
-    assert claimed(session, of) is None
-
-
 def test_an_expired_key_is_unknown(session: Session) -> None:
     of = keys(idempotency_retention=3600.0)
     assert claimed(session, of) is None
@@ -233,11 +225,11 @@ def test_an_expired_key_is_unknown(session: Session) -> None:
 def test_old_keys_are_removed_now_and_then_and_not_all_at_once(open_session: Callable[..., Session]) -> None:
     session, other, of = open_session(), open_session(), keys()
     fill = (
-        "insert into fraiseql_idempotency select '', n::text, '', '', '', now() - interval '25 hours'"
+        "insert into fraiseql_idempotency select '', n::text, '', '', now() - interval '25 hours'"
         " from generate_series(1, 1500) n"
     )
     session.ask(fill)
-    session.ask("insert into fraiseql_idempotency values ('', 'young', '', '', '', now() - interval '23 hours')")
+    session.ask("insert into fraiseql_idempotency values ('', 'young', '', '', now() - interval '23 hours')")
     session.commit()
     other.ask("select from fraiseql_idempotency where key = '1' for update")  # somebody is at it
     counts = []
@@ -294,7 +286,7 @@ def test_a_role_that_may_do_nothing_takes_part(open_session: Callable[..., Sessi
         ("", "nowhere"),
         ("", "no_schema.fraiseql_idempotency"),
         ("create table odd (key text)", "odd"),
-        ("create table odd (scope bytea, key text, part text, fingerprint bytea, body bytea, created_at date)", "odd"),
+        ("create table odd (scope bytea, key text, fingerprint bytea, body bytea, created_at date)", "odd"),
     ],
 )
 def test_without_the_table_nothing_runs_and_the_log_says_what_to_do(session: Session, sql: str, table: str) -> None:

@@ -13,10 +13,10 @@ import pytest
 import fraiseql
 from fraiseql import Caller, ClientRequest, EventBus, Info
 from fraiseql.context import ANONYMOUS
-from fraiseql.effects import CallAll, ResolverCall
+from fraiseql.effects import CallAll, Effect, ResolverCall
 from fraiseql.observations import InternalErrorMasked, Observation
 from fraiseql.runtimes.anyio import FraiseQLApp
-from fraiseql.runtimes.anyio.calling import call_all
+from fraiseql.runtimes.anyio.calling import Calls
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.testing.embedded import EmbeddedPostgres
 from runtimes.websocket_client import opened
@@ -241,6 +241,13 @@ def _call(function: Any, *arguments: Any) -> ResolverCall:
     return ResolverCall(function, arguments, {}, takes_info=False, field_name="it", caller=ANONYMOUS)
 
 
+async def _made(effect: CallAll) -> list[Any]:
+    async def perform(effect: Effect) -> Any:
+        raise AssertionError(effect)
+
+    return await Calls(None, 1).call_all(effect, perform)
+
+
 async def test_results_and_exceptions_come_in_order() -> None:
     async def later(number: int) -> int:
         for _ in range(5 - number):
@@ -255,9 +262,9 @@ async def test_results_and_exceptions_come_in_order() -> None:
         return number
 
     calls = (_call(now, 0), _call(later, 1), _call(later, 2), _call(later, 3), _call(now, 4), _call(later, 5))
-    results = await call_all(CallAll(calls, 2), None)
+    results = await _made(CallAll(calls, 2))
     assert [repr(each) for each in results] == ["ValueError(0)", "1", "2", "KeyError(3)", "4", "5"]
-    assert await call_all(CallAll((), 2), None) == []
+    assert await _made(CallAll((), 2)) == []
 
 
 async def test_what_a_plain_function_gives_is_awaited() -> None:
@@ -265,7 +272,7 @@ async def test_what_a_plain_function_gives_is_awaited() -> None:
         return "later"
 
     calls = (_call(lambda: later()), _call(lambda: "now"))
-    assert await call_all(CallAll(calls, 2), None) == ["later", "now"]
+    assert await _made(CallAll(calls, 2)) == ["later", "now"]
 
 
 async def test_cancelling_reaches_all_calls() -> None:
@@ -278,5 +285,5 @@ async def test_cancelling_reaches_all_calls() -> None:
             ended.append("cancelled")
 
     with anyio.move_on_after(0.05):
-        await call_all(CallAll((_call(wait),) * 5, 3), None)
+        await _made(CallAll((_call(wait),) * 5, 3))
     assert ended == ["cancelled"] * 3

@@ -45,7 +45,7 @@ class Attempt:
 
 
 # Of errors in an answer: after these nobody can tell. All others say that nothing was done.
-_UNKNOWN = ("OUTCOME_UNKNOWN",)
+_UNKNOWN = ("OUTCOME_UNKNOWN", "REQUEST_TIMEOUT")
 
 
 # The codes that functions answer themselves; with any other one an error was raised, and all rolled back.

@@ -136,4 +136,13 @@ def test_status(outcome: Outcome, as_graphql: int, as_json: int) -> None:
 
 def test_every_outcome_of_a_single_answer_has_a_status() -> None:
     for outcome in set(Outcome) - {Outcome.STREAM_FAILED}:
-        assert answer(GraphQLResponse(outcome, b"{}"), JSON).status == 200
+        # GraphQL over HTTP: a mutation by GET is refused whatever is asked for.
+        expected = 405 if outcome is Outcome.METHOD_NOT_ALLOWED else 200
+        assert answer(GraphQLResponse(outcome, b"{}"), JSON).status == expected
+
+
+@pytest.mark.parametrize("media_type", [JSON, GRAPHQL])
+def test_a_mutation_by_get_is_told_the_method(media_type: bytes) -> None:
+    given = answer(GraphQLResponse(Outcome.METHOD_NOT_ALLOWED, b"{}"), media_type)
+    assert given.status == 405
+    assert (b"allow", b"POST") in given.headers

@@ -12,6 +12,7 @@ from fraiseql.catalog.findings import Finding, Severity, nearest
 from fraiseql.catalog.indexes import missing_index
 from fraiseql.catalog.shared import check_discriminator, served_types
 from fraiseql.catalog.types import TEXTS, fit_of
+from fraiseql.catalog.written import check_written, written_sources
 from fraiseql.schema.model import (
     AbstractType,
     EnumType,
@@ -40,6 +41,8 @@ def sources_of(model: SchemaModel) -> list[Source]:
         for source in (target.source, *between):
             assert source is not None
             found.setdefault((source.schema, source.name), source)
+    for source in written_sources(model):
+        found.setdefault((source.schema, source.name), source)
     return list(found.values())
 
 
@@ -79,6 +82,7 @@ class _Check:
             yield from self._type(target, is_shared=is_shared)
         for subscription in self._model.subscriptions.values():
             yield from self._subscription(subscription)
+        yield from check_written(self._model, self._table_of, self._no_table, self._fit, self._catalog.role)
         if missing_outbox is not None:
             found = f"the database has no outbox {missing_outbox}, which carries events to them"
             yield Finding(_ERROR, "subscriptions", found, "run what `fraiseql outbox` prints")

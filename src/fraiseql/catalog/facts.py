@@ -47,6 +47,9 @@ class Column:
         shown: its type as SQL spells it.
         required: NOT NULL, by itself or by its domain.
         readable: whether the role may select it.
+        has_default: whether it needs no value: it has a default, or is an identity or generated.
+        is_generated: whether it takes no value: PostgreSQL always makes it.
+        insertable, updatable: whether the role may do so.
     """
 
     number: int
@@ -58,6 +61,10 @@ class Column:
     readable: bool = True
     dimensions: int = 0
     comment: str | None = None
+    has_default: bool = False
+    is_generated: bool = False
+    insertable: bool = True
+    updatable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +80,16 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """An index that can serve any row: neither partial nor broken. An expression in it is an empty name."""
+    """An index that can serve any row: neither partial nor broken. An expression in it is an empty name.
+
+    Attributes:
+        immediate: whether it refuses a row at once, and not only when the transaction ends.
+    """
 
     columns: tuple[str, ...]
     unique: bool
     method: str
+    immediate: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +103,7 @@ class Table:
         visible: whether its name alone finds it on the search path.
         usable: whether the role may use its schema.
         secured: whether row security hides rows.
+        deletable: whether the role may delete rows.
         primary_key: its columns; empty for none.
         unique: the columns of the other unique constraints and indexes.
         checks: the constraints of single columns, by column, as PostgreSQL spells them.
@@ -113,6 +126,7 @@ class Table:
     indexes: tuple[Index, ...] = ()
     checks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     origins: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    deletable: bool = True
 
     @property
     def is_view(self) -> bool:

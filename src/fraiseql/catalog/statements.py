@@ -77,6 +77,10 @@ def _table(raw: Any, types: Mapping[int, DataType], names: Mapping[int, Mapping[
             column["readable"],
             column["dimensions"],
             column["comment"],
+            column["has_default"],
+            column["is_generated"],
+            column["insertable"],
+            column["updatable"],
         )
         for column in raw["columns"]
     }
@@ -92,7 +96,10 @@ def _table(raw: Any, types: Mapping[int, DataType], names: Mapping[int, Mapping[
         if key["target"] in names
     ]
     indexes = [
-        Index(tuple(ours.get(number, "") for number in index["columns"]), index["unique"], index["method"])
+        Index(
+            tuple(ours.get(number, "") for number in index["columns"]),
+            *(index["unique"], index["method"], index["immediate"]),
+        )
         for index in raw["indexes"]
     ]
     checks: dict[str, tuple[str, ...]] = {}
@@ -116,6 +123,7 @@ def _table(raw: Any, types: Mapping[int, DataType], names: Mapping[int, Mapping[
         tuple(sorted(indexes, key=lambda index: (index.columns, index.method))),
         checks,
         origins_of(raw["definition"] or ""),
+        raw["deletable"],
     )
 
 
@@ -229,6 +237,7 @@ select json_build_object(
             'visible', pg_table_is_visible(c.oid),
             'usable', has_schema_privilege(n.oid, 'usage'),
             'secured', c.relrowsecurity,
+            'deletable', has_table_privilege(c.oid, 'delete'),
             'columns', (
                 select coalesce(json_agg(json_build_object(
                     'number', a.attnum,
@@ -239,7 +248,11 @@ select json_build_object(
                     'dimensions', a.attndims,
                     'required', a.attnotnull,
                     'comment', col_description(c.oid, a.attnum),
-                    'readable', has_column_privilege(c.oid, a.attnum, 'select')
+                    'readable', has_column_privilege(c.oid, a.attnum, 'select'),
+                    'has_default', a.atthasdef or a.attidentity <> '',
+                    'is_generated', a.attgenerated <> '' or a.attidentity = 'a',
+                    'insertable', has_column_privilege(c.oid, a.attnum, 'insert'),
+                    'updatable', has_column_privilege(c.oid, a.attnum, 'update')
                 ) order by a.attnum), '[]')
                 from pg_attribute a where a.attrelid = c.oid and not a.attisdropped
             ),
@@ -267,6 +280,7 @@ select json_build_object(
                 select coalesce(json_agg(json_build_object(
                     'columns', (i.indkey::int2[])[0:i.indnkeyatts - 1],
                     'unique', i.indisunique,
+                    'immediate', i.indimmediate,
                     'method', m.amname
                 )), '[]')
                 from pg_index i join pg_class x on x.oid = i.indexrelid join pg_am m on m.oid = x.relam

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fraiseql.effects import Program, Settings, fetch
+from fraiseql.effects import Program, Row, Settings, fetch
 from fraiseql.errors import DatabaseError
 from fraiseql.pipeline.computed.resolution import Resolution
 from fraiseql.pipeline.misfits import Checks, may_be_misfit
@@ -15,7 +15,7 @@ from fraiseql.pipeline.response import GraphQLResponse
 from fraiseql.pipeline.sql import BoundStatement
 from fraiseql.pipeline.variables import Variables
 
-__all__ = ["answer_checked"]
+__all__ = ["answer_checked", "fetch_checking"]
 
 
 def answer_checked(
@@ -46,15 +46,29 @@ def answer_checked(
     Raises:
         Refusal: introspection beside it cannot be answered.
     """
-    if not may_be_misfit(error, failed.bindings):
-        return None
-    statement = plan.statement(variables, checking=True)
-    try:
-        row = yield from fetch(statement.statement, parameters, settings=settings)
-    except DatabaseError:
+    row = yield from fetch_checking(error, plan, failed, parameters, variables, settings)
+    if row is None:
         return None
     checks = Checks(plan.model, hint)
     if resolution is None:
         return plan.answer(row, request.variables, hint, checks=checks)
     values = yield from resolution.complete(plan.sql_roots, row, check=checks.check)
     return plan.answer(values, request.variables, hint, resolution, checks)
+
+
+def fetch_checking(
+    error: DatabaseError,
+    plan: Plan,
+    failed: BoundStatement,
+    parameters: tuple[bytes | None, ...],
+    variables: Variables,
+    settings: Settings = (),
+) -> Program[Row | None]:
+    """The row of the checking statement; None where the error is of another kind, or that statement fails too."""
+    if not may_be_misfit(error, failed.bindings):
+        return None
+    statement = plan.statement(variables, checking=True)
+    try:
+        return (yield from fetch(statement.statement, parameters, settings=settings))
+    except DatabaseError:
+        return None

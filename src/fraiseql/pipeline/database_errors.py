@@ -10,6 +10,7 @@ import orjson
 from fraiseql.effects import Program, Statement, fetch
 from fraiseql.errors import DatabaseError, ErrorPlace, RequestError, ValueRefused
 from fraiseql.pipeline.cache import Cache
+from fraiseql.pipeline.failures import missing_setting
 from fraiseql.schema.error_rules import FoundRule
 from fraiseql.schema.model import SchemaModel
 
@@ -43,7 +44,7 @@ def told(
     Returns:
         None where the client is told nothing of it.
     """
-    if not isinstance(error, DatabaseError):
+    if not isinstance(error, DatabaseError) or missing_setting(error) is not None:
         return None
     rule = model.errors.find(error, reading=reading)
     if rule is None:
@@ -67,7 +68,7 @@ def described(
         A program that yields at most one Fetch, without a transaction, and returns the error without its path, whose
         `__cause__` is what the log is told; None where the client is told nothing of it.
     """
-    rule = planning.model.errors.find(error)
+    rule = None if missing_setting(error) is not None else planning.model.errors.find(error)
     if rule is None:
         return None
     fields = rule.fields

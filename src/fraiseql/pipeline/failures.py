@@ -105,10 +105,12 @@ def shown(
 
 
 def masked(error: Exception) -> Exception | None:
-    """The error, if `shown` hides it: only that is for the log."""
+    """The error, if `shown` hides it, or what was refused: only that is for the log."""
     if missing_setting(error) is not None:
         return refused(error)
-    return None if isinstance(error, RequestError) and _is_json(error) else error
+    if isinstance(error, RequestError) and _is_json(error):
+        return error.__cause__ if isinstance(error.__cause__, ValueRefused) else None
+    return error
 
 
 def missing_setting(error: Exception) -> RequestError | None:

@@ -13,11 +13,11 @@ from fraiseql.effects import Fetch, Program, Settings, fetch, join
 from fraiseql.errors import ConfigurationError, DatabaseError, RequestError
 from fraiseql.limits import MutationLimits, QueryLimits, SubscriptionLimits
 from fraiseql.pipeline.cache import Cache
+from fraiseql.pipeline.called import Asked, answer_called, failed
 from fraiseql.pipeline.caller_settings import settings_for
 from fraiseql.pipeline.checking import answer_checked
 from fraiseql.pipeline.document import prepare_document
 from fraiseql.pipeline.explaining import Explanation, explained
-from fraiseql.pipeline.failures import missing_setting, refused
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
 from fraiseql.pipeline.mutations import Asking, IdempotencyKeys, first_statements, mutate
 from fraiseql.pipeline.nesting import nests_too_deep
@@ -25,7 +25,6 @@ from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
 from fraiseql.pipeline.request import GraphQLRequest
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, refuse
 from fraiseql.pipeline.sql import BoundStatement
-from fraiseql.pipeline.sql.bind import misfits
 from fraiseql.pipeline.streams import stream_of
 from fraiseql.pipeline.streams.ending import broke_off
 from fraiseql.pipeline.subscription import PreparedSubscription, prepare
@@ -177,6 +176,12 @@ class Pipeline:
             plan, statement, parameters, variables = self._bound(prepared, request)
             hint = {"requestId": request_id}
             resolution = plan.resolution(variables, caller, hint)
+            if plan.called_roots:
+                assert resolution is not None
+                if statement is not None:
+                    settings_for(plan.model, caller, request_id)  # or the caller is refused
+                asked = Asked(plan, statement, parameters, variables, request, caller, hint)
+                return (yield from answer_called(asked, self._planning.access(caller), resolution))
             if statement is None:
                 return plan.answer((), request.variables, hint)
             settings = settings_for(plan.model, caller, request_id)
@@ -186,7 +191,7 @@ class Pipeline:
                 checked = yield from answer_checked(
                     error, plan, statement, parameters, request, variables, hint, resolution, settings
                 )
-                return checked or _failed(error, plan, statement, request, request_id)
+                return checked or failed(error, plan, statement, request, request_id)
             if resolution is None:
                 return plan.answer(row, request.variables, hint)
             values = yield from resolution.complete(plan.sql_roots, row)
@@ -277,20 +282,3 @@ class Pipeline:
 
 def _refused(message: str) -> Refusal:
     return Refusal(Outcome.OPERATION_UNKNOWN, [RequestError(message, code="BAD_REQUEST")])
-
-
-def _failed(
-    error: DatabaseError, plan: Plan, statement: BoundStatement, request: GraphQLRequest, request_id: str
-) -> GraphQLResponse:
-    """Answer a request whose statement failed: the client learns whose fault it was, and no more; raises Refusal."""
-    missing = missing_setting(error)
-    if missing is not None:
-        return refuse(Outcome.CALLER_REFUSED, [missing], refused(error))
-    wrong = misfits(statement.bindings, error)
-    if wrong:
-        return refuse(Outcome.VARIABLES_INVALID, wrong, refused(error))
-    hint = {"requestId": request_id}
-    if error.unavailable:
-        unavailable = RequestError("The database is not available.", code="DATABASE_UNAVAILABLE", extensions=hint)
-        return refuse(Outcome.UNAVAILABLE, [unavailable], error)
-    return plan.fail(error, hint, request.variables)

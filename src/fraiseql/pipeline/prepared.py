@@ -15,17 +15,21 @@ import orjson
 from graphql import GraphQLSchema
 
 from fraiseql.context import Caller
+from fraiseql.effects import ResolverCall, Settings
 from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.limits import QueryLimits
 from fraiseql.payloads import encode_number
+from fraiseql.pipeline.access import DatabaseAccess
 from fraiseql.pipeline.cache import Cache
 from fraiseql.pipeline.computed.calls import read_arguments
 from fraiseql.pipeline.computed.resolution import Resolution
+from fraiseql.pipeline.computed.roots import GivenRows, Served, is_called, root_call
 from fraiseql.pipeline.computed.selections import computed_fields, fetched_root
 from fraiseql.pipeline.computed.slot import resolver_of
 from fraiseql.pipeline.database_errors import ConstraintColumns, constraints_cache, told
 from fraiseql.pipeline.document import Operation
 from fraiseql.pipeline.failures import cause_of, shown
+from fraiseql.pipeline.finding import Finder
 from fraiseql.pipeline.introspection import introspect
 from fraiseql.pipeline.misfits import Checks
 from fraiseql.pipeline.nulls import Completion
@@ -56,6 +60,7 @@ class Planning:
         plans: kept by operation and the values of its conditions.
         statements: kept by plan and the shape of its variables.
         constraints: the columns of constraints that were violated.
+        finder: makes the selections that Python code asks for.
     """
 
     model: SchemaModel
@@ -64,13 +69,18 @@ class Planning:
     plans: Cache[Hashable, Plan]
     statements: Cache[Hashable, BoundStatement]
     constraints: ConstraintColumns
+    finder: Finder
 
     @classmethod
     def begin(cls, model: SchemaModel, schema: GraphQLSchema, limits: QueryLimits) -> Planning:
         """With nothing kept yet."""
         plans: Cache[Hashable, Plan] = Cache(limits.max_cached_documents, _MAX_PLAN_BYTES)
         statements: Cache[Hashable, BoundStatement] = Cache(limits.max_cached_statements, _MAX_SQL_BYTES)
-        return cls(model, schema, limits, plans, statements, constraints_cache())
+        return cls(model, schema, limits, plans, statements, constraints_cache(), Finder(model, limits))
+
+    def access(self, caller: Caller, transaction: Any = None) -> DatabaseAccess:
+        """The database for what is called in one operation of a caller."""
+        return DatabaseAccess(self.finder, partial(_settings, self.model, caller), transaction)
 
 
 class PreparedOperation:
@@ -109,8 +119,10 @@ class Plan:
 
     Attributes:
         roots: the fields of `data`, in order.
-        completions: of those that are served from the database, in order.
-        uses_sql: whether any of them is served from the database.
+        sql_roots: those that are served from the database, in order.
+        called_roots: those that functions in Python serve, in order.
+        completions: of both of these, in the order of all roots.
+        uses_sql: whether the statement is needed.
         is_given: whether the statement shows rows that it is given, those of events or of a resolver.
         computed: the selected fields that Python computes, with the types that have them.
     """
@@ -122,28 +134,34 @@ class Plan:
         "_planning",
         "_segments",
         "_shapes",
+        "called_roots",
         "completions",
         "computed",
         "is_given",
         "roots",
         "sql_roots",
         "uses_sql",
+        "value_roots",
     )
 
     def __init__(self, planning: Planning, operation: Operation, roots: tuple[RootField, ...]) -> None:
         self._planning = planning
         self._operation = operation
         self.roots = roots
-        self.sql_roots = [root for root in roots if root.field is not None and root.selection is not None]
-        self.completions = [Completion(root, planning.model) for root in self.sql_roots]
+        self.value_roots = [root for root in roots if root.field is not None]
+        self.sql_roots = [root for root in self.value_roots if not is_called(root.field)]
+        self.called_roots = [root for root in self.value_roots if is_called(root.field)]
+        self.completions = [Completion(root, planning.model) for root in self.value_roots]
         field = roots[0].field if len(roots) == 1 else None
-        self.is_given = isinstance(field, SubscriptionField) and field.kind is not SubscriptionKind.LIVE
-        self.uses_sql = bool(self.sql_roots)
         is_resolver = isinstance(field, SubscriptionField) and field.kind is SubscriptionKind.RESOLVER
-        if is_resolver:
-            self.uses_sql = any(needs_sql(root.selection) for root in self.sql_roots)
-        self.computed = [each for root in self.sql_roots if root.selection for each in computed_fields(root.selection)]
-        self._fetched = tuple(fetched_root(planning.model, root, is_native=is_resolver) for root in roots)
+        self.is_given = isinstance(field, SubscriptionField) and field.kind is not SubscriptionKind.LIVE
+        self.uses_sql = needs_sql(roots[0].selection) if is_resolver else bool(self.sql_roots)
+        self.computed = [
+            each for root in self.value_roots if root.selection for each in computed_fields(root.selection)
+        ]
+        self._fetched = {
+            root.key: fetched_root(planning.model, root, is_native=is_called(root.field)) for root in self.value_roots
+        }
         shapes = [(name, shape_of(declared)) for name, declared in operation.types.items()]
         self._shapes = [(name, shape) for name, shape in shapes if shape is not None]
         self._introspection = [node for root in roots if root.name in ("__schema", "__type") for node in root.nodes]
@@ -152,7 +170,7 @@ class Plan:
 
     @property
     def takes_info(self) -> bool:
-        """Whether anything that is computed is told who asks."""
+        """Whether any method that computes a field is told who asks."""
         return any(resolver_of(selected).takes_info for _, selected in self.computed)
 
     @property
@@ -165,9 +183,14 @@ class Plan:
     @property
     def weight(self) -> int:
         """Roughly its bytes."""
-        roots = [*self.roots, *(self._fetched if self.computed else ())]
+        roots = [*self.roots, *(self._fetched.values() if self.computed else ())]
         fields = sum(1 if root.selection is None else _count(root.selection) for root in roots)
         return fields * _FIELD_BYTES + sum(map(len, self._segments or ()))
+
+    @property
+    def limits(self) -> QueryLimits:
+        """What bounds a request."""
+        return self._planning.limits
 
     @property
     def model(self) -> SchemaModel:
@@ -177,7 +200,7 @@ class Plan:
     @property
     def fetched(self) -> tuple[RootField, ...]:
         """The root fields as SQL is asked for them: with what computed fields need."""
-        return self._fetched
+        return tuple(self._fetched.values())
 
     def keyed(
         self, selection: Selection, key: Field, variables: Variables, *, checking: bool = False
@@ -221,44 +244,69 @@ class Plan:
     def _shape(self, variables: Variables) -> list[Hashable]:
         return [shape(variables[name]) if name in variables else ... for name, shape in self._shapes]
 
-    def statement(self, variables: Variables, *, checking: bool = False) -> BoundStatement:
-        """The statement for the shape of the variables, or the one that finds what does not fit; raises Refusal."""
+    def statement(
+        self, variables: Variables, *, checking: bool = False, root: RootField | None = None
+    ) -> BoundStatement:
+        """The statement for the shape of the variables, or the one that finds what does not fit; raises Refusal.
+
+        Args:
+            root: one that a function in Python serves: the statement shows rows that it is given.
+        """
         planning = self._planning
-        key = (self, checking, *self._shape(variables))
+        shape = self._shape(variables)
+        key = (self, checking, *shape) if root is None else (self, root.key, checking, *shape)
         statement = planning.statements.get(key)
         if statement is None:
+            given = self.roots[0] if self.is_given else root
+            make = _render_given if given is not None else _render
+            wanted = self.sql_roots if given is None else [given]
+            roots = tuple(self._fetched[each.key] for each in wanted)
             try:
-                if self.is_given:
-                    (root,) = self._fetched
-                    statement = render_given(
-                        planning.model, planning.schema, root, variables, planning.limits, checking=checking
-                    )
-                else:
-                    statement = render(
-                        planning.model, planning.schema, self._fetched, variables, planning.limits, checking=checking
-                    )
+                statement = make(planning, roots, variables, checking)
             except RequestError as error:
                 raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
             planning.statements.put(key, statement, len(statement.statement.sql))
         return statement
 
-    def resolution(self, variables: Variables, caller: Caller, hint: Mapping[str, Any]) -> Resolution | None:
-        """What computes the fields of one answer; None where there are none.
+    def given_rows(self, root: RootField, variables: Variables) -> GivenRows | None:
+        """What serves the relations below what a function in Python gives; raises Refusal."""
+        if not needs_sql(root.selection):
+            return None
+        bound = self.statement(variables, root=root)
+        parameters = self.bind(bound, variables)
+        checking = partial(self.statement, variables, checking=True, root=root)
+        return GivenRows(bound.statement, parameters, bound.bindings, lambda: checking().statement)
+
+    def call(
+        self, root: RootField, variables: Variables, caller: Caller, access: DatabaseAccess | None
+    ) -> ResolverCall:
+        """The call of the function behind a root field; raises Refusal where an argument does not fit."""
+        try:
+            return root_call(self._planning.model, self._planning.schema, root, variables, caller, access)
+        except RequestError as error:
+            raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
+
+    def resolution(
+        self, variables: Variables, caller: Caller, hint: Mapping[str, Any], access: DatabaseAccess | None = None
+    ) -> Resolution | None:
+        """What computes the fields of one answer; None where none are, and no function serves a root field.
 
         Args:
             hint: entries for the `extensions` of masked errors.
+            access: what `info.db` asks the database through; without one it is made.
 
         Raises:
             Refusal: an argument does not fit.
         """
-        if not self.computed:
+        if not self.computed and not self.called_roots:
             return None
         planning = self._planning
         try:
             arguments = read_arguments(planning.model, planning.schema, self.computed, variables)
         except RequestError as error:
             raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
-        return Resolution(planning.model, arguments, caller, hint, planning.limits.max_concurrent_calls)
+        limit = planning.limits.max_concurrent_calls
+        return Resolution(planning.model, arguments, caller, hint, limit, access or planning.access(caller))
 
     def bind(self, statement: BoundStatement, variables: Variables) -> tuple[bytes | None, ...]:
         """The parameters of one request; raises Refusal where a value is out of its range, or its pages too large."""
@@ -320,9 +368,21 @@ class Plan:
             parts += (complete(b"null" if value is None else value, errors, hint, check), segment)
         if not errors:
             return GraphQLResponse(Outcome.DATA, b"".join(parts))  # type: ignore[arg-type]
-        data = None if None in parts else orjson.Fragment(b"".join(parts)[len(_DATA) : -1])  # type: ignore[arg-type]
         causes = [*([] if checks is None else checks.causes), *([] if resolution is None else resolution.causes)]
-        return respond_with_errors(errors, data, cause_of(causes, errors))
+        return _finished(parts, errors, causes)
+
+    def answer_served(
+        self, served: Sequence[Served], given: Mapping[str, Any], hint: Mapping[str, Any], resolution: Resolution
+    ) -> GraphQLResponse:
+        """The same where functions in Python serve root fields, for what stands for each; raises Refusal."""
+        segments = self._segments or self._cut(given)
+        errors, causes = resolution.errors, list[Exception]()
+        parts: list[bytes | None] = [segments[0]]
+        for complete, each, segment in zip(self.completions, served, segments[1:], strict=True):
+            check = None if each.checks is None else each.checks.check
+            parts += (complete(b"null" if each.value is None else each.value, errors, hint, check), segment)
+            causes += [] if each.checks is None else each.checks.causes
+        return _finished(parts, errors, [*causes, *resolution.causes])
 
     def fail(self, error: DatabaseError, hint: Mapping[str, Any], given: Mapping[str, Any]) -> GraphQLResponse:
         """Answer that no field that needs SQL has a value; nulls rise to `data` where a field may not be null.
@@ -354,6 +414,30 @@ class Plan:
             else:
                 fixed += orjson.dumps(root.owner) if root.name == "__typename" else introspected[root.key]
         return (*segments, fixed + b"}}")
+
+
+def _render(planning: Planning, roots: tuple[RootField, ...], variables: Variables, checking: bool) -> BoundStatement:
+    return render(planning.model, planning.schema, roots, variables, planning.limits, checking=checking)
+
+
+def _render_given(
+    planning: Planning, roots: tuple[RootField, ...], variables: Variables, checking: bool
+) -> BoundStatement:
+    (root,) = roots
+    return render_given(planning.model, planning.schema, root, variables, planning.limits, checking=checking)
+
+
+def _finished(
+    parts: Sequence[bytes | None], errors: Sequence[RequestError], causes: Sequence[Exception]
+) -> GraphQLResponse:
+    if not errors:
+        return GraphQLResponse(Outcome.DATA, b"".join(parts))  # type: ignore[arg-type]
+    data = None if None in parts else orjson.Fragment(b"".join(parts)[len(_DATA) : -1])  # type: ignore[arg-type]
+    return respond_with_errors(errors, data, cause_of(causes, errors))
+
+
+def _settings(model: SchemaModel, caller: Caller) -> Settings:
+    return () if model.database_context is None else model.database_context.settings_of(caller)
 
 
 def needs_sql(selection: Selection | None) -> bool:

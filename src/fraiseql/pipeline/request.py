@@ -46,7 +46,7 @@ class GraphQLRequest:
         text, keys = self.written
         found: Any = read_json(text)
         for key in keys:
-            found = found[key]
+            found = found.get(key) or {}
         return dict(found)
 
 

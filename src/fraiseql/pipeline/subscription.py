@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from graphql import GraphQLObjectType
@@ -11,14 +10,15 @@ from graphql import GraphQLObjectType
 from fraiseql.context import Caller
 from fraiseql.effects import Emission, Event, Program, Settings, Statement
 from fraiseql.errors import RequestError
-from fraiseql.pipeline.arguments import Tree, given_arguments, python_object, value_of
+from fraiseql.pipeline.access import DatabaseAccess
+from fraiseql.pipeline.arguments import Tree, given_arguments, value_of
 from fraiseql.pipeline.computed.resolution import Resolution
+from fraiseql.pipeline.computed.roots import GivenRows, python_arguments
 from fraiseql.pipeline.failures import cause_of, masked, shown
 from fraiseql.pipeline.held import MISSING
 from fraiseql.pipeline.misfits import Checks
 from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
 from fraiseql.pipeline.project import project
-from fraiseql.pipeline.records import without_relations
 from fraiseql.pipeline.request import GraphQLRequest
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, respond
 from fraiseql.pipeline.sql.bind import Binding
@@ -60,7 +60,7 @@ class PreparedSubscription:
         self._variables = variables
         # Those of the other kinds are read, and found right, where the statement is made.
         is_resolver = self.field.kind is SubscriptionKind.RESOLVER
-        self._arguments: Mapping[str, Any] | None = self._read_arguments() if is_resolver else None
+        self._arguments: Mapping[str, Any] | None = self._python_arguments() if is_resolver else None
         self.after: str | None = None
         if self.field.topic is not None and AFTER_ARGUMENT in self.root.arguments:
             self.after = value_of(self._given().get(AFTER_ARGUMENT), variables)
@@ -96,6 +96,17 @@ class PreparedSubscription:
             self.after = cursor
 
     @property
+    def given_rows(self) -> GivenRows:
+        """What serves the relations below what a resolver gives."""
+        assert self.statement is not None
+        return GivenRows(self.statement, self.parameters, self.bindings, lambda: self.checking_statement)
+
+    @property
+    def access(self) -> DatabaseAccess:
+        """The database for what is called."""
+        return self._planning.access(self.caller)
+
+    @property
     def model(self) -> SchemaModel:
         """What is served."""
         return self._planning.model
@@ -107,7 +118,7 @@ class PreparedSubscription:
         An input object is a dict by its attributes' names, an enum its member.
         """
         if self._arguments is None:
-            self._arguments = self._read_arguments()
+            self._arguments = self._python_arguments()
         return self._arguments
 
     @property
@@ -145,6 +156,10 @@ class PreparedSubscription:
         causes = [*([] if checks is None else checks.causes), *([] if resolution is None else resolution.causes)]
         return respond(data, errors, _extensions(cursor), cause_of(causes, errors))
 
+    def resolution(self, hint: Mapping[str, Any]) -> Resolution | None:
+        """What computes the fields of one result; None where none are, and no resolver gives it."""
+        return self.plan.resolution(self._variables, self.caller, hint, self.access)
+
     def computed(
         self,
         text: bytes,
@@ -159,7 +174,7 @@ class PreparedSubscription:
             hint: entries for the `extensions` of masked errors.
             native: the Python value that the text was made from, where there is one.
         """
-        resolution = self.plan.resolution(self._variables, self.caller, hint)
+        resolution = self.resolution(hint) if self.plan.computed else None
         if resolution is None:
             return self.result(text, hint, None, cursor, checks)
         check = None if checks is None else checks.check
@@ -168,7 +183,7 @@ class PreparedSubscription:
 
     def projected(self, value: Any, hint: Mapping[str, Any], cursor: str | None = None) -> Program[GraphQLResponse]:
         """As `project`, with computed fields."""
-        resolution = self.plan.resolution(self._variables, self.caller, hint)
+        resolution = self.resolution(hint) if self.plan.computed else None
         if resolution is None:
             return self.project(value, cursor, hint)
         found = yield from resolution.project(self.root, value)
@@ -178,26 +193,14 @@ class PreparedSubscription:
         """The result where there is no value for the field."""
         return self._without_value([shown(error, self.path, hint)], cursor, masked(error))
 
-    def own_failure(self, value: Any, hint: Mapping[str, Any]) -> GraphQLResponse | None:
-        """The result for a Python value of which the fields beside relations cannot be shown; None where they can."""
-        assert self.root.selection is not None
-        root = replace(self.root, selection=without_relations(self.root.selection))
-        _, errors, cause = project(self.model, root, value, hint)
-        return self._without_value(errors, None, cause) if errors else None
-
     def _without_value(
         self, errors: list[RequestError], cursor: str | None, cause: BaseException | None
     ) -> GraphQLResponse:
         data = self._data(b"null") if self.field.type.nullable else None
         return respond(data, errors, _extensions(cursor), cause)
 
-    def _read_arguments(self) -> Mapping[str, Any]:
-        given = self._given()
-        return {
-            argument.target: python_object(self.model, argument.type, value_of(given[name], self._variables))
-            for name, argument in self.field.arguments.items()
-            if name in given
-        }
+    def _python_arguments(self) -> Mapping[str, Any]:
+        return python_arguments(self.model, self._planning.schema, self.root, self._variables)
 
     def _given(self) -> dict[str, Tree]:
         owner = self._planning.schema.type_map[self.root.owner]

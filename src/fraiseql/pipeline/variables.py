@@ -33,7 +33,16 @@ from fraiseql.schema.numbers import has_floats
 from fraiseql.schema.scalar import Scalar
 from fraiseql.schema.scalars import SCALARS
 
-__all__ = ["Coercer", "Variables", "VariablesCoercer", "coercer_of", "is_leaf", "shape_of", "variable_types"]
+__all__ = [
+    "Coercer",
+    "Variables",
+    "VariablesCoercer",
+    "coerced_value",
+    "coercer_of",
+    "is_leaf",
+    "shape_of",
+    "variable_types",
+]
 
 Variables: TypeAlias = Mapping[str, Any]
 Coercer: TypeAlias = Callable[[Any], Any]
@@ -160,6 +169,15 @@ def coercer_of(declared: GraphQLInputType) -> Coercer:
 
 def _keeps_digits(scalar: Scalar) -> bool:
     return scalar.name == "Decimal" or scalar.is_json or SCALARS.get(scalar.name) is not scalar
+
+
+def coerced_value(declared: GraphQLInputType, value: Any) -> Any:
+    """Coerce one value, as of a variable, with JSONFloats for floats; raises ValueError."""
+    try:
+        return coercer_of(declared)(value)
+    except _Invalid as invalid:
+        place = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in reversed(invalid.path))
+        raise ValueError(f"{place.removeprefix('.')}: {invalid}" if place else str(invalid)) from None
 
 
 def _exact(parse: Coercer) -> Coercer:

@@ -174,8 +174,9 @@ class Exchange:
             if (name := self._connection.prepared.pop(sql, None)) is not None:
                 self._connection.obsolete.append(name)
             return True
-        if is_unknown_statement(result):
-            self._connection.prepared.pop(sql, None)
+        if is_unknown_statement(result):  # so others may be, as after DEALLOCATE ALL
+            self._connection.obsolete += self._connection.prepared.values()
+            self._connection.prepared.clear()
             return True
         return False
 

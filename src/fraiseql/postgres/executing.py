@@ -25,9 +25,10 @@ __all__ = ["UserStatement"]
 _CONTROL = frozenset({b"BEGIN", b"START TRANSACTION", b"COMMIT", b"ROLLBACK", b"PREPARE TRANSACTION"})
 _PREPARES = frozenset({b"PREPARE", b"DO", b"CALL"})
 _FORGETS = frozenset({b"DEALLOCATE ALL", b"DISCARD ALL"})
-# `ROLLBACK TO SAVEPOINT`, which has the tag of `ROLLBACK`, behind any comments that are not nested.
+# `ROLLBACK TO SAVEPOINT`, which has the tag of `ROLLBACK`, with any comments that are not nested.
+_GAP = r"(?: \s | --[^\n]*\n | /\*.*?\*/ )"
 _TO_SAVEPOINT = re.compile(
-    r"(?: \s | --[^\n]*\n | /\*.*?\*/ )* ROLLBACK \s+ (?: (?: WORK | TRANSACTION ) \s+ )? TO \b",
+    rf"{_GAP}*+ ROLLBACK {_GAP}++ (?: (?: WORK | TRANSACTION ) {_GAP}++ )? TO \b",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
 _INTERVAL = re.compile(

@@ -182,6 +182,9 @@ class FraiseQLConfig:
     query_max_concurrent_calls: int = _limit(
         QueryLimits, "max_concurrent_calls", "asynchronous methods of one operation under way at once"
     )
+    query_max_threads: int = _limit(
+        QueryLimits, "max_threads", "plain functions of queries and mutations under way at once, of all clients"
+    )
     query_max_cached_documents: int = _limit(QueryLimits, "max_cached_documents", "documents kept parsed and planned")
     query_max_cached_statements: int = _limit(
         QueryLimits, "max_cached_statements", "statements kept, one for each shape of filter"

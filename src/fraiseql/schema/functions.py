@@ -11,7 +11,7 @@ from typing import Any, Final, get_args, get_origin
 
 from fraiseql.errors import SchemaError
 from fraiseql.schema.declarations import SubscriptionDeclaration
-from fraiseql.schema.model import InputField, SubscriptionKind
+from fraiseql.schema.model import InputField, Resolver, SubscriptionKind
 from fraiseql.schema.names import database_text, identifier
 from fraiseql.schema.validate import AFTER_ARGUMENT
 
@@ -20,8 +20,10 @@ __all__ = [
     "check_targets",
     "has_no_body",
     "is_asynchronous",
+    "is_coroutine_function",
     "kind_of",
     "refuse_iterator",
+    "resolver_of_root",
     "takes_info",
     "yielded",
 ]
@@ -53,6 +55,18 @@ def has_no_body(function: Callable[..., Any]) -> bool:
 def takes_info(function: Callable[..., Any]) -> bool:
     """Whether the first parameter is named `info`."""
     return next(iter(inspect.signature(function).parameters), None) == "info"
+
+
+def is_coroutine_function(function: Callable[..., Any]) -> bool:
+    """Whether what a call gives is to be awaited; a decorator that names what it wraps is looked through."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(inspect.unwrap(function))
+
+
+def resolver_of_root(function: Callable[..., Any], where: str) -> Resolver:
+    """How a function with a body serves a field of Query or Mutation; raises SchemaError."""
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise SchemaError(where, found="a generator function", expected="a function that returns")
+    return Resolver(function, takes_info(function))
 
 
 def is_asynchronous(function: Callable[..., Any]) -> bool:

@@ -68,7 +68,7 @@ def _entity(target: ObjectType, types: Mapping[str, NamedType], entity: str | No
     if entity is not None and not is_error:
         found, expected = f"entity={entity!r}", f"an attribute of {target.name}: {', '.join(by_attribute)}"
         raise SchemaError(f"{target.name} (entity)", found=found, expected=expected)
-    rows = [field for field in fields if _has_source(types[field.type.named])]
+    rows = [field for field in fields if _has_source(types.get(field.type.named))]
     if len(rows) > 1:
         names = " and ".join(field.attribute for field in rows)
         expected = (
@@ -78,14 +78,14 @@ def _entity(target: ObjectType, types: Mapping[str, NamedType], entity: str | No
     return rows[0] if rows else by_attribute.get("entity")
 
 
-def _has_source(named: NamedType) -> bool:
+def _has_source(named: NamedType | None) -> bool:
     return isinstance(named, ObjectType) and named.source is not None
 
 
 def _check(target: ObjectType, field: Field, part: Part, types: Mapping[str, NamedType], *, is_error: bool) -> None:
-    where, named, reference = f"{target.name}.{field.attribute}", types[field.type.named], field.type
+    where, named, reference = f"{target.name}.{field.attribute}", types.get(field.type.named), field.type
     found = f"the type {reference}"
-    if isinstance(named, ObjectType) and named.derived_from is not None:
+    if named is None or (isinstance(named, ObjectType) and named.derived_from is not None):  # a shape of rows
         raise SchemaError(where, found=found, expected="a type with sql_source, or a list of it")
     if reference.item is not None and reference.item.item is not None and _has_source(named):
         raise SchemaError(where, found=found, expected=f"{named.name}, or a list of it")

@@ -1,22 +1,23 @@
-"""The fields of Query and Subscription, read from functions."""
+"""The fields of Query, Mutation and Subscription, read from functions."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from fraiseql.errors import SchemaError
 from fraiseql.schema.annotations import Annotation, parameter_annotations, read_annotation
 from fraiseql.schema.applying import Directives
 from fraiseql.schema.declarations import Declaration, MutationDeclaration, QueryDeclaration, SubscriptionDeclaration
 from fraiseql.schema.function_mutations import FunctionMutations
 from fraiseql.schema.functions import (
+    check_names,
     check_targets,
     has_no_body,
     is_asynchronous,
     kind_of,
     refuse_iterator,
+    resolver_of_root,
     takes_info,
     yielded,
 )
@@ -25,6 +26,7 @@ from fraiseql.schema.model import (
     MutationField,
     NamedType,
     QueryField,
+    Resolver,
     SubscriptionField,
     SubscriptionKind,
     TypeReference,
@@ -33,6 +35,8 @@ from fraiseql.schema.names import camel_case, graphql_name
 from fraiseql.schema.parts import deprecation, page_sizes
 
 __all__ = ["Roots"]
+
+_PLAIN: Final = "name=... only: Python serves it"
 
 _Parameters: TypeAlias = "Callable[[str, list[tuple[str, Any, Any]], str], Mapping[str, InputField]]"
 
@@ -66,20 +70,19 @@ class Roots:
         assert isinstance(declaration, QueryDeclaration)
         function = declaration.function
         where = function.__name__
-        if not has_no_body(function):
-            raise SchemaError(
-                where, found="a function body", expected="none: SQL serves a query; write only a docstring"
-            )
-        parameters, returned = parameter_annotations(function, self._names)
+        resolver = None if has_no_body(function) else resolver_of_root(function, where)
+        parameters, returned = self._read(function, resolver)
         name = graphql_name(declaration.name or camel_case(where), where)
         arguments = self._parameters(where, parameters, f"Query.{name}")
+        if resolver is not None:
+            check_names(where, arguments, parameters, _PLAIN)
         self._directives.note(declaration.directives, "FIELD_DEFINITION", f"Query.{name}")
         annotation = read_annotation(returned, f"{where} -> ...")
         reference = self._note(annotation, where)
         sizes = page_sizes(declaration.default_page_size, declaration.max_page_size, where)
         return QueryField(
             *(name, reference, declaration.description, arguments, *annotation.rows, sizes),
-            deprecation(declaration, where),
+            *(deprecation(declaration, where), resolver),
         )
 
     def mutation(self, declaration: Declaration) -> MutationField:
@@ -87,7 +90,29 @@ class Roots:
         declared = declaration.declared
         if declaration.sql_function is not None or inspect.isclass(declared) or has_no_body(declared):
             return self._functions.field(declaration)
-        raise NotImplementedError
+        return self._resolved_mutation(declaration)
+
+    def _resolved_mutation(self, declaration: MutationDeclaration) -> MutationField:
+        """One that a function in Python serves."""
+        function = declaration.declared
+        where = function.__name__
+        resolver = resolver_of_root(function, where)
+        parameters, returned = self._read(function, resolver)
+        name = graphql_name(declaration.name or camel_case(where), where)
+        arguments = self._parameters(where, parameters, f"Mutation.{name}")
+        check_names(where, arguments, parameters, _PLAIN)
+        self._directives.note(declaration.directives, "FIELD_DEFINITION", f"Mutation.{name}")
+        annotation = read_annotation(returned, f"{where} -> ...")
+        reference = self._note(annotation, where)
+        return MutationField(
+            *(name, reference, declaration.description, arguments, *annotation.rows, resolver),
+            deprecated=deprecation(declaration, where),
+        )
+
+    def _read(self, function: Callable[..., Any], resolver: Resolver | None) -> tuple[list[tuple[str, Any, Any]], Any]:
+        """The parameters that are arguments, and the annotation of what is returned."""
+        skipped = resolver is not None and resolver.takes_info
+        return parameter_annotations(function, self._names, skipped=skipped)
 
     def subscription(self, declaration: Declaration) -> SubscriptionField:
         assert isinstance(declaration, SubscriptionDeclaration)

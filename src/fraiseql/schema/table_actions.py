@@ -73,6 +73,7 @@ class WrittenTable:
         nested: what may be created along, by the names in GraphQL.
         conflicts: what an upsert finds rows by: names of fields by the name of the choice; the first by default.
         optional: names of those that the database has a default for.
+        generated: columns that the database makes itself.
     """
 
     type: str
@@ -85,6 +86,7 @@ class WrittenTable:
     nested: Mapping[str, NestedRows]
     conflicts: Mapping[str, tuple[str, ...]]
     optional: frozenset[str] = frozenset()
+    generated: frozenset[str] = frozenset()
 
     def field_of(self, column: str) -> str | None:
         """The name in inputs of what is written to a column; None where no input has it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
+from typing import Final
 
 from fraiseql.errors import SchemaError
 from fraiseql.schema.crud import CrudDeclaration, crud_of
@@ -58,6 +59,14 @@ def _check_use(declared: Mapping[str, CrudDeclaration], tables: Mapping[str, Wri
             raise SchemaError(f"crud({name})", found="no mutation", expected=expected)
 
 
+_TEXTS: Final = {
+    Write.CREATE: ("Create a {}.", "Create {}: all or none."),
+    Write.UPDATE: ("Change a {}; null where there is none.", "Change the {} that meet the conditions."),
+    Write.UPSERT: ("Create a {}, or change the one there is.", "Create {}, or change those there are."),
+    Write.DELETE: ("Delete a {}; null where there is none.", "Delete the {} that meet the conditions."),
+}
+
+
 class _Fields:
     """Makes the fields of one type."""
 
@@ -77,21 +86,23 @@ class _Fields:
         self._name = name
 
     def fields(self) -> Iterator[MutationField]:
-        given, name = self._given, self._name
+        """One for one row of each kind of writing that is asked for, and one for many."""
+        given, table = self._given, self._table
         if given.create:
-            yield from self._both(Write.CREATE, self._inputs.create(self._table), f"Create a {name}.")
+            yield from self._both(Write.CREATE, self._inputs.create(table))
         if given.update:
-            yield from self._both(Write.UPDATE, self._inputs.update(self._table), f"Change a {name}; null for none.")
+            yield from self._both(Write.UPDATE, self._inputs.update(table))
         if given.upsert:
-            text = f"Create a {name}, or change the one that is there."
-            yield from self._both(Write.UPSERT, self._inputs.upsert(self._table), text)
+            yield from self._both(Write.UPSERT, self._inputs.upsert(table))
         if given.delete:
-            yield from self._both(Write.DELETE, None, f"Delete a {name}; null for none.")
+            yield from self._both(Write.DELETE, None)
 
-    def _both(self, write: Write, made: str | None, text: str) -> Iterator[MutationField]:
-        yield self._field(write, made, self._name, text, many=False)
+    def _both(self, write: Write, made: str | None) -> Iterator[MutationField]:
+        one, many = _TEXTS[write]
+        yield self._field(write, made, self._name, one.format(self._name), many=False)
         if self._given.many:
-            yield self._field(write, made, self._plural(), f"The same for many at once: {text.lower()}", many=True)
+            plural = self._plural()
+            yield self._field(write, made, plural, many.format(plural), many=True)
 
     def _plural(self) -> str:
         where, chosen = f"crud({self._name}) (plural)", self._given.plural

@@ -12,17 +12,20 @@ from fraiseql.schema.abstract_checks import check_implementations, fields_inside
 from fraiseql.schema.aggregates import FUNCTIONS, part_name
 from fraiseql.schema.computed import check_resolver
 from fraiseql.schema.embedded import stored_types
+from fraiseql.schema.fields import UNDECLARED
 from fraiseql.schema.function_checks import check_function, result_types, shows_rows
 from fraiseql.schema.model import (
     EnumType,
     Field,
     InputField,
     InputType,
+    MutationField,
     NamedType,
     ObjectType,
     PageSizes,
     QueryField,
     Relation,
+    Resolver,
     SchemaModel,
     Shape,
     SubscriptionField,
@@ -73,10 +76,15 @@ def check_model(model: SchemaModel) -> None:
                 _check_input(model, entry, f"{named.name}.{entry.name}")
             _check_finite(model, named, named, ())
     for query in model.queries.values():
-        _check_rows(model, query, f"Query.{query.name}")
+        if query.resolver is None:
+            _check_rows(model, query, f"Query.{query.name}")
+        else:
+            _check_called(model, query, f"Query.{query.name}")
     for subscription in model.subscriptions.values():
         _check_subscription(model, subscription)
     for mutation in model.mutations.values():
+        if isinstance(mutation.action, Resolver):
+            _check_called(model, mutation, f"Mutation.{mutation.name}")
         for argument in mutation.arguments.values():
             _check_input(model, argument, f"Mutation.{mutation.name}({argument.name})")
         check_function(model, mutation)
@@ -280,15 +288,21 @@ def _check_subscription(model: SchemaModel, subscription: SubscriptionField) -> 
                 where, found=f"the return type {subscription.type}", expected="one row: an event is about one"
             )
         return
-    if subscription.page_sizes != PageSizes():
-        raise SchemaError(where, found="page sizes of a resolver", expected="none: only live queries have pages")
-    target = model.types[subscription.type.named]
+    _check_called(model, subscription, where)
+
+
+def _check_called(model: SchemaModel, field: QueryField | MutationField | SubscriptionField, where: str) -> None:
+    """A field that a function in Python serves."""
+    if field.page_sizes != UNDECLARED:
+        expected = "none: only live queries, and queries without a body, have pages"
+        raise SchemaError(where, found="page sizes of a resolver", expected=expected)
+    target = model.types[field.type.named]
     if isinstance(target, InputType):
         raise SchemaError(where, found=f"the input type {target.name}", expected="an output type")
     refuse_untold(target, where)
     if isinstance(target, ObjectType) and target.derived_from is not None:
-        raise SchemaError(where, found=f"a resolver of {target.name}", expected="no body: SQL serves it, live")
-    for argument in subscription.arguments.values():
+        raise SchemaError(where, found=f"a resolver of {target.name}", expected="no body: SQL serves it")
+    for argument in field.arguments.values():
         _check_input(model, argument, f"{where}({argument.name})")
 
 

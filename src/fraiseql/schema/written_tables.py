@@ -73,6 +73,7 @@ class _Reading:
             MappingProxyType({}),
             MappingProxyType(self._conflicts(columns)),
             frozenset(name for name, each in columns.items() if each.field.attribute in given.optional),
+            frozenset(self._column(self._fields[name]) for name in given.generated),
         )
 
     def _source(self) -> Source:

@@ -45,7 +45,7 @@ _STATUS: Final[Mapping[Outcome, tuple[int, int]]] = {
     Outcome.VARIABLES_INVALID: (400, 200),
     Outcome.CALLER_REFUSED: (403, 200),
     Outcome.METHOD_NOT_ALLOWED: (405, 405),
-    Outcome.KEY_REUSED: (422, 200),
+    Outcome.KEY_REUSED: (422, 422),
     Outcome.DATA: (200, 200),
     Outcome.DATA_AND_ERRORS: (200, 200),
     Outcome.FAILED: (500, 200),

@@ -267,7 +267,11 @@ def say(result: JSON) -> Done | Refused: ...
 
 
 @fraiseql.mutation(function="app.fn_say", name="sayOrNothing")
-def say_nothing(result: JSON) -> Done | Refused | None: ...
+def say_nothing(result: JSON | None) -> Done | Refused | None: ...
+
+
+@fraiseql.mutation(function="app.fn_say")
+def say_anything(result: JSON | None) -> Done | Refused: ...
 
 
 @fraiseql.mutation(function="app.fn_say")
@@ -369,7 +373,18 @@ def users() -> list[User]: ...
 
 
 _EVERY: Any = [
-    *(CreateUser, CreateUserOnly, create_plain_user, Echo, echo_several, say, say_nothing, say_alone, say_several),
+    *(
+        CreateUser,
+        CreateUserOnly,
+        create_plain_user,
+        Echo,
+        echo_several,
+        say,
+        say_nothing,
+        say_anything,
+        say_alone,
+        say_several,
+    ),
     *(say_user, say_users, say_table, say_status, delete_user, update_user, update_or_refuse, document, view_row),
     *(by_ids, some_by_ids, by_rows, by_array, count_users, nobody, raise_state, typed),
 ]

@@ -9,6 +9,7 @@ from graphql import GraphQLObjectType, GraphQLSchema, print_ast
 
 from fraiseql.context import Caller
 from fraiseql.effects import ResolverCall
+from fraiseql.pipeline.access import DatabaseAccess
 from fraiseql.pipeline.arguments import given_arguments, python_object, value_of
 from fraiseql.pipeline.computed.slot import Place, Slot, field_of, place_of, resolver_of
 from fraiseql.pipeline.plan import SelectedField
@@ -86,14 +87,16 @@ def values_of(group: list[Slot], result: Any) -> Sequence[Any]:
     return result
 
 
-def calls_of(groups: Sequence[list[Slot]], arguments: Arguments, caller: Caller) -> tuple[ResolverCall, ...]:
+def calls_of(
+    groups: Sequence[list[Slot]], arguments: Arguments, caller: Caller, access: DatabaseAccess | None = None
+) -> tuple[ResolverCall, ...]:
     """The call for each group."""
-    return tuple(_call(group, arguments, caller) for group in groups)
+    return tuple(_call(group, arguments, caller, access) for group in groups)
 
 
-def _call(group: list[Slot], arguments: Arguments, caller: Caller) -> ResolverCall:
+def _call(group: list[Slot], arguments: Arguments, caller: Caller, access: DatabaseAccess | None) -> ResolverCall:
     selected = group[0].selected
     resolver = resolver_of(selected)
     given = [slot.instance for slot in group] if resolver.is_batch else group[0].instance
     named, name = arguments[place_of(group[0].owner, selected)], field_of(selected).name
-    return ResolverCall(resolver.function, (given,), named, resolver.takes_info, name, caller)
+    return ResolverCall(resolver.function, (given,), named, resolver.takes_info, name, caller, access)

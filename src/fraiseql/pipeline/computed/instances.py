@@ -87,8 +87,13 @@ class Loading:
             return named.load(named.parse(value))
         assert isinstance(named, ObjectType)
         if isinstance(named, AbstractType):
-            named = named.members[value[HIDDEN_TYPE_KEY]]
+            return self.member(named, value)
         return self.instance(named, [each for each in _held(named) if hidden_key(each) in value], value)
+
+    def member(self, target: AbstractType, row: Mapping[str, Any]) -> Any:
+        """The same for a row that tells of its type; holds what is there of its fields."""
+        member = target.members[row[HIDDEN_TYPE_KEY]]
+        return self.instance(member, [each for each in _held(member) if hidden_key(each) in row], row)
 
 
 def _whole(value: Any, field: Field) -> Any:

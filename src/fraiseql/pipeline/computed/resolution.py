@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from fraiseql.context import Caller
-from fraiseql.effects import Program, call_all
+from fraiseql.effects import Program, ResolverCall, call_all
 from fraiseql.errors import RequestError
+from fraiseql.pipeline.access import DatabaseAccess
 from fraiseql.pipeline.computed.calls import Arguments, calls_of, grouped, values_of
 from fraiseql.pipeline.computed.instances import Loading, instance_of_value, is_native
 from fraiseql.pipeline.computed.selections import has_computed
@@ -36,14 +37,22 @@ class Resolution:
         caller: who asks.
         hint: entries for the `extensions` of masked errors.
         limit: how many asynchronous methods may be under way at once.
+        access: what their `info.db` asks the database through.
     """
 
     def __init__(
-        self, model: SchemaModel, arguments: Arguments, caller: Caller, hint: Mapping[str, Any], limit: int
+        self,
+        model: SchemaModel,
+        arguments: Arguments,
+        caller: Caller,
+        hint: Mapping[str, Any],
+        limit: int,
+        access: DatabaseAccess | None = None,
     ) -> None:
         self._model = model
         self._arguments = arguments
         self._caller = caller
+        self._access = access
         self._hint = hint
         self._limit = limit
         self._projection = Projection(model, hint, self._slot_in_value)
@@ -52,6 +61,11 @@ class Resolution:
         self._is_cut = False
         self._computes: dict[int, bool] = {}  # by the identity of a selection
         self._needs: dict[Place, tuple[tuple[str, ...], tuple[Field, ...]]] = {}
+
+    @property
+    def hint(self) -> Mapping[str, Any]:
+        """Entries for the `extensions` of masked errors."""
+        return self._hint
 
     @property
     def errors(self) -> list[RequestError]:
@@ -76,21 +90,44 @@ class Resolution:
             native: the Python value of the only root field, whose relations the text holds, where there is one.
             check: for the texts of the checking statement.
         """
-        self._check = check
-        values = [self._root(root, text or b"null", native) for root, text in zip(roots, row, strict=True)]
-        yield from self._run()
+        values = [self.take_text(root, text, native, check) for root, text in zip(roots, row, strict=True)]
+        yield from self.run()
         return values
 
     def project(self, root: RootField, value: Any) -> Program[Any]:
         """Compute the fields of a root field's Python value, and return what stands for its text."""
+        found = self.take_value(root, value)
+        yield from self.run()
+        return found
+
+    def take_text(self, root: RootField, text: bytes | None, native: Any = MISSING, check: Check | None = None) -> Any:
+        """What stands for a root field's JSON text, as for `complete`, once `run` has computed its fields."""
+        self._check = check
+        return self._root(root, text or b"null", native)
+
+    def take_value(self, root: RootField, value: Any) -> Any:
+        """What stands for a root field's Python value, once `run` has computed its fields."""
         assert root.field is not None
         try:
             name = f"{root.owner}.{root.name}"
-            found = self._projection.nullable(value, root.field.type, root.selection, name, (root.key,))
+            return self._projection.nullable(value, root.field.type, root.selection, name, (root.key,))
         except Misfit as misfit:
-            found = self._misfit(misfit)
-        yield from self._run()
-        return found
+            return self._misfit(misfit)
+
+    def take_failure(self, root: RootField, error: Exception, *, reading: bool = False) -> Failure:
+        """What stands for a root field that has no value.
+
+        Args:
+            reading: whether the error is of a statement that writes nothing.
+        """
+        return self._failure(error, (root.key,), reading=reading)
+
+    def take_misfits(self, errors: Sequence[RequestError], cause: Exception | None) -> Failure:
+        """What stands for a root field whose value does not fit; of at least one error."""
+        *others, last = errors
+        self._projection.errors.extend(others)
+        self._projection.note_cause(cause)
+        return Failure(last)
 
     def _root(self, root: RootField, text: bytes, native: Any) -> Any:
         if root.field is None or root.selection is None or not self._has_computed(root.selection):
@@ -182,14 +219,18 @@ class Resolution:
         self._slots.append(slot)
         return slot
 
-    def _run(self) -> Program[None]:
+    def run(self) -> Program[None]:
+        """Compute the fields of all that was taken."""
         while self._slots:
             slots, self._slots = self._slots, []
             groups = grouped(slots)
-            results = yield from call_all(calls_of(groups, self._arguments, self._caller), self._limit)
+            results = yield from call_all(self._calls(groups), self._limit)
             for group, result in zip(groups, results, strict=True):
                 for slot, value in zip(group, values_of(group, result), strict=True):
                     self._fill(slot, value)
+
+    def _calls(self, groups: Sequence[list[Slot]]) -> tuple[ResolverCall, ...]:
+        return calls_of(groups, self._arguments, self._caller, self._access)
 
     def _fill(self, slot: Slot, value: Any) -> None:
         if isinstance(value, Exception):
@@ -218,8 +259,8 @@ class Resolution:
         explained.__cause__ = error
         return explained
 
-    def _failure(self, error: Exception, path: _Path) -> Failure:
-        entry, cause = told(self._model, error, self._hint) or (error, masked(error))
+    def _failure(self, error: Exception, path: _Path, *, reading: bool = False) -> Failure:
+        entry, cause = told(self._model, error, self._hint, reading=reading) or (error, masked(error))
         self._projection.note_cause(cause)
         return Failure(shown(entry, path, self._hint))
 

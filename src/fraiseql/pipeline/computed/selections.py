@@ -5,7 +5,7 @@ That stands in the rows under keys with a `$`, which no response key can have, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -13,7 +13,7 @@ from fraiseql.pipeline.plan import HIDDEN_TYPE_KEY, RootField, SelectedField, Se
 from fraiseql.schema.computed import held_fields, needed_fields, object_types
 from fraiseql.schema.model import AbstractType, Field, ObjectType, SchemaModel
 
-__all__ = ["computed_fields", "fetched_root", "has_computed", "hidden_key"]
+__all__ = ["computed_fields", "fetched_root", "has_computed", "held_selection", "hidden_key"]
 
 
 _NOTHING: Final = SelectedField("needs$", None, {}, None, ())
@@ -52,6 +52,17 @@ def fetched_root(model: SchemaModel, root: RootField, *, is_native: bool) -> Roo
     return replace(root, selection=_Fetched(model).selection(root.selection, is_native=is_native))
 
 
+def held_selection(model: SchemaModel, target: ObjectType, fields: Iterable[Field] | None = None) -> Selection:
+    """What instances of a type are made of: some fields, or all that an object of it holds, under hidden keys."""
+    fetched = _Fetched(model)
+    if isinstance(target, AbstractType):
+        members = tuple(fetched.whole(member, (), (target.name, member.name)) for member in target.members.values())
+        return Selection(target, (), members, HIDDEN_TYPE_KEY)
+    if fields is None:
+        return fetched.whole(target, (), (target.name,))
+    return Selection(target, tuple(fetched.hidden(each, (), (target.name,)) for each in fields) or (_NOTHING,))
+
+
 class _Fetched:
     def __init__(self, model: SchemaModel) -> None:
         self._model = model
@@ -66,7 +77,7 @@ class _Fetched:
             field = selected.field
             if field is not None and field.resolver is not None and not is_native:
                 for needed in needed_fields(self._model, owner, field.resolver):
-                    hidden[needed.name] = self._hidden(needed, selected.path, (owner.name,))
+                    hidden[needed.name] = self.hidden(needed, selected.path, (owner.name,))
         if selection.fields and not selection.fetched and not hidden:  # what selects nothing at all is shown as it is
             hidden[""] = _NOTHING
         # Those that are computed stay: they count for what the operation costs.
@@ -84,19 +95,19 @@ class _Fetched:
             self._below[id(selected)] = replace(selected, selection=below)
         return self._below[id(selected)]
 
-    def _hidden(self, field: Field, path: tuple[str, ...], outer: tuple[str, ...]) -> SelectedField:
+    def hidden(self, field: Field, path: tuple[str, ...], outer: tuple[str, ...]) -> SelectedField:
         key = hidden_key(field)
         here = (*path, key)
         target = self._model.types[field.type.named]
         below = None
         if isinstance(target, ObjectType):
             inside = (*outer, target.name)
-            several = tuple(self._whole(each, here, inside) for each in object_types(self._model, field))
+            several = tuple(self.whole(each, here, inside) for each in object_types(self._model, field))
             is_abstract = isinstance(target, AbstractType)
             below = Selection(target, (), several, HIDDEN_TYPE_KEY) if is_abstract else several[0]
         return SelectedField(key, field, {}, below, here)
 
-    def _whole(self, target: ObjectType, path: tuple[str, ...], outer: tuple[str, ...]) -> Selection:
+    def whole(self, target: ObjectType, path: tuple[str, ...], outer: tuple[str, ...]) -> Selection:
         inside = (*outer, target.name)
-        fields = tuple(self._hidden(each, path, inside) for each in held_fields(self._model, target, inside))
+        fields = tuple(self.hidden(each, path, inside) for each in held_fields(self._model, target, inside))
         return Selection(target, fields or (_NOTHING,))

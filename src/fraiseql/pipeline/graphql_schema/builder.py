@@ -119,7 +119,7 @@ class _Builder:
         kind = field.kind if isinstance(field, SubscriptionField) else None
         if kind is SubscriptionKind.EVENT:
             args[AFTER_ARGUMENT] = GraphQLArgument(GraphQLString, description=_AFTER)
-        elif kind is not SubscriptionKind.RESOLVER:
+        elif kind is not SubscriptionKind.RESOLVER and not (isinstance(field, QueryField) and field.resolver):
             args.update(self._shape_arguments(field.shape, field.target))
         return self._field(field, args)
 

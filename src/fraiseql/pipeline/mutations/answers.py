@@ -39,7 +39,7 @@ def completed(serving: Serving, text: bytes) -> Program[Answered]:
     root = next(root for root in asking.plan.roots if root.key == serving.root.key)
     value, errors = text, list[RequestError]()
     causes = [] if serving.checks is None else serving.checks.causes
-    resolution = asking.plan.resolution(asking.variables, asking.caller, asking.hint)
+    resolution = asking.plan.resolution(asking.variables, asking.caller, asking.hint, serving.access)
     if resolution is not None:
         (value,) = yield from resolution.complete([root], [text], check=check)
         errors, causes = resolution.errors, [*causes, *resolution.causes]

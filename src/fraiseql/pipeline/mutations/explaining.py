@@ -22,7 +22,7 @@ def first_statements(asking: Asking) -> Iterator[Fetch]:
         trees = read_trees(asking.planning, root, asking.variables)
         program = serve(Serving(asking, root, trees, None))
         try:
-            effect = next(program)
+            effect = next(program, None)  # nothing is asked where no rows are given
         finally:
             program.close()
         if isinstance(effect, Fetch):

@@ -99,6 +99,8 @@ class _Call:
         is_list = success.item is not None
         if is_list and len(returned) == 1 and isinstance(returned[0], list):  # an array, or a jsonb of several
             returned = returned[0]
+        if is_list and returned == [None]:  # NULL, and no set
+            return (yield from self._entity(None))
         if not is_list and len(returned) > 1:
             raise Defect(f"it returned {len(returned)} rows")
         return (yield from self._entity(returned if is_list else returned[0] if returned else None))

@@ -41,7 +41,7 @@ class Claim:
 
     answer: bytes | None
     _transaction: Any
-    _row: tuple[bytes, bytes, bytes]
+    _row: tuple[bytes, bytes]
     _own: Settings  # the role and the search path by which the table is found
     _callers: Settings
 
@@ -67,13 +67,10 @@ class IdempotencyKeys:
         self._keep = _statement(_KEEP, self.table, 2)
         self._purge = _statement(_PURGE, self.table, 1)
 
-    def claim(self, asking: Asking, transaction: Any, part: str = "") -> Program[Claim]:
+    def claim(self, asking: Asking, transaction: Any) -> Program[Claim]:
         """Claim the request's key as the first thing in its transaction, or find the answer that was kept for it.
 
         Waits while another transaction holds the key. The statements run as the connection's own role.
-
-        Args:
-            part: of the request, where each has a transaction of its own.
 
         Raises:
             Refusal: no key, one that was used for another request, or there is no table; nothing may be run then.
@@ -82,7 +79,7 @@ class IdempotencyKeys:
         key = asking.request.idempotency_key
         if key is None or _KEY.fullmatch(key) is None:
             raise Refusal(Outcome.OPERATION_UNKNOWN, [RequestError(_BAD_KEY, code="BAD_REQUEST")])
-        row = (_scope(asking), key.encode(), part.encode())
+        row = (_scope(asking), key.encode())
         fingerprint = _fingerprint(asking.request)
         try:
             claimed, role, path = yield from fetch(self._claim, (*row, fingerprint, self._age), transaction=transaction)
@@ -178,28 +175,28 @@ def _statement(template: str, table: IdempotencyTable, columns: int) -> Statemen
 # until it was looked at; one that has expired is claimed anew.
 _CLAIM: Final = """\
 with claimed as (
-    insert into @table@ as held (scope, key, part, fingerprint)
-    values (decode($1::text, 'hex'), $2::text, $3::text, decode($4::text, 'hex'))
-    on conflict (scope, key, part) do update
+    insert into @table@ as held (scope, key, fingerprint)
+    values (decode($1::text, 'hex'), $2::text, decode($3::text, 'hex'))
+    on conflict (scope, key) do update
         set fingerprint = excluded.fingerprint, created_at = clock_timestamp(), body = null
-        where held.created_at < clock_timestamp() - make_interval(secs => $5::float8)
+        where held.created_at < clock_timestamp() - make_interval(secs => $4::float8)
     returning 1
 )
 select exists (select from claimed), current_setting('role'), current_setting('search_path')"""
 
 _FIND: Final = """\
 select encode(fingerprint, 'hex'), encode(body, 'hex') from @table@
-where scope = decode($1::text, 'hex') and key = $2::text and part = $3::text"""
+where scope = decode($1::text, 'hex') and key = $2::text"""
 
 # The settings are told once the row is written, which `number` says.
 _KEEP: Final = """\
 with kept as (
-    update @table@ set body = decode($4::text, 'hex')
-    where scope = decode($1::text, 'hex') and key = $2::text and part = $3::text
+    update @table@ set body = decode($3::text, 'hex')
+    where scope = decode($1::text, 'hex') and key = $2::text
     returning 1
 ), counted as materialized (select count(*) as number from kept)
 select number, (
-    select count(set_config(told ->> 0, told ->> 1, true)) from json_array_elements($5::json) told where number > 0
+    select count(set_config(told ->> 0, told ->> 1, true)) from json_array_elements($4::json) told where number > 0
 ) from counted"""
 
 _PURGE: Final = f"""\

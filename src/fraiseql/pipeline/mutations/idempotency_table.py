@@ -97,11 +97,10 @@ _DDL: Final = """\
 create table if not exists {table} (
     scope bytea not null,
     key text not null,
-    part text not null default '',
     fingerprint bytea not null,
     body bytea,
     created_at timestamptz not null default clock_timestamp(),
-    primary key (scope, key, part)
+    primary key (scope, key)
 );
 create index if not exists {index} on {table} (created_at);
 revoke all on {table} from public;

@@ -21,6 +21,7 @@ from fraiseql.pipeline.arguments import Tree
 from fraiseql.pipeline.mutations.actions import serve
 from fraiseql.pipeline.mutations.answers import Answered, answer_of, completed, failed_fields, unknown_fields
 from fraiseql.pipeline.mutations.idempotency import Claim, IdempotencyKeys
+from fraiseql.pipeline.mutations.resolvers import called
 from fraiseql.pipeline.mutations.serving import Asking, Serving, read_trees
 from fraiseql.pipeline.plan import RootField
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, refuse
@@ -143,7 +144,7 @@ class _Mutation:
         try:
             for root in roots:
                 serving = self._serving(root, transaction)
-                answered[root.key] = yield from completed(serving, (yield from serve(serving)))
+                answered[root.key] = yield from _served(serving)
             if claim is not None:
                 yield from self._keys.keep(claim, answer_of(self._asking, answered).body)
             stage = _Stage.COMMIT
@@ -189,6 +190,12 @@ class _Mutation:
         message, code = "The database is not available.", "DATABASE_UNAVAILABLE"
         entry = RequestError(message, code=code, extensions=self._asking.hint)
         return _Answer(refuse(Outcome.UNAVAILABLE, [entry], error))
+
+
+def _served(serving: Serving) -> Program[Answered]:
+    if isinstance(serving.field.action, Resolver):
+        return (yield from called(serving))
+    return (yield from completed(serving, (yield from serve(serving))))
 
 
 def _again(body: bytes) -> GraphQLResponse:

@@ -12,6 +12,7 @@ from graphql import GraphQLObjectType
 from fraiseql.context import Caller
 from fraiseql.effects import Program, Row, Settings, Statement, fetch
 from fraiseql.errors import DatabaseError, RequestError
+from fraiseql.pipeline.access import DatabaseAccess
 from fraiseql.pipeline.arguments import Tree, given_arguments, value_of
 from fraiseql.pipeline.misfits import Checks, may_be_misfit
 from fraiseql.pipeline.plan import RootField, Selection
@@ -73,6 +74,11 @@ class Serving:
     def path(self) -> tuple[str, ...]:
         """Of the field in the response."""
         return (self.root.key,)
+
+    @property
+    def access(self) -> DatabaseAccess:
+        """The database for what is called: all of it goes through the transaction."""
+        return DatabaseAccess(self.asking.planning.finder, lambda: self.asking.settings, self.transaction)
 
     def arguments(self) -> dict[str, Any]:
         """The values of the present arguments, as the database takes them: input objects are dicts by GraphQL names."""

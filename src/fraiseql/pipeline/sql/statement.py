@@ -71,9 +71,10 @@ def render(
     *,
     checking: bool = False,
 ) -> BoundStatement:
-    """Render the statement of an operation, some of whose root fields are served by SQL.
+    """Render the statement of an operation.
 
     Args:
+        roots: those that SQL serves.
         variables: coerced; their shape decides the text, their values are left to the bindings.
         checking: whether values that do not fit their types are shown as such, and are no error; all else is the same.
 
@@ -82,7 +83,7 @@ def render(
         Refusal: QUERY_TOO_COMPLEX.
     """
     rendering = Rendering(model, graphql_schema, variables, limits, _SHAPES, checking=checking)
-    columns = [_root(rendering, root) for root in roots if root.field is not None]
+    columns = [_root(rendering, root) for root in roots]
     sql = "select " + ", ".join(columns)
     statement = Statement(sql.encode(), len(columns))
     return BoundStatement(statement, rendering.bindings.taken(), rendering.argument_sources, rendering.limited_cost)
@@ -103,7 +104,7 @@ def render_given(
     for each element, the JSON text of the selection, or null where the field's conditions leave the element out.
 
     Args:
-        root: a subscription's field; the conditions are those of its arguments, but for a resolver, which has none.
+        root: the conditions are those of its arguments, for a subscription's; one that Python serves has none.
         checking: as for `render`.
 
     Raises:
@@ -216,16 +217,17 @@ def _root(rendering: Rendering, root: RootField) -> str:
 
 def _given(rendering: Rendering, root: RootField) -> tuple[str, str]:
     """The JSON text of one given row, NULL where the conditions leave it out, and what FROM needs for it."""
-    assert isinstance(root.field, SubscriptionField)
+    assert root.field is not None
     assert root.selection is not None
     target, field, path = root.selection.type, root.field, (root.key,)
-    arguments = rendering.arguments(root.owner, root.name, root.arguments, path)
-    declared = {} if field.kind is SubscriptionKind.RESOLVER else field.arguments
     assert target.source is not None
     base, named = rendering.base(target.source), source_name(target.source)
-    if field.kind is SubscriptionKind.RESOLVER:
-        base = replace(base, computed=f"({_GIVEN}.value->{literal(COMPUTED)})")
     record = f"jsonb_populate_record(null::{named}, {_GIVEN}.value)"
+    if not isinstance(field, SubscriptionField) or field.kind is SubscriptionKind.RESOLVER:
+        base = replace(base, computed=f"({_GIVEN}.value->{literal(COMPUTED)})")
+        site = Site(target, base, [], {}, path, root.selection, origin=record)
+        return f"to_json({one_row(rendering, site)})::text", ""
+    arguments, declared = rendering.arguments(root.owner, root.name, root.arguments, path), field.arguments
     conditions = rendering.filters.equal(target, base, declared, arguments, path)
     site = Site(target, base, conditions, {}, path, root.selection, origin=record)
     if field.by is None:

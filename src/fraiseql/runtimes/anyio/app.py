@@ -96,7 +96,8 @@ class FraiseQLApp:
         # Half of the pool for streams, half of it for any one client: the rest is for the others.
         self._share = max(1, self._config.pool_max_size // 2)
         self._streams = Streams(self._background, self._share)
-        self._perform = Performer(self._database, self._bus, self._streams, limits, observe)
+        threads = self._config.query_max_threads
+        self._perform = Performer(self._database, self._bus, self._streams, limits, observe, threads)
         self._date = HttpDate()
         self._ids = itertools.count(1)
         self._prefix = secrets.token_hex(4)  # so that the ids of two processes differ

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import queue
 import threading
 from collections import deque
@@ -13,10 +14,11 @@ import anyio
 import anyio.from_thread
 import anyio.lowlevel
 
-from fraiseql.context import Info
+from fraiseql.context import BlockingInfo, Info
 from fraiseql.effects import Absent, ResolverSource
 from fraiseql.errors import RequestError
 from fraiseql.observations import InternalErrorMasked, Observer
+from fraiseql.runtimes.anyio.calls import AwaitedDatabase, CallScope, PerformEffect, ThreadedDatabase
 from fraiseql.runtimes.anyio.programs import Handle, guarded, unwelcome
 
 __all__ = ["Generators"]
@@ -37,26 +39,30 @@ class Generators:
         self._max_plain = max_plain
         self._observe = observe
 
-    def open(self, source: ResolverSource, bus: Any) -> Handle:
+    def open(self, source: ResolverSource, bus: Any, perform: PerformEffect) -> Handle:
         """Call a generator function; nothing of its body runs before the first `next`.
+
+        Args:
+            perform: carries out the effects of its `info.db`.
 
         Raises:
             RequestError: TOO_MANY_OPERATIONS: no further plain generator may run.
             Exception: what the call raises.
         """
-        arguments = dict(source.arguments)
+        arguments, scope = dict(source.arguments), None
         if source.takes_info:
-            arguments["info"] = Info(source.caller, source.field_name, bus)
+            scope = None if source.access is None else CallScope(source.access, perform)
+            arguments["info"] = _info(source, bus, scope)
         generator = source.function(**arguments)
         if hasattr(generator, "__anext__"):
-            return _Asynchronous(generator)
+            return _Asynchronous(generator, scope)
         try:
             self._places.pop()
         except IndexError:
             text = f"The server runs {self._max_plain} subscriptions of this kind already."
             raise RequestError(text, code="TOO_MANY_OPERATIONS") from None
         try:
-            return _Plain(generator, lambda: self._places.append(None), self._close_failed)
+            return _Plain(generator, scope, lambda: self._places.append(None), self._close_failed)
         except BaseException:  # there is no thread to be had
             self._places.append(None)
             raise
@@ -65,17 +71,34 @@ class Generators:
         self._observe(InternalErrorMasked("of a generator that was closed", error))
 
 
-class _Asynchronous:
-    """Each item is awaited in the task that asks for it."""
+def _info(source: ResolverSource, bus: Any, scope: CallScope | None) -> Info | BlockingInfo:
+    if scope is None:
+        return Info(source.caller, source.field_name, bus)
+    if inspect.isasyncgenfunction(inspect.unwrap(source.function)):
+        return Info(source.caller, source.field_name, bus, AwaitedDatabase(scope))
+    return BlockingInfo(source.caller, source.field_name, bus, ThreadedDatabase(scope))
 
-    def __init__(self, generator: AsyncGenerator[Any, None]) -> None:
+
+class _Asynchronous:
+    """Each item is awaited in the task that asks for it.
+
+    Args:
+        scope: what it does in the database.
+    """
+
+    def __init__(self, generator: AsyncGenerator[Any, None], scope: CallScope | None) -> None:
         self._generator = generator
+        self._scope = scope
 
     async def next(self, timeout: float | None) -> Any:
         return await guarded(anext(self._generator, Absent.ENDED))
 
     async def aclose(self) -> None:
-        await guarded(self._generator.aclose())
+        try:
+            await guarded(self._generator.aclose())
+        finally:
+            if self._scope is not None:
+                await self._scope.aclose()
 
 
 class _Plain:
@@ -85,6 +108,7 @@ class _Plain:
 
     Args:
         generator: what is asked for items.
+        scope: what it does in the database.
         ended: called, in the thread, when nothing of the generator runs any more.
         close_failed: told, on the event loop, what the generator raises when it is closed.
     """
@@ -92,10 +116,12 @@ class _Plain:
     def __init__(
         self,
         generator: Generator[Any, None, None],
+        scope: CallScope | None,
         ended: Callable[[], None],
         close_failed: Callable[[BaseException], None],
     ) -> None:
         self._generator = generator
+        self._scope = scope
         self._ended = ended
         self._close_failed = close_failed
         self._token = anyio.lowlevel.current_token()
@@ -112,6 +138,8 @@ class _Plain:
 
     async def aclose(self) -> None:
         self._asked.put(None)
+        if self._scope is not None:
+            await self._scope.aclose()
 
     def _run(self) -> None:
         try:

@@ -26,10 +26,10 @@ from fraiseql.effects import (
     Rollback,
     Sleep,
 )
-from fraiseql.limits import SubscriptionLimits
+from fraiseql.limits import QueryLimits, SubscriptionLimits
 from fraiseql.observations import InternalErrorMasked, Observer
 from fraiseql.runtimes.anyio.bus import Bus
-from fraiseql.runtimes.anyio.calling import call_all
+from fraiseql.runtimes.anyio.calling import Calls
 from fraiseql.runtimes.anyio.database import Database
 from fraiseql.runtimes.anyio.generators import Generators
 from fraiseql.runtimes.anyio.programs import Handle, Run, guarded
@@ -48,15 +48,23 @@ class Performer:
         streams: for what operations share.
         limits: see SubscriptionLimits.
         observe: is told of errors that clients were not shown.
+        max_threads: see QueryLimits.
     """
 
     def __init__(
-        self, database: Database, bus: Bus, streams: Streams, limits: SubscriptionLimits, observe: Observer
+        self,
+        database: Database,
+        bus: Bus,
+        streams: Streams,
+        limits: SubscriptionLimits,
+        observe: Observer,
+        max_threads: int = QueryLimits().max_threads,
     ) -> None:
         self._database = database
         self._bus = bus
         self._streams = streams
         self._generators = Generators(limits.max_plain_generators, observe)
+        self._calls = Calls(bus, max_threads)
         self._observe = observe
 
     async def __call__(self, effect: Effect, run: Run) -> Any:
@@ -95,10 +103,13 @@ class Performer:
             case Call(function, arguments):
                 return await guarded(_call(function, arguments))
             case CallAll():
-                return await call_all(effect, self._bus)
+                return await self._calls.call_all(effect, partial(self._perform, run))
             case Sleep(seconds):
                 await anyio.sleep(seconds)
                 return anyio.current_time()
+
+    async def _perform(self, run: Run, effect: Effect) -> Any:
+        return await self(effect, run)
 
     async def _begin(self, isolation: Isolation, run: Run) -> OpenTransaction:
         """A transaction keeps its run's place for as long as it is open; a run waits for no other place of its own."""
@@ -121,7 +132,7 @@ class Performer:
         if isinstance(source, EventSource):
             handle = await self._bus.open(source)
         else:
-            handle = self._generators.open(source, self._bus)
+            handle = self._generators.open(source, self._bus, partial(self._perform, run))
         self._streams.listening += 1
         run.finalisers.append(partial(self._close, handle))
         return handle
