@@ -44,11 +44,12 @@ class PreparedSubscription:
         bindings: where each parameter comes from.
         argument_sources: the sources that filters and orders lead to.
         settings: what PostgreSQL is told of the caller before the statement.
+        given: of a resolver, what serves the relations below what it gives.
     """
 
     __slots__ = (
-        *("_arguments", "_planning", "_variables", "after", "argument_sources", "bindings", "caller", "field", "key"),
-        *("parameters", "plan", "root", "settings", "statement"),
+        *("_arguments", "_planning", "_variables", "after", "argument_sources", "bindings", "caller", "field"),
+        *("given", "key", "parameters", "plan", "root", "settings", "statement"),
     )
 
     def __init__(self, planning: Planning, plan: Plan, variables: Variables, caller: Caller) -> None:
@@ -75,6 +76,7 @@ class PreparedSubscription:
         self.parameters: tuple[bytes | None, ...] = ()
         self.bindings: tuple[Binding, ...] = ()
         self.argument_sources: frozenset[str] = frozenset()
+        self.given: Mapping[int, GivenRows] = plan.given_rows(self.root, variables) if is_resolver else {}
         if plan.uses_sql:
             bound = plan.statement(variables)
             self.statement, self.bindings = bound.statement, bound.bindings
@@ -95,12 +97,6 @@ class PreparedSubscription:
         """Begin behind a cursor that the transport knows, for events whose `after` is not given."""
         if self.after is None and self.field.topic is not None:
             self.after = cursor
-
-    @property
-    def given_rows(self) -> GivenRows:
-        """What serves the relations below what a resolver gives."""
-        assert self.statement is not None
-        return GivenRows(self.statement, self.parameters, self.bindings, lambda: self.checking_statement)
 
     @property
     def access(self) -> DatabaseAccess:
