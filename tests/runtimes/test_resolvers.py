@@ -298,7 +298,9 @@ async def test_functions_stand_beside_what_sql_serves_in_the_order_asked_for(ask
 
 
 async def test_relations_below_what_they_give_are_served_by_sql(ask: Any) -> None:
-    answer = await ask("{ madeUp { fullName shout counted books(limit: 1, orderBy: {id: DESC}) { title writer { shout } } } }")
+    answer = await ask(
+        "{ madeUp { fullName shout counted books(limit: 1, orderBy: {id: DESC}) { title writer { shout } } } }"
+    )
     assert answer == {
         "data": {
             "madeUp": [
@@ -610,9 +612,9 @@ async def test_a_request_that_takes_too_long_ends_without_its_thread(url: str, c
 async def test_mutations(field: str, ask: Any, observed: list[Observation]) -> None:
     query = f'mutation {{ {field}(id: 3, name: "Dee") {{ fullName shout counted books {{ id }} }} }}'
     answer = await ask(query)
-    assert answer == {
-        "data": {field: {"fullName": "Dee", "shout": "DEE", "counted": 0, "books": []}}
-    }, _causes(observed)
+    assert answer == {"data": {field: {"fullName": "Dee", "shout": "DEE", "counted": 0, "books": []}}}, _causes(
+        observed
+    )
     assert await ask("{ writers(where: {id: {eq: 3}}) { fullName } }") == {"data": {"writers": [{"fullName": "Dee"}]}}
     assert (await ask(f'mutation {{ {field}(id: 3, name: "Cy") {{ id }} }}'))["data"] == {field: {"id": 3}}
 
