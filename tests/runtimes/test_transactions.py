@@ -298,6 +298,20 @@ async def test_a_program_that_is_cancelled_is_rolled_back(server: Server) -> Non
         assert server.ids() == []
 
 
+async def test_with_an_older_libpq_a_cancelled_statement_costs_its_connection(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fraiseql.runtimes.anyio.database.CAN_CANCEL", False)
+    async with opened(server, max_size=1) as database:
+        transaction = await database.begin()
+        await transaction.fetch(Fetch(INSERT, (b"1",)))
+        with anyio.move_on_after(0.05):
+            await transaction.fetch(Fetch(SLEEP, (b"0.3",)))
+        assert database.pool.size == 0
+        await perform(database, inserts(2))
+        assert database.pool.size == 1, "there is nothing to cancel at the end of a transaction"
+
+
 async def test_a_statement_that_takes_too_long_ends_the_transaction(server: Server) -> None:
     async with opened(server, max_size=1) as database:
         transaction = await database.begin()
