@@ -1,19 +1,25 @@
-"""A small schema, its tables, and a client that speaks just enough HTTP."""
+"""Two small schemas, their tables, and a client that speaks just enough HTTP."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
+import psycopg
 import pytest
 from anyio.abc import SocketStream
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 import fraiseql
+from fraiseql import Caller, ClientRequest, EventBus
+from fraiseql.observations import Observation
+from fraiseql.runtimes.anyio import FraiseQLApp
+from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.testing.embedded import EmbeddedPostgres
+from runtimes.writers import DDL, SCHEMA, batches
 
 
 @fraiseql.type(sql_source="things", jsonb_column=None)
@@ -103,3 +109,37 @@ def things_url(postgres: EmbeddedPostgres, module_database_url: str) -> str:
     ):
         postgres.execute(sql, name)
     return module_database_url
+
+
+@pytest.fixture(scope="module")
+def writers_url(postgres: EmbeddedPostgres, module_database_url: str) -> Iterator[str]:
+    with psycopg.connect(module_database_url) as connection:
+        connection.execute(DDL.encode())
+    yield module_database_url
+    with psycopg.connect(module_database_url) as connection:
+        connection.execute(b"drop owned by diarist; drop role diarist")
+
+
+@pytest.fixture
+async def observations() -> list[Observation]:
+    return []
+
+
+@pytest.fixture
+async def writers_app(writers_url: str, observations: list[Observation]) -> AsyncIterator[FraiseQLApp]:
+    batches.clear()
+    config = FraiseQLConfig(database_url=writers_url, port=0, query_max_threads=2, pool_max_size=4)
+    app = FraiseQLApp(SCHEMA, config=config, bus=EventBus.memory(), context=_is_ada, observe=observations.append)
+    async with app:
+        yield app
+        assert app.database.pool.granted == 0
+
+
+def _is_ada(request: ClientRequest) -> Caller:
+    return Caller("ada")
+
+
+@pytest.fixture
+async def ask_writers(writers_app: FraiseQLApp, connected: Any) -> AsyncIterator[Callable[..., Any]]:
+    async with connected(writers_app.port) as client:
+        yield client.ask

@@ -104,14 +104,6 @@ def _without_annotation(id) -> list[Row]: ...  # type: ignore[no-untyped-def]
 def _without_return(id: ID): ...  # type: ignore[no-untyped-def]
 
 
-def _with_body() -> list[Row]:
-    return []
-
-
-def _raising() -> list[Row]:
-    raise NotImplementedError
-
-
 def _unknown_name() -> list[Nowhere]: ...  # type: ignore[name-defined] # noqa: F821
 
 
@@ -474,8 +466,6 @@ ENUMS: dict[str, Case] = {
 QUERIES: dict[str, Case] = {
     "default None": (lambda: with_query(list[Row], name=(str, None)), "it(name)", "None of the type String!", "| None"),
     "boolean id": (lambda: with_query(list[Row], id=bool), "Query.it(id)", "Boolean!", "the type of Row.id"),
-    "body": (lambda: query(_with_body), "_with_body", "a function body", "only a docstring"),
-    "raise": (lambda: query(_raising), "_raising", "a function body", "only a docstring"),
     "no return": (lambda: query(_without_return), "_without_return", "no return annotation", "-> list[T]"),
     "no annotation": (lambda: query(_without_annotation), "_without_annotation(id)", "no annotation", "a scalar"),
     "starred": (lambda: query(_starred), "_starred(ids)", "variadic positional", "a named parameter"),

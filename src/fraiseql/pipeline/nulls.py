@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from fraiseql.errors import RequestError
-from fraiseql.pipeline.computed.slot import Failure, Slot
+from fraiseql.pipeline.computed.slot import Failure, RowSlot, Slot
 from fraiseql.pipeline.failures import UnfitValue
 from fraiseql.pipeline.marks import has_marks, holds_documents, without_marks
 from fraiseql.pipeline.members import made_member
@@ -157,7 +157,7 @@ class _Walk:
         self, value: Any, reference: TypeReference, selection: Selection | None, field: str, path: _Path
     ) -> Any:
         try:
-            if isinstance(value, Slot):
+            if isinstance(value, (Slot, RowSlot)):
                 value = value.value
             if isinstance(value, Failure):
                 raise Rising(value.error)

@@ -113,7 +113,7 @@ class Pipeline:
                 return (yield from self._answer(prepared, request, request_id, caller))
             subscription = self._subscription(prepared, request, caller)
             subscription.resume_behind(after)
-            if subscription.statement is not None:
+            if subscription.statement is not None or subscription.given:
                 subscription.tell(settings_for(self._planning.model, caller, request_id))
         except Refusal as refusal:
             return refuse(refusal.outcome, refusal.errors, refusal.cause)

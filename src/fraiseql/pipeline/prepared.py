@@ -6,8 +6,8 @@ statement. Both are kept, so that a request whose like was seen before is only c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
@@ -245,22 +245,25 @@ class Plan:
         return [shape(variables[name]) if name in variables else ... for name, shape in self._shapes]
 
     def statement(
-        self, variables: Variables, *, checking: bool = False, root: RootField | None = None
+        self, variables: Variables, *, checking: bool = False, place: Selection | None = None
     ) -> BoundStatement:
         """The statement for the shape of the variables, or the one that finds what does not fit; raises Refusal.
 
         Args:
-            root: one that a function in Python serves: the statement shows rows that it is given.
+            place: what is selected of what a function in Python gives: the statement shows rows that it is given.
         """
         planning = self._planning
         shape = self._shape(variables)
-        key = (self, checking, *shape) if root is None else (self, root.key, checking, *shape)
+        key = (self, checking, *shape) if place is None else (self, place, checking, *shape)
         statement = planning.statements.get(key)
         if statement is None:
-            given = self.roots[0] if self.is_given else root
-            make = _render_given if given is not None else _render
-            wanted = self.sql_roots if given is None else [given]
-            roots = tuple(self._fetched[each.key] for each in wanted)
+            roots: tuple[RootField, ...]
+            if place is not None:
+                make, roots = _render_given, (self._given_root(place),)
+            else:
+                make = _render_given if self.is_given else _render
+                wanted = self.roots if self.is_given else self.sql_roots
+                roots = tuple(self._fetched[each.key] for each in wanted)
             try:
                 statement = make(planning, roots, variables, checking)
             except RequestError as error:
@@ -268,14 +271,24 @@ class Plan:
             planning.statements.put(key, statement, len(statement.statement.sql))
         return statement
 
-    def given_rows(self, root: RootField, variables: Variables) -> GivenRows | None:
-        """What serves the relations below what a function in Python gives; raises Refusal."""
-        if not needs_sql(root.selection):
-            return None
-        bound = self.statement(variables, root=root)
+    def given_rows(self, root: RootField, variables: Variables) -> Mapping[int, GivenRows]:
+        """What serves the relations below what a function in Python gives, by the identity of a selection.
+
+        Raises:
+            Refusal: an argument does not fit.
+        """
+        return {id(place): self._given_rows(place, variables) for place in _row_places(root.selection)}
+
+    def _given_rows(self, place: Selection, variables: Variables) -> GivenRows:
+        bound = self.statement(variables, place=place)
+        checking = partial(self.statement, variables, checking=True, place=place)
         parameters = self.bind(bound, variables)
-        checking = partial(self.statement, variables, checking=True, root=root)
         return GivenRows(bound.statement, parameters, bound.bindings, lambda: checking().statement)
+
+    def _given_root(self, place: Selection) -> RootField:
+        """A root field that shows the rows of a place, which has no arguments of its own."""
+        root = next(root for root in self.called_roots if any(each is place for each in _row_places(root.selection)))
+        return fetched_root(self.model, replace(root, selection=place), is_native=True)
 
     def call(
         self, root: RootField, variables: Variables, caller: Caller, access: DatabaseAccess | None
@@ -438,6 +451,21 @@ def _finished(
 
 def _settings(model: SchemaModel, caller: Caller) -> Settings:
     return () if model.database_context is None else model.database_context.settings_of(caller)
+
+
+def _row_places(selection: Selection | None) -> Iterator[Selection]:
+    """What is selected, with relations, of objects from Python that are rows of a source; the outermost of them."""
+    if selection is None:
+        return
+    if selection.type.source is not None:
+        if needs_sql(selection):
+            yield selection
+        return
+    for member in selection.members:
+        yield from _row_places(member)
+    for each in selection.fields:
+        if each.field is not None and each.field.resolver is None:
+            yield from _row_places(each.selection)
 
 
 def needs_sql(selection: Selection | None) -> bool:

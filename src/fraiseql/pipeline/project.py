@@ -77,6 +77,8 @@ class Projection:
         hint: entries for the `extensions` of errors that are not meant for the client.
         computed: gives what stands for a computed field: of a value, a selected field of a type, at a path. With it,
             objects of abstract types tell of their type as those do that SQL makes.
+        row: gives what stands for an object of a type with a source, whose type's name may have to be told; None where
+            it is projected.
 
     Attributes:
         errors: of fields that may be null, and are.
@@ -88,10 +90,12 @@ class Projection:
         model: SchemaModel,
         hint: Mapping[str, Any],
         computed: Callable[[Any, SelectedField, ObjectType, _Path], Any] | None = None,
+        row: Callable[[Any, Selection, _Path, str], Any] | None = None,
     ) -> None:
         self._model = model
         self._hint = hint
         self._computed = computed
+        self._row = row
         self.errors: list[RequestError] = []
         self.causes: list[Exception] = []
 
@@ -139,10 +143,17 @@ class Projection:
             if isinstance(value, NO_OBJECT):
                 raise self.misfit(field, path, TypeError(f"{field}: {type(value).__name__} is no object"))
             try:
-                key, selection = selection.type_key, member_of(selection, value)
+                key, whole, selection = selection.type_key, selection, member_of(selection, value)
             except Exception as error:  # a property is a user's code
                 raise self.misfit(field, path, error) from None
             mark = {key: selection.type.name} if self._computed is not None and key == HIDDEN_TYPE_KEY else {}
+            if self._row is not None:
+                is_told = bool(mark) and whole.type.source is None
+                row = self._row(
+                    value, selection if whole.type.source is None else whole, path, selection.type.name * is_told
+                )
+                if row is not None:
+                    return row
             fields = {
                 each.key: self._field(value, each, selection.type, (*path, each.key)) for each in selection.fields
             }

@@ -14,6 +14,7 @@ from fraiseql.pipeline.access import DatabaseAccess
 from fraiseql.pipeline.arguments import Tree, given_arguments, value_of
 from fraiseql.pipeline.computed.resolution import Resolution
 from fraiseql.pipeline.computed.roots import GivenRows, python_arguments
+from fraiseql.pipeline.database_errors import told
 from fraiseql.pipeline.failures import cause_of, masked, shown
 from fraiseql.pipeline.held import MISSING
 from fraiseql.pipeline.misfits import Checks
@@ -43,11 +44,12 @@ class PreparedSubscription:
         bindings: where each parameter comes from.
         argument_sources: the sources that filters and orders lead to.
         settings: what PostgreSQL is told of the caller before the statement.
+        given: of a resolver, what serves the relations below what it gives.
     """
 
     __slots__ = (
-        *("_arguments", "_planning", "_variables", "after", "argument_sources", "bindings", "caller", "field", "key"),
-        *("parameters", "plan", "root", "settings", "statement"),
+        *("_arguments", "_planning", "_variables", "after", "argument_sources", "bindings", "caller", "field"),
+        *("given", "key", "parameters", "plan", "root", "settings", "statement"),
     )
 
     def __init__(self, planning: Planning, plan: Plan, variables: Variables, caller: Caller) -> None:
@@ -74,6 +76,7 @@ class PreparedSubscription:
         self.parameters: tuple[bytes | None, ...] = ()
         self.bindings: tuple[Binding, ...] = ()
         self.argument_sources: frozenset[str] = frozenset()
+        self.given: Mapping[int, GivenRows] = plan.given_rows(self.root, variables) if is_resolver else {}
         if plan.uses_sql:
             bound = plan.statement(variables)
             self.statement, self.bindings = bound.statement, bound.bindings
@@ -94,12 +97,6 @@ class PreparedSubscription:
         """Begin behind a cursor that the transport knows, for events whose `after` is not given."""
         if self.after is None and self.field.topic is not None:
             self.after = cursor
-
-    @property
-    def given_rows(self) -> GivenRows:
-        """What serves the relations below what a resolver gives."""
-        assert self.statement is not None
-        return GivenRows(self.statement, self.parameters, self.bindings, lambda: self.checking_statement)
 
     @property
     def access(self) -> DatabaseAccess:
@@ -191,7 +188,8 @@ class PreparedSubscription:
 
     def failure(self, error: Exception, hint: Mapping[str, Any], cursor: str | None = None) -> GraphQLResponse:
         """The result where there is no value for the field."""
-        return self._without_value([shown(error, self.path, hint)], cursor, masked(error))
+        known, cause = told(self.model, error, hint, reading=True) or (error, masked(error))
+        return self._without_value([shown(known, self.path, hint)], cursor, cause)
 
     def _without_value(
         self, errors: list[RequestError], cursor: str | None, cause: BaseException | None

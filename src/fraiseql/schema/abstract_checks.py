@@ -36,7 +36,7 @@ def fields_inside(target: ObjectType) -> Iterator[tuple[ObjectType, Field]]:
 
 def refuse_untold(target: NamedType, where: str) -> None:
     """Raise SchemaError for an interface of which nothing tells what an object of it is."""
-    if isinstance(target, AbstractType) and target.discriminator is None:
+    if isinstance(target, AbstractType) and target.discriminator is None and not target.is_union:
         found = f"the interface {target.name}, which has no discriminator"
         expected = "one with discriminator=..., or a type that implements it"
         raise SchemaError(where, found=found, expected=expected)

@@ -7,16 +7,43 @@ from collections import Counter
 from fraiseql.errors import SchemaError
 from fraiseql.schema.abstract_checks import refuse_untold
 from fraiseql.schema.function_actions import FunctionAction, Passing
-from fraiseql.schema.model import Field, InputField, InputType, MutationField, ObjectType, SchemaModel
+from fraiseql.schema.model import (
+    AbstractType,
+    Field,
+    InputField,
+    InputType,
+    MutationField,
+    ObjectType,
+    QueryField,
+    Resolver,
+    SchemaModel,
+    SubscriptionField,
+    SubscriptionKind,
+)
 from fraiseql.schema.names import identifier
 
 __all__ = ["check_function", "passed_fields", "result_types", "shows_rows"]
 
 
 def result_types(model: SchemaModel) -> frozenset[str]:
-    """The success and error types, whose fields a function's result fills."""
+    """The types whose fields a function's result fills: success and error types, and what Python gives."""
     actions = (mutation.action for mutation in model.mutations.values())
-    return frozenset(name for action in actions if isinstance(action, FunctionAction) for name in action.parts)
+    found = {name for action in actions if isinstance(action, FunctionAction) for name in action.parts}
+    fields: list[QueryField | MutationField | SubscriptionField] = [*model.queries.values(), *model.mutations.values(), *model.subscriptions.values()]
+    left = [each.type.named for each in fields if _is_python(each)]
+    while left:
+        target = model.types[left.pop()]
+        if isinstance(target, ObjectType) and target.source is None and target.name not in found:
+            found.add(target.name)
+            left += [field.type.named for field in target.fields.values() if field.is_held]
+            left += target.members if isinstance(target, AbstractType) else ()
+    return frozenset(found)
+
+
+def _is_python(field: QueryField | MutationField | SubscriptionField) -> bool:
+    if isinstance(field, MutationField):
+        return isinstance(field.action, Resolver)
+    return field.resolver is not None if isinstance(field, QueryField) else field.kind is SubscriptionKind.RESOLVER
 
 
 def shows_rows(model: SchemaModel, field: Field) -> bool:

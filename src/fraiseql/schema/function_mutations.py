@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import types as python_types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias, TypeVar, Union, get_args, get_origin
@@ -197,19 +197,25 @@ class FunctionMutations:
         return TypeReference(success.nullable, union), Shape.ROW
 
     def _add_union(self, name: str, success: str, error: str, where: str) -> None:
-        members: dict[str, ObjectType] = {}
+        if success == error:
+            raise SchemaError(where, found=f"{success} for success and for error", expected="two types")
         for each in (success, error):
+            if not isinstance(self._types[each], ObjectType):
+                raise SchemaError(where, found=f"{each} beside an error type", expected="a type under @fraiseql.type")
+        self.add_union(name, (success, error), where, "result_name=... gives the union of success and error a name")
+
+    def add_union(self, name: str, of: Sequence[str], where: str, advice: str) -> None:
+        """A union of object types, which values tell their types in by themselves; raises SchemaError."""
+        members: dict[str, ObjectType] = {}
+        for each in of:
             target = self._types[each]
             if not isinstance(target, ObjectType):
-                raise SchemaError(where, found=f"{each} beside an error type", expected="a type under @fraiseql.type")
+                raise SchemaError(where, found=f"{each} in a union", expected="a type under @fraiseql.type")
             _plain_object(target, where)
             members[each] = target
-        if len(members) == 1:
-            raise SchemaError(where, found=f"{success} for success and for error", expected="two types")
         union = AbstractType(name, None, None, MappingProxyType({}), members=MappingProxyType(members), is_union=True)
         if name in SCALARS or self._types.setdefault(name, union) != union:
-            expected = "another: result_name=... gives the union of success and error a name"
-            raise SchemaError(where, found=f"the result {name}, and a type of that name", expected=expected)
+            raise SchemaError(where, found=f"the result {name}, and a type of that name", expected=f"another: {advice}")
 
 
 def _plain_object(target: ObjectType, where: str) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import types
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, Union, get_args, get_origin
 
+from fraiseql.errors import SchemaError
 from fraiseql.schema.annotations import Annotation, parameter_annotations, read_annotation
 from fraiseql.schema.applying import Directives
 from fraiseql.schema.declarations import Declaration, MutationDeclaration, QueryDeclaration, SubscriptionDeclaration
@@ -27,6 +29,7 @@ from fraiseql.schema.model import (
     NamedType,
     QueryField,
     Resolver,
+    Shape,
     SubscriptionField,
     SubscriptionKind,
     TypeReference,
@@ -77,11 +80,14 @@ class Roots:
         if resolver is not None:
             check_names(where, arguments, parameters, _PLAIN)
         self._directives.note(declaration.directives, "FIELD_DEFINITION", f"Query.{name}")
-        annotation = read_annotation(returned, f"{where} -> ...")
-        reference = self._note(annotation, where)
+        if resolver is None:
+            annotation = read_annotation(returned, f"{where} -> ...")
+            reference, rows = self._note(annotation, where), annotation.rows
+        else:
+            reference, rows = self._given(returned, name, where)
         sizes = page_sizes(declaration.default_page_size, declaration.max_page_size, where)
         return QueryField(
-            *(name, reference, declaration.description, arguments, *annotation.rows, sizes),
+            *(name, reference, declaration.description, arguments, *rows, sizes),
             *(deprecation(declaration, where), resolver),
         )
 
@@ -102,12 +108,26 @@ class Roots:
         arguments = self._parameters(where, parameters, f"Mutation.{name}")
         check_names(where, arguments, parameters, _PLAIN)
         self._directives.note(declaration.directives, "FIELD_DEFINITION", f"Mutation.{name}")
-        annotation = read_annotation(returned, f"{where} -> ...")
-        reference = self._note(annotation, where)
+        reference, rows = self._given(returned, name, where)
         return MutationField(
-            *(name, reference, declaration.description, arguments, *annotation.rows, resolver),
+            *(name, reference, declaration.description, arguments, *rows, resolver),
             deprecated=deprecation(declaration, where),
         )
+
+    def _given(self, returned: Any, name: str, where: str) -> tuple[TypeReference, tuple[str, Shape]]:
+        """What a function with a body gives: `A | B` is a union of its own."""
+        parts = get_args(returned) if get_origin(returned) in (Union, types.UnionType) else ()
+        members = [each for each in parts if each is not types.NoneType]
+        if len(members) < 2:
+            annotation = read_annotation(returned, f"{where} -> ...")
+            return self._note(annotation, where), annotation.rows
+        read = [self._note(read_annotation(each, f"{where} -> ..."), where) for each in members]
+        for each in read:
+            if each.item is not None:
+                raise SchemaError(f"{where} -> ...", found=f"{each} in a union", expected="a type under @fraiseql.type")
+        union = graphql_name(f"{name[:1].upper()}{name[1:]}Result", where)
+        self._functions.add_union(union, [each.name for each in read], where, "the union of what it returns has that")
+        return TypeReference(len(members) < len(parts), union), (union, Shape.ROW)
 
     def _read(self, function: Callable[..., Any], resolver: Resolver | None) -> tuple[list[tuple[str, Any, Any]], Any]:
         """The parameters that are arguments, and the annotation of what is returned."""

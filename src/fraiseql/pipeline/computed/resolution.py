@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+import orjson
 
 from fraiseql.context import Caller
-from fraiseql.effects import Program, ResolverCall, call_all
-from fraiseql.errors import RequestError
+from fraiseql.effects import Program, ResolverCall, Row, call_all
+from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.pipeline.access import DatabaseAccess
 from fraiseql.pipeline.computed.calls import Arguments, calls_of, grouped, values_of
 from fraiseql.pipeline.computed.instances import Loading, instance_of_value, is_native
 from fraiseql.pipeline.computed.selections import has_computed
-from fraiseql.pipeline.computed.slot import Failure, Place, Slot, field_of, place_of, resolver_of
+from fraiseql.pipeline.computed.slot import Failure, Place, RowSlot, Slot, field_of, place_of, resolver_of
 from fraiseql.pipeline.database_errors import told
 from fraiseql.pipeline.failures import masked, shown
 from fraiseql.pipeline.held import MISSING, held
@@ -21,12 +23,22 @@ from fraiseql.pipeline.nulls import Check, Rising
 from fraiseql.pipeline.plan import HIDDEN_TYPE_KEY, RootField, SelectedField, Selection
 from fraiseql.pipeline.project import Misfit, Projection
 from fraiseql.pipeline.reading import read, read_outer, read_row
+from fraiseql.pipeline.records import lacks_relations, record_of, without_relations
 from fraiseql.schema.computed import needed_fields
 from fraiseql.schema.model import Field, ObjectType, SchemaModel, TypeReference
 
 __all__ = ["Resolution"]
 
 _Path: TypeAlias = tuple[str | int, ...]
+_Rows = TypeVar("_Rows")
+_Checked = TypeVar("_Checked", bound="_HasCheck")
+_FetchRows: TypeAlias = "Callable[[_Rows, bytes], Program[tuple[Row, _Checked | None]]]"
+
+
+class _HasCheck(Protocol):
+    def check(
+        self, value: Any, reference: TypeReference, selection: Selection | None, field: str, path: _Path, /
+    ) -> Any: ...
 
 
 class Resolution:
@@ -55,7 +67,9 @@ class Resolution:
         self._access = access
         self._hint = hint
         self._limit = limit
-        self._projection = Projection(model, hint, self._slot_in_value)
+        self._projection = Projection(model, hint, self._slot_in_value, self._row_slot)
+        self._places: Mapping[int, Any] = {}
+        self._row_slots: dict[int, list[RowSlot]] = {}
         self._slots: list[Slot] = []
         self._check: Check | None = None
         self._is_cut = False
@@ -113,6 +127,72 @@ class Resolution:
             return self._projection.nullable(value, root.field.type, root.selection, name, (root.key,))
         except Misfit as misfit:
             return self._misfit(misfit)
+
+    def take_parts(self, root: RootField, value: Any, places: Mapping[int, _Rows]) -> Any:
+        """As `take_value`, where SQL serves some objects inside of the value, once `serve` has asked it.
+
+        Args:
+            places: by the identity of a selection: what serves it.
+        """
+        self._places = places
+        found = self.take_value(root, value)
+        self._places = {}
+        return found
+
+    def serve(self, places: Mapping[int, _Rows], fetch: _FetchRows[_Rows, _Checked]) -> Program[_Checked | None]:
+        """Have SQL serve what `take_parts` has left to it, and give what checks the rows, where they need it.
+
+        Raises:
+            DatabaseError: the database is not available.
+        """
+        found, (waiting, self._row_slots) = None, (self._row_slots, {})
+        for place, slots in waiting.items():
+            try:
+                row, checks = yield from fetch(places[place], b"[" + b",".join(each.record for each in slots) + b"]")
+            except Exception as error:
+                if isinstance(error, DatabaseError) and error.unavailable:
+                    raise
+                for each in slots:
+                    each.value = self._failure(error, each.path)
+                continue
+            found = found or checks
+            for each, text in zip(slots, orjson.loads(row[0] or b"[]"), strict=True):
+                each.value = self._served(each, text, None if checks is None else checks.check)
+        return found
+
+    def _served(self, slot: RowSlot, text: str | None, check: Check | None) -> Any:
+        if text is None:
+            return None
+        self._check = check
+        selection = slot.selection
+        row, self._is_cut = read_row(text.encode())
+        may_be_deep = self._is_cut or holds_documents(self._model, selection)
+        shown_value = read_outer(text.encode()) if may_be_deep else read(text.encode())
+        found = self._read_object(shown_value, row, selection, slot.path, slot.native)
+        return {HIDDEN_TYPE_KEY: slot.type_name, **found} if slot.type_name else found
+
+    def _row_slot(self, value: Any, selection: Selection, path: _Path, type_name: str) -> RowSlot | None:
+        """For an object whose relations SQL serves; raises Misfit where what it holds itself does not fit."""
+        if id(selection) not in self._places:
+            return None
+        try:
+            if not lacks_relations(selection, value):
+                return None
+        except Exception:  # a property's, which the projection meets again
+            return None
+        own, name = Projection(self._model, self._hint), selection.type.name
+        own.nullable(value, TypeReference(nullable=False, name=name), without_relations(selection), name, path)
+        if own.errors:
+            self._projection.errors.extend(own.errors[:-1])
+            self._projection.causes.extend(own.causes)
+            raise Misfit(own.errors[-1])
+        try:
+            record = record_of(self._model, selection, value)
+        except Exception as error:  # a property of a value is a user's code
+            raise Misfit(shown(error, path, self._hint), masked(error)) from None
+        slot = RowSlot(selection, value, record, path, type_name)
+        self._row_slots.setdefault(id(selection), []).append(slot)
+        return slot
 
     def take_failure(self, root: RootField, error: Exception, *, reading: bool = False) -> Failure:
         """What stands for a root field that has no value.

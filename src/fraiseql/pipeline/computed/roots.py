@@ -6,7 +6,7 @@ own instead, whose rows the values are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -121,13 +121,13 @@ def show(
     model: SchemaModel,
     root: RootField,
     value: Any,
-    given: GivenRows | None,
+    given: Mapping[int, GivenRows],
     fetch_given: FetchGiven,
 ) -> Program[Served]:
     """What stands for the value that a root field's function gave; `resolution` computes its fields when it runs next.
 
     Args:
-        given: what serves the relations below it; None where none are selected.
+        given: what serves relations below it: of itself, or of objects inside of it, by the identity of a selection.
 
     Raises:
         DatabaseError: the database is not available.
@@ -136,10 +136,13 @@ def show(
         return Served(resolution.take_failure(root, value))
     selection = root.selection
     assert root.field is not None
+    if selection is not None and given and id(selection) not in given:
+        parts = resolution.take_parts(root, value, given)
+        return Served(parts, (yield from resolution.serve(given, fetch_given)))
     is_list = root.field.type.item is not None
     values = (value if isinstance(value, (list, tuple)) else ()) if is_list else (value,)
     rows = [each for each in values if each is not None]
-    if given is None or selection is None or not _lack(selection, rows):
+    if not given or selection is None or not _lack(selection, rows):
         return Served(resolution.take_value(root, value))
     own = replace(root, selection=without_relations(selection))
     _, errors, cause = project(model, own, value, resolution.hint)
@@ -147,7 +150,7 @@ def show(
         return Served(resolution.take_misfits(errors, cause))
     try:
         records = b"[" + b",".join(record_of(model, selection, row) for row in rows) + b"]"
-        row, checks = yield from fetch_given(given, records)
+        row, checks = yield from fetch_given(given[id(selection)], records)
     except Exception as error:  # a property of a value is a user's code
         if isinstance(error, DatabaseError) and error.unavailable:
             raise

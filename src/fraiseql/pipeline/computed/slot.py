@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from fraiseql.errors import RequestError
-from fraiseql.pipeline.plan import SelectedField
+from fraiseql.pipeline.plan import SelectedField, Selection
 from fraiseql.schema.model import Field, ObjectType, Resolver
 
-__all__ = ["Failure", "Place", "Slot", "field_of", "place_of", "resolver_of"]
+__all__ = ["Failure", "Place", "RowSlot", "Slot", "field_of", "place_of", "resolver_of"]
 
 
 Place: TypeAlias = tuple[str, int]
@@ -42,6 +42,25 @@ class Slot:
     instance: Any
     path: tuple[str | int, ...]
     is_native: bool
+    value: Any = None
+
+
+@dataclass(slots=True, eq=False)
+class RowSlot:
+    """Stands in a result for an object from Python until SQL has served the relations that it does not hold.
+
+    Attributes:
+        native: the object.
+        record: the row that it is for SQL.
+        type_name: what it tells of its type under the hidden key; empty where it does not.
+        value: for JSON, once SQL has served it; a Failure where it has none.
+    """
+
+    selection: Selection
+    native: Any
+    record: bytes
+    path: tuple[str | int, ...]
+    type_name: str
     value: Any = None
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from fraiseql.effects import Absent, Program, ResolverSource, Row, emit, next_item, open_source
+from fraiseql.errors import DatabaseError
 from fraiseql.limits import SubscriptionLimits
 from fraiseql.pipeline.computed.roots import GivenRows, show
-from fraiseql.pipeline.misfits import Checks
+from fraiseql.pipeline.misfits import Checks, may_be_misfit
 from fraiseql.pipeline.response import GraphQLResponse
-from fraiseql.pipeline.streams.ending import broke_off, fetch_checked, not_started
+from fraiseql.pipeline.streams.ending import broke_off, fetch_again, not_started
 from fraiseql.pipeline.subscription import PreparedSubscription, emission_of
 
 __all__ = ["resolver_stream"]
@@ -50,18 +51,26 @@ class _ResolverStream:
 
     def _respond(self, value: object) -> Program[GraphQLResponse]:
         subscription = self._subscription
-        if subscription.statement is None:
+        if not subscription.given:
             return (yield from subscription.projected(value, self._hint))
         resolution = subscription.resolution(self._hint)
         assert resolution is not None
         served = yield from show(
-            resolution, subscription.model, subscription.root, value, subscription.given_rows, self._fetch_given
+            resolution, subscription.model, subscription.root, value, subscription.given, self._fetch_given
         )
         yield from resolution.run()
         return subscription.result(served.value, self._hint, resolution, checks=served.checks)
 
     def _fetch_given(self, given: GivenRows, records: bytes) -> Program[tuple[Row, Checks | None]]:
-        row, checks = yield from fetch_checked(
-            self._subscription, (*given.parameters, records), self._limits, self._request_id
-        )
-        return row, checks and checks()
+        subscription, parameters = self._subscription, (*given.parameters, records)
+        try:
+            return (yield from fetch_again(given.statement, parameters, self._limits, subscription.settings)), None
+        except DatabaseError as error:
+            if not may_be_misfit(error, given.bindings):
+                raise
+            first = error
+        try:
+            row = yield from fetch_again(given.checking(), parameters, self._limits, subscription.settings)
+        except DatabaseError as error:
+            raise error if error.unavailable else first from None
+        return row, Checks(subscription.model, self._hint)
