@@ -7,7 +7,18 @@ import platform
 import sys
 from contextlib import ExitStack
 
-from benchmarks import fanout, http11, memory, pipeline, shapes, startup, subscribers, throughput, websocket
+from benchmarks import (
+    fanout,
+    http11,
+    memory,
+    pipeline,
+    shapes,
+    startup,
+    subscribers,
+    throughput,
+    transactions,
+    websocket,
+)
 from benchmarks.figures import Benchmark, Setting
 from fraiseql.cli.demo.database import load
 from fraiseql.testing.embedded import EmbeddedPostgres
@@ -21,6 +32,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "startup": startup.measure,
     "subscribers": subscribers.measure,
     "throughput": throughput.measure,
+    "transactions": transactions.measure,
     "websocket": websocket.measure,
 }
 WITHOUT_DATABASE = {"fanout", "http11", "pipeline", "websocket"}

@@ -55,7 +55,45 @@ def posts() -> list[Post]:
     """All posts."""
 
 
-schema = fraiseql.Schema(types=[Author, Post], queries=[authors, author, posts])
+@fraiseql.input
+class AddPostInput:
+    """A new post."""
+
+    author_id: ID
+    title: str
+
+
+@fraiseql.type
+class PostAdded:
+    """The post is there."""
+
+    post: Post
+
+
+@fraiseql.type
+class Refused:
+    """Nothing was written, and why."""
+
+    code: str
+    message: str
+    fields: list[str]
+
+
+@fraiseql.mutation(function="add_post")
+class AddPost:
+    """Write a post."""
+
+    input: AddPostInput
+    success: PostAdded
+    error: Refused
+
+
+@fraiseql.mutation(function="rename_author", arguments="named")
+def rename_author(id: ID, name: str) -> Author | None:
+    """Give an author another name."""
+
+
+schema = fraiseql.Schema(types=[Author, Post], queries=[authors, author, posts], mutations=[AddPost, rename_author])
 
 if __name__ == "__main__":
     anyio.run(fraiseql.serve, schema)

@@ -37,6 +37,7 @@ async def context(request: ClientRequest) -> Caller:
 database_context = DatabaseContext(
     settings={
         "desk.organisation": "tenant_id",
+        "desk.member": "user_id",
         "desk.roles": "roles",
         "desk.locale": Setting("context.locale", required=False),
     },
@@ -90,6 +91,7 @@ class Comment:
     """What somebody says about a ticket."""
 
     id: ID
+    ticket_id: ID
     body: str
     internal: bool
     ticket: Ticket = fraiseql.relation(on={"id": "ticket_id"})
@@ -104,6 +106,11 @@ class Label:
     tickets: fraiseql.Connection[Ticket] = fraiseql.relation(
         through="ticket_labels", own={"label_id": "id"}, on={"id": "ticket_id"}
     )
+
+
+# Nobody chooses an id: that one is taken already would tell of another organisation's row.
+fraiseql.crud(Ticket, create=True, update=True, delete=True, generated=["id"], optional=["status", "hours"])
+fraiseql.crud(Comment, create=True, generated=["id"], optional=["internal"])
 
 
 @fraiseql.query

@@ -16,7 +16,7 @@ CALLER = Caller("7", "acme", {"locale": "fr", "deep": SimpleNamespace(level=3)},
 SOME_ID = uuid.UUID("12345678-1234-5678-1234-567812345678")
 
 
-class Plan(str, enum.Enum):
+class Plan(enum.StrEnum):
     FREE = "free"
 
 
@@ -159,7 +159,7 @@ def test_a_role_of_another_type() -> None:
     ],
 )
 def test_a_mistake_is_found_when_it_is_declared(arguments: dict[str, Any], found: str) -> None:
-    with pytest.raises(SchemaError, match="DatabaseContext|app") as caught:
+    with pytest.raises(SchemaError, match=r"DatabaseContext|app") as caught:
         DatabaseContext(**arguments)
     assert found in caught.value.found + caught.value.where
 

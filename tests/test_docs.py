@@ -26,6 +26,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from fraiseql import EventBus
+from fraiseql.bus import outbox_sql
 from fraiseql.cli import main
 from fraiseql.runtimes.config import FraiseQLConfig
 
@@ -215,6 +217,22 @@ def test_the_example_program_serves_its_database(reader: Reader) -> None:
     reader.follow(Block(1, "console run", f"$ {curl}\n{EXAMPLE_ANSWER}"))
 
 
+TENANTS_ANSWER = '{"data":{"tickets":[{"title":"The acme printer is on fire"},{"title":"More acme paper"}]}}'
+
+
+def test_the_example_with_tenants_serves_each_its_own(reader: Reader) -> None:
+    with psycopg.connect(reader.database_url) as connection:
+        connection.execute(outbox_sql(EventBus.postgresql()).encode())
+        connection.execute((ROOT / "examples" / "tenants.sql").read_bytes())
+    shutil.copy(ROOT / "examples" / "tenants.py", reader.folder)
+    reader.environment["FRAISEQL_DATABASE_URL"] += " user=desk_server"
+    reader.follow(Block(1, "console serve", "$ python tenants.py"))
+    headers = "-H 'Content-Type: application/json' -H 'Authorization: Bearer alan'"
+    query = '{"query": "{ tickets { title } }"}'
+    curl = f"bin/curl -s http://{DEFAULT_ADDRESS}/graphql {headers} -d '{query}'"
+    reader.follow(Block(1, "console run", f"$ {curl}\n{TENANTS_ANSWER}"))
+
+
 @pytest.mark.parametrize(
     "block",
     [
@@ -256,7 +274,9 @@ def test_every_setting_of_the_reference_is_an_option_and_a_variable(capsys: pyte
         assert "FRAISEQL_" + name.upper() in words
 
 
-@pytest.mark.parametrize("command", ["serve", "demo", "sql", "schema", "check", "introspect", "outbox", "idempotency"])
+@pytest.mark.parametrize(
+    "command", ["serve", "demo", "sql", "schema", "check", "introspect", "outbox", "idempotency", "rls"]
+)
 def test_the_reference_names_every_option_of_a_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main([command, "--help"])

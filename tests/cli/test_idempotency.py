@@ -109,3 +109,44 @@ def test_a_rule_for_a_constraint_that_is_not_there_is_noticed(
     run(database_url, "drop table thing; create table thing (id int not null)")
     assert main(["check", "rules_app:schema", "--database-url", database_url]) == 0
     assert capsys.readouterr().out.count(advice) == 4
+
+
+MUTATING = """
+import fraiseql
+
+
+@fraiseql.type(sql_source="thing", jsonb_column=None)
+class Thing:
+    id: fraiseql.ID
+
+
+@fraiseql.query
+def things() -> list[Thing]: ...
+
+
+fraiseql.crud(Thing, create=True)
+schema = fraiseql.Schema(queries=[things])
+"""
+
+
+def test_a_table_that_is_not_there_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], database_url: str
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "mutating_app.py").write_text(MUTATING)
+    run(database_url, "create table thing (id int primary key); create role weak_checker login")
+    run(database_url, "grant all on thing to weak_checker")
+
+    def checked(user: str) -> list[str]:
+        assert main(["check", "mutating_app:schema", "--database-url", f"{database_url} user={user}"]) == 0
+        return capsys.readouterr().out.splitlines()
+
+    found = 'the database has no table "fraiseql_idempotency": what comes with an Idempotency-Key is refused'
+    advice = 'make it with: fraiseql idempotency | psql "$FRAISEQL_DATABASE_URL"'
+    assert checked("postgres") == [f"warning: mutations: {found}; {advice}", "0 errors, 1 warning"]
+    run(database_url, printed(capsys))
+    assert checked("postgres") == ["0 errors, 0 warnings"]
+    assert "may not select, insert, update and delete" in checked("weak_checker")[0]
+    run(database_url, printed(capsys, "--grant", "weak_checker"))
+    assert checked("weak_checker") == ["0 errors, 0 warnings"]
+    run(database_url, "drop owned by weak_checker; drop role weak_checker")

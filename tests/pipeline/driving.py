@@ -29,7 +29,8 @@ class Database:
     def __post_init__(self) -> None:
         self._connection = pq.PGconn.connect(self.conninfo.encode())
         assert self._connection.status == pq.ConnStatus.OK, self._connection.error_message
-        self.run("set client_min_messages = error")
+        self.run("set client_min_messages = error; set timezone = 'UTC'; set intervalstyle = 'iso_8601'")
+        self.run("set plan_cache_mode = force_generic_plan")
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
         """Run statements; gives the texts of the last one's rows."""

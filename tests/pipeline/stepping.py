@@ -14,7 +14,7 @@ from fraiseql.effects import CallAll, Effect, Emit, Fetch, Join, Open, Program, 
 from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Pipeline
 from fraiseql.schema import subscription
 
-__all__ = ["Run", "data", "open_stream", "outcome", "pipeline", "request", "schema", "stream", "users"]
+__all__ = ["Run", "data", "live_users", "open_stream", "outcome", "pipeline", "request", "schema", "stream", "users"]
 
 
 @fraiseql.type(sql_source="users", jsonb_column=None)

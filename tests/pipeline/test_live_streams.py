@@ -11,7 +11,8 @@ from fraiseql.effects import Absent, Emit, Event, EventSource, Fetch, Next, Open
 from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.limits import SubscriptionLimits
 from fraiseql.pipeline import Outcome, Pipeline
-from pipeline.stepping import Run, open_stream, schema, stream
+from fraiseql.schema import ErrorRule, Schema
+from pipeline.stepping import Run, live_users, open_stream, schema, stream, users
 
 _AWAY = DatabaseError("secret", sqlstate="57P01", retryable=True)
 _BROKEN = DatabaseError("secret", sqlstate="42703")
@@ -194,3 +195,20 @@ def test_a_null_where_none_may_be_is_a_result_and_the_stream_goes_on() -> None:
     past_next(run)
     run.send((b"[]",))
     assert run.emitted == {"data": {"liveUsers": []}}
+
+
+@pytest.mark.parametrize("runs_before", [0, 1])
+def test_the_table_of_errors_holds(runs_before: int) -> None:
+    rules = {"P0001": ErrorRule("CLOSED", show_message=True)}
+    ruled = Schema(queries=[users], subscriptions=[live_users], errors=rules)
+    run = open_stream("subscription { liveUsers { id } }", of=Pipeline(ruled))
+    for _ in range(runs_before):
+        run.send((b"[]",))
+        assert isinstance(run.effect, Emit)
+        run.send()
+        past_next(run)
+    error = DatabaseError("secret", sqlstate="P0001", said="Not on Sundays.", source_file="pl_exec.c")
+    run.throw(error)
+    (entry,) = run.errors
+    assert (entry["message"], entry["extensions"]["code"]) == ("Not on Sundays.", "CLOSED")
+    assert run.result.cause.__cause__ is error

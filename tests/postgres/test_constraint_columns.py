@@ -158,3 +158,32 @@ def test_a_message_with_a_value_in_it_is_never_shown(connection: Connection, dri
     assert found is not None
     assert "secret" in error.said
     assert "secret" not in found.message
+
+
+@pytest.mark.parametrize(
+    ("sql", "source_file"),
+    [
+        (insert("policed", "tenant", "2"), "execMain.c"),  # a policy's WITH CHECK
+        (insert("other", "a, b", "8, 8"), "aclchk.c"),  # no privilege
+    ],
+)
+def test_what_is_not_permitted(
+    filled: str, sql: str, source_file: str, open_connection: Callable[..., Connection], drive: Callable[..., Any]
+) -> None:
+    """Both are FORBIDDEN; the log tells a policy from a privilege that may have been forgotten by who raised it."""
+    with psycopg.connect(filled, autocommit=True) as connection:
+        connection.execute(
+            """
+            drop table if exists policed; create table policed (tenant int);
+            alter table policed enable row level security; create policy own on policed using (tenant = 1);
+            drop role if exists somebody_weak; create role somebody_weak login;
+            grant all on policed to somebody_weak;
+            """
+        )
+        weak = open_connection("user=somebody_weak")
+        error = refused(weak, drive, sql)
+        weak.close()
+        connection.execute("drop table policed; drop owned by somebody_weak; drop role somebody_weak")
+    rule = ErrorRules().find(error)
+    assert rule is not None
+    assert (rule.code, error.source_file) == ("FORBIDDEN", source_file)

@@ -33,6 +33,12 @@ create type outcome as (
     entity jsonb, updated_fields text[], cascade jsonb, metadata jsonb
 );
 
+-- What is refused without an error is committed, and noted as that.
+create function refused(status text, message text, token text) returns outcome language sql as $$
+    insert into ledger (token, amount) values (token || ' refused', 1);
+    select (status, message, null, null, null, null, null, null)::outcome;
+$$;
+
 -- Right in every isolation: it changes rows as they are.
 create function fn_transfer(input jsonb) returns outcome language plpgsql as $$
 declare
@@ -40,15 +46,12 @@ declare
     amount int := input ->> 'amount';
 begin
     if amount <= 0 then
-        told.status := 'validation:amount';
-        told.message := 'The amount must be positive.';
-        return told;
+        return refused('validation:amount', 'The amount must be positive.', input ->> 'token');
     end if;
     update accounts set balance = balance - amount
         where id = (input ->> 'source')::int and balance >= amount;
     if not found then
-        told.status := 'failed:funds';
-        return told;
+        return refused('failed:funds', null, input ->> 'token');
     end if;
     update accounts set balance = balance + amount where id = (input ->> 'target')::int;
     if not found then
@@ -71,8 +74,7 @@ begin
     select balance into before_source from accounts where id = (input ->> 'source')::int;
     select balance into before_target from accounts where id = (input ->> 'target')::int;
     if before_source < amount then
-        told.status := 'failed:funds';
-        return told;
+        return refused('failed:funds', null, input ->> 'token');
     end if;
     update accounts set balance = before_source - amount where id = (input ->> 'source')::int;
     update accounts set balance = before_target + amount where id = (input ->> 'target')::int;

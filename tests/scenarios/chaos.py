@@ -53,12 +53,15 @@ class Writer:
     attempts: list[Attempt] = field(default_factory=list)
     answers: list[Any] = field(default_factory=list)
     is_over: bool = False
+    is_busy: bool = False
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
 
     async def run(self) -> None:
         chance = random.Random(f"{self.seed} {self.name}")
         while not self.is_over:
+            self.is_busy = True
             await self._mutate(chance)
+            self.is_busy = False
 
     async def _mutate(self, chance: random.Random) -> None:
         """One mutation; with a key it is tried until it has an answer, and at times once more."""

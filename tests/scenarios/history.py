@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-__all__ = ["Attempt", "Told", "told_by", "violations"]
+__all__ = ["REFUSED", "Attempt", "Told", "told_by", "violations"]
+
+
+REFUSED = " refused"
+"""What the ledger has behind the token of a write that was refused."""
 
 
 class Told(Enum):
     """What a client knows of one of its writes after an attempt."""
 
     DONE = auto()
+    REFUSED = auto()
+    """By an error member: the transaction was committed all the same, and the ledger has the token as refused."""
     FAILED = auto()
     UNKNOWN = auto()
 
@@ -39,7 +45,11 @@ class Attempt:
 
 
 # Of errors in an answer: after these nobody can tell. All others say that nothing was done.
-_UNKNOWN = ("OUTCOME_UNKNOWN",)
+_UNKNOWN = ("OUTCOME_UNKNOWN", "REQUEST_TIMEOUT")
+
+
+# The codes that functions answer themselves; with any other one an error was raised, and all rolled back.
+_BY_FUNCTION = ("VALIDATION", "FAILED")
 
 
 def told_by(answer: Any, keys: Sequence[str]) -> tuple[Told, ...]:
@@ -55,7 +65,9 @@ def told_by(answer: Any, keys: Sequence[str]) -> tuple[Told, ...]:
     data = answer.get("data")
     # A null that has risen to `data` hides what else was done.
     left = Told.UNKNOWN if "data" in answer and data is None else Told.FAILED
-    return tuple(_told((data or {}).get(key), errors.get(key, errors.get(None)), left) for key in keys)
+    is_rolled_back = "ROLLED_BACK" in errors.values()
+    told = [_told((data or {}).get(key), errors.get(key, errors.get(None)), left) for key in keys]
+    return tuple(Told.FAILED if each is Told.REFUSED and is_rolled_back else each for each in told)
 
 
 def _errors(answer: Any) -> list[Any]:
@@ -67,7 +79,7 @@ def _told(value: Any, code: str | None, left: Told) -> Told:
     if code is not None:
         return Told.UNKNOWN if code in _UNKNOWN else Told.FAILED
     if isinstance(value, dict) and "code" in value:  # the union's error member
-        return Told.FAILED
+        return Told.REFUSED if value["code"] in _BY_FUNCTION else Told.FAILED
     return left if value is None else Told.DONE
 
 
@@ -85,28 +97,38 @@ def violations(attempts: Iterable[Attempt], ledger: Mapping[str, int]) -> list[s
         if len(same) > 1 and any(attempt.key is None for attempt in same):
             found.append(f"{tokens}: tried again without an idempotency key")
         found += _of_one(tokens, same, ledger)
-    unknown = ledger.keys() - {token for tokens in by_tokens for token in tokens}
-    return found + [f"{token}: nobody has asked for it" for token in sorted(unknown)]
+    asked = {token for tokens in by_tokens for token in tokens}
+    strange = {token for token in ledger if token.removesuffix(REFUSED) not in asked}
+    return found + [f"{token}: nobody has asked for it" for token in sorted(strange)]
 
 
 def _of_one(tokens: tuple[str, ...], same: list[Attempt], ledger: Mapping[str, int]) -> list[str]:
     found: list[str] = []
     for index, token in enumerate(tokens):
-        times, told = ledger.get(token, 0), Counter(attempt.told[index] for attempt in same)
-        if times > 1:
-            found.append(f"{token}: applied {times} times")
-        if told[Told.DONE] and not times:
-            found.append(f"{token}: acknowledged, and lost")
-        if not told[Told.DONE] and not told[Told.UNKNOWN] and times:
-            found.append(f"{token}: told to have failed, and applied")
-        # Told of the key's own transaction: that it failed once, and is acknowledged later, is no contradiction; that
-        # it is told to have failed after it was acknowledged is.
-        sequence = [attempt.told[index] for attempt in same]
-        if Told.DONE in sequence and Told.FAILED in sequence[sequence.index(Told.DONE) :]:
-            found.append(f"{token}: told to have failed after it was acknowledged")
-    if all(attempt.is_whole for attempt in same) and len({ledger.get(token, 0) > 0 for token in tokens}) > 1:
+        found += _of_token(token, [attempt.told[index] for attempt in same], ledger)
+    committed = {ledger.get(token, 0) + ledger.get(token + REFUSED, 0) > 0 for token in tokens}
+    if all(attempt.is_whole for attempt in same) and len(committed) > 1:
         found.append(f"{tokens}: applied in part")
-    done = {a.answer for a in same if a.answer is not None and all(told is Told.DONE for told in a.told)}
-    if len(done) > 1:
+    ends = {a.answer for a in same if a.answer is not None and not {Told.FAILED, Told.UNKNOWN} & set(a.told)}
+    if len(ends) > 1:
         found.append(f"{tokens}: two answers under one key")
+    return found
+
+
+def _of_token(token: str, told: list[Told], ledger: Mapping[str, int]) -> list[str]:
+    """Args: what was told of it, attempt by attempt."""
+    found: list[str] = []
+    done, refused = ledger.get(token, 0), ledger.get(token + REFUSED, 0)
+    if done + refused > 1:
+        found.append(f"{token}: applied {done + refused} times")
+    if Told.DONE in told and not done:
+        found.append(f"{token}: acknowledged, and lost")
+    if Told.REFUSED in told and not refused:
+        found.append(f"{token}: told to be refused, and not so")
+    if set(told) == {Told.FAILED} and done + refused:
+        found.append(f"{token}: told to have failed, and applied")
+    # That it failed once and is acknowledged later is no contradiction: a failure leaves the key free.
+    ends = [index for index, each in enumerate(told) if each in (Told.DONE, Told.REFUSED)]
+    if ends and Told.FAILED in told[ends[0] :]:
+        found.append(f"{token}: told to have failed after it was acknowledged")
     return found

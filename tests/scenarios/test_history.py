@@ -6,7 +6,7 @@ import pytest
 
 from scenarios.history import Attempt, Told, told_by, violations
 
-DONE, FAILED, UNKNOWN = Told.DONE, Told.FAILED, Told.UNKNOWN
+DONE, FAILED, UNKNOWN, REFUSED = Told.DONE, Told.FAILED, Told.UNKNOWN, Told.REFUSED
 
 
 def one(told: Told, key: str | None = None, answer: bytes | None = None) -> Attempt:
@@ -32,6 +32,8 @@ def two(first: Told, second: Told, *, is_whole: bool = True) -> Attempt:
         ([two(FAILED, FAILED)], {}),
         ([two(UNKNOWN, UNKNOWN)], {"a": 1, "b": 1}),
         ([two(DONE, FAILED, is_whole=False)], {"a": 1}),
+        ([two(DONE, REFUSED)], {"a": 1, "b refused": 1}),
+        ([two(UNKNOWN, UNKNOWN)], {"a": 1, "b refused": 1}),
         ([], {}),
     ],
 )
@@ -55,6 +57,11 @@ def test_what_is_true(attempts: list[Attempt], ledger: dict[str, int]) -> None:
         ([two(UNKNOWN, UNKNOWN)], {"b": 1}, "applied in part"),
         ([two(DONE, FAILED)], {"a": 1}, "applied in part"),
         ([two(FAILED, DONE, is_whole=False)], {"a": 1, "b": 1}, "told to have failed, and applied"),
+        ([two(DONE, REFUSED)], {"a": 1}, "told to be refused, and not so"),
+        ([two(DONE, REFUSED)], {"a": 1, "b": 1}, "told to be refused, and not so"),
+        ([two(DONE, FAILED)], {"a": 1, "b refused": 1}, "told to have failed, and applied"),
+        ([one(UNKNOWN)], {"a": 1, "a refused": 1}, "applied 2 times"),
+        ([one(REFUSED, "k"), one(FAILED, "k")], {"a refused": 1}, "told to have failed after it was acknowledged"),
         ([], {"a": 1}, "nobody has asked for it"),
     ],
 )
@@ -71,7 +78,9 @@ def error(code: str, *path: str) -> dict[str, object]:
     [
         (None, (UNKNOWN, UNKNOWN)),
         ({"data": {"a": 1, "b": {"status": "updated"}}}, (DONE, DONE)),
-        ({"data": {"a": {"code": "FAILED"}, "b": 1}}, (FAILED, DONE)),
+        ({"data": {"a": {"code": "FAILED"}, "b": 1}}, (REFUSED, DONE)),
+        ({"errors": [error("ROLLED_BACK", "b")], "data": {"a": {"code": "FAILED"}, "b": None}}, (FAILED, FAILED)),
+        ({"data": {"a": {"code": "UNIQUE_VIOLATION"}, "b": 1}}, (FAILED, DONE)),
         ({"errors": [error("DATABASE_UNAVAILABLE")]}, (FAILED, FAILED)),
         ({"errors": [error("X", "a"), error("ROLLED_BACK", "b")], "data": {"a": None, "b": None}}, (FAILED, FAILED)),
         ({"errors": [error("OUTCOME_UNKNOWN", "b")], "data": {"a": 1, "b": None}}, (DONE, UNKNOWN)),

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -226,6 +227,66 @@ async def test_a_value_is_never_sql(url: str, tenant: str) -> None:
         }
 
 
+# Writing
+
+GLOBEX_WRITES = [
+    'mutation { updateTicket(id: "3", input: {title: "acme was here"}) { title } }',
+    'mutation { deleteTicket(id: "3") { title } }',
+    'mutation { updateTickets(where: {title: {contains: "globex"}}, input: {status: "acme was here"}) { title } }',
+    'mutation { deleteTickets(where: {author: {name: {eq: "Grace"}}}) { title } }',
+    'mutation { createComment(input: {ticketId: "3", body: "acme was here"}) { body ticket { title } } }',
+    'mutation { createComments(input: [{ticketId: "1", body: "ok"}, {ticketId: "4", body: "no"}]) { ticket { id } } }',
+]
+EVERYTHING = "select * from tickets order by id", "select * from comments order by id"
+
+
+def everything(postgres: EmbeddedPostgres, url: str) -> list[Any]:
+    return [postgres.execute(statement, name_of(url)) for statement in EVERYTHING]
+
+
+async def test_nobody_writes_what_is_another_organisations(url: str, postgres: EmbeddedPostgres) -> None:
+    async with serving(url, pool_max_size=1) as app, desk(app) as client:
+        before = everything(postgres, url)
+        for document in GLOBEX_WRITES:
+            body = await client.ask("ada", document)
+            assert b"globex" not in body, document
+            assert b"GRAPHQL_VALIDATION_FAILED" not in body
+            assert everything(postgres, url) == before, document
+            await assert_clean(app, client)
+
+
+async def test_what_is_not_there_and_what_is_hidden_are_answered_alike(url: str) -> None:
+    async with serving(url) as app, desk(app) as client:
+        for document in GLOBEX_WRITES:
+            missing = (
+                document.replace('"3"', '"99"').replace('"4"', '"99"').replace("globex", "no").replace("Grace", "No")
+            )
+            assert masked(await client.ask("ada", document)) == masked(await client.ask("ada", missing))
+
+
+async def test_what_somebody_writes_is_of_their_organisation(url: str, postgres: EmbeddedPostgres) -> None:
+    async with serving(url, pool_max_size=1) as app, desk(app) as client:
+        create = 'mutation { createTicket(input: {title: "New"}) { title author { name } } }'
+        for token, name in (("ada", "Ada"), ("grace", "Grace")):
+            assert await client.data(token, create) == {"createTicket": {"title": "New", "author": {"name": name}}}
+        close = 'mutation { updateTickets(where: {status: {neq: "closed"}}, input: {status: "closed"}) { title } }'
+        closed = await client.data("ada", close)
+        assert [row["title"] for row in closed["updateTickets"]] == ["The acme printer is on fire", "New"]
+        both = "mutation { a: updateTicket(id: 1, input: {hours: 9}) { hours } b: deleteTicket(id: 2) { id } }"
+        assert await client.data("ada", both) == {"a": {"hours": "9"}, "b": {"id": "2"}}
+        await assert_clean_apart(app)
+
+
+async def test_a_role_that_may_not_write_is_refused(url: str, postgres: EmbeddedPostgres) -> None:
+    async with serving(url, pool_max_size=1) as app, desk(app) as client:
+        before = everything(postgres, url)
+        for document in ('mutation { deleteTicket(id: "1") { id } }', GLOBEX_WRITES[0], GLOBEX_WRITES[4]):
+            assert "errors" in json.loads(await client.ask("alan", document))
+            assert await client.codes("robot", document) == [403, "CONTEXT_MISSING"]
+        assert everything(postgres, url) == before
+        await assert_clean(app, client)
+
+
 # The connection afterwards
 
 
@@ -249,9 +310,14 @@ async def until(happened: Callable[[], bool]) -> None:
         await anyio.sleep(0.01)
 
 
-async def assert_clean(app: FraiseQLApp, client: Desk) -> None:
+async def assert_clean_apart(app: FraiseQLApp) -> None:
     """Nothing of the last caller is left on the only connection."""
     assert await app.database.fetch(TOLD, ()) == (b"", b"", b"desk_server")
+
+
+async def assert_clean(app: FraiseQLApp, client: Desk) -> None:
+    """Nor does the next one get anything of it."""
+    await assert_clean_apart(app)
     assert await client.codes("robot", TITLES) == [403, "CONTEXT_MISSING"]
     assert await client.data("ada", TITLES) == ACME
     assert await client.data("grace", TITLES) == GLOBEX

@@ -232,7 +232,14 @@ def of(name: str, **options: Any) -> Given:
         (person(many=None), "crud(Person) (many): found None; expected True or False"),
         (person(key=3), "crud(Person) (key): found 3; expected the name of an attribute"),
         (person(columns=["name"]), 'crud(Person) (columns): found [\'name\']; expected {"attribute": "column"}'),
-        (person(columns={"name": ""}), "crud(Person) (columns): found ''; expected a PostgreSQL identifier"),
+        (
+            person(table="other", columns={"name": ""}),
+            "crud(Person) (columns): found ''; expected a PostgreSQL identifier",
+        ),
+        (
+            person(columns={"name": "title"}),
+            "crud(Person) (columns): found columns={'name': 'title'} of the table that the type is read from; expected",
+        ),
         (person(generated="id"), "crud(Person) (generated): found 'id'; expected (\"attribute\", ...)"),
         (person(optional=(1,)), 'crud(Person) (optional): found (1,); expected ("attribute", ...)'),
         (person(nested=("team", "team")), "crud(Person) (nested): found ('team', 'team'); expected each name once"),
@@ -266,7 +273,7 @@ def of(name: str, **options: Any) -> Given:
         (person(key="tags"), "crud(Person) (key): found tags of the type [String!]!; expected a field of one value"),
         (person(key="team"), "crud(Person) (key): found team of the type Team!; expected a field of one value"),
         (
-            person(columns={"name": "email"}),
+            person(table="other", columns={"name": "email"}),
             "crud(Person) (columns): found the column email for name and for email; expected read_only=...",
         ),
         (person(table="a.b.c"), "crud(Person) (table): found 'a.b.c'; expected 'name' or 'schema.name'"),

@@ -120,6 +120,7 @@ def test_a_get_that_any_page_could_send_is_refused(headers: dict[str, bytes], al
         (Outcome.NOT_VALID, 400, 200),
         (Outcome.OPERATION_UNKNOWN, 400, 200),
         (Outcome.VARIABLES_INVALID, 400, 200),
+        (Outcome.KEY_REUSED, 422, 422),
         (Outcome.DATA, 200, 200),
         (Outcome.DATA_AND_ERRORS, 200, 200),
         (Outcome.FAILED, 500, 200),
@@ -136,9 +137,9 @@ def test_status(outcome: Outcome, as_graphql: int, as_json: int) -> None:
 
 def test_every_outcome_of_a_single_answer_has_a_status() -> None:
     for outcome in set(Outcome) - {Outcome.STREAM_FAILED}:
-        # GraphQL over HTTP: a mutation by GET is refused whatever is asked for.
-        expected = 405 if outcome is Outcome.METHOD_NOT_ALLOWED else 200
-        assert answer(GraphQLResponse(outcome, b"{}"), JSON).status == expected
+        # GraphQL over HTTP: a mutation by GET is refused whatever is asked for. A header's key is no matter of GraphQL.
+        refused = {Outcome.METHOD_NOT_ALLOWED: 405, Outcome.KEY_REUSED: 422}
+        assert answer(GraphQLResponse(outcome, b"{}"), JSON).status == refused.get(outcome, 200)
 
 
 @pytest.mark.parametrize("media_type", [JSON, GRAPHQL])

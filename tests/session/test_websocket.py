@@ -668,3 +668,31 @@ def test_numbers_in_variables_keep_their_digits() -> None:
     assert kinds(played.receive(write(1, text_message))) == "start"
     effect = next(played.programs[1])
     assert effect.parameters[0] == b"12345678901.123456789"
+
+
+@pytest.mark.parametrize("key", ["a", "x" * 255, '"8e03978e"'])
+def test_an_idempotency_key_is_an_extension(key: str) -> None:
+    played, keys = ready(), []
+    pipeline = played.session._session._endpoint.pipeline  # type: ignore[union-attr]
+
+    class Seen:
+        limits = pipeline.limits
+
+        def operate(self, request: Any, *arguments: Any) -> Any:
+            keys.append(request.idempotency_key)
+            return iter(())
+
+    played.session._session._endpoint.pipeline = Seen()  # type: ignore[assignment, union-attr]
+    query = {"query": "{ users { id } }"}
+    played.receive(message("subscribe", id="1", payload={**query, "extensions": {"idempotencyKey": key}}))
+    played.receive(message("subscribe", id="2", payload=query))
+    assert keys == [key, None]
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "a b", "é", 5, ["a"], {}])
+def test_an_idempotency_key_that_is_none(key: Any) -> None:
+    played = ready()
+    payload = {"query": "{ users { id } }", "extensions": {"idempotencyKey": key}}
+    (answer,) = frames(played.receive(message("subscribe", id="1", payload=payload)))
+    assert answer.json["type"] == "error"
+    assert answer.json["payload"][0]["extensions"]["code"] == "BAD_REQUEST"

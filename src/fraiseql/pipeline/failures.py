@@ -114,11 +114,16 @@ def masked(error: Exception) -> Exception | None:
 
 
 def missing_setting(error: Exception) -> RequestError | None:
-    """What the client is told where a policy needs a setting that it was not told; None for another error."""
+    """What the client is told where a policy needs a setting that it was not told; None for another error.
+
+    Its `__cause__` is for the log.
+    """
     if not isinstance(error, DatabaseError) or error.sqlstate != MISSING_SETTING:
         return None
     name = error.place.column  # `fraiseql_setting` says there which
-    return RequestError(f"The request has no value for {repr(name) if name else 'a setting'}.", code="CONTEXT_MISSING")
+    told = RequestError(f"The request has no value for {repr(name) if name else 'a setting'}.", code="CONTEXT_MISSING")
+    told.__cause__ = refused(error)
+    return told
 
 
 def errors_of(cause: _Error) -> Sequence[_Error | Exception]:

@@ -14,6 +14,7 @@ from fraiseql.pipeline.access import DatabaseAccess
 from fraiseql.pipeline.arguments import Tree, given_arguments, value_of
 from fraiseql.pipeline.computed.resolution import Resolution
 from fraiseql.pipeline.computed.roots import GivenRows, python_arguments
+from fraiseql.pipeline.database_errors import told
 from fraiseql.pipeline.failures import cause_of, masked, shown
 from fraiseql.pipeline.held import MISSING
 from fraiseql.pipeline.misfits import Checks
@@ -187,7 +188,8 @@ class PreparedSubscription:
 
     def failure(self, error: Exception, hint: Mapping[str, Any], cursor: str | None = None) -> GraphQLResponse:
         """The result where there is no value for the field."""
-        return self._without_value([shown(error, self.path, hint)], cursor, masked(error))
+        known, cause = told(self.model, error, hint, reading=True) or (error, masked(error))
+        return self._without_value([shown(known, self.path, hint)], cursor, cause)
 
     def _without_value(
         self, errors: list[RequestError], cursor: str | None, cause: BaseException | None

@@ -80,7 +80,7 @@ def run(connection: Connection, fetch: Fetch) -> Conversation[Row]:
             `fetch.statement.columns` columns (21000), or the connection was lost (08006); SettingRefused where a
             setting was refused.
     """
-    check_parameters(fetch.parameters, fetch.settings)
+    check_parameters(fetch.parameters)
     if fetch.settings:
         result = yield from run_told(connection, fetch)
     else:
@@ -94,7 +94,7 @@ def run(connection: Connection, fetch: Fetch) -> Conversation[Row]:
 def explain(connection: Connection, fetch: Fetch) -> Conversation[str]:
     """Run EXPLAIN (ANALYZE, BUFFERS) of one statement in a transaction that is rolled back, and return the plan.
 
-    The statement is prepared, so that the plan is the one that `run` has.
+    The statement is prepared, and its settings told, so that the plan is the one that `run` has.
 
     Raises:
         DatabaseError: as for `run`.
@@ -105,6 +105,9 @@ def explain(connection: Connection, fetch: Fetch) -> Conversation[str]:
     try:
         yield from _command(connection, b"BEGIN")
         try:
+            for setting in fetch.settings:
+                literals = tuple(map(escaping.escape_literal, setting))
+                yield from _command(connection, b"SELECT set_config(%b, %b, true)" % literals)
             name = connection.new_name()
             connection.pgconn.send_prepare(name, fetch.statement.sql)
             prepared = yield from _result(connection)

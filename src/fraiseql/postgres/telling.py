@@ -16,27 +16,31 @@ from fraiseql.postgres.errors import connection_lost, is_fatal, setting_refused,
 from fraiseql.postgres.exchange import Answers, Exchange, Purpose
 from fraiseql.postgres.waits import Conversation
 
-__all__ = ["check_parameters", "failure", "run_told", "tell"]
+__all__ = ["check_parameters", "check_settings", "failure", "run_told", "tell"]
 
 
 def tell(exchange: Exchange, settings: Settings) -> None:
-    """Put in what tells the settings: they hold until the transaction ends (`set_config(name, value, true)`).
-
-    Raises:
-        SettingRefused: a NUL byte in one, which libpq would read as its end.
-    """
+    """Put in what tells the settings: they hold until the transaction ends (`set_config(name, value, true)`)."""
     exchange.statement(Purpose.SETTINGS, _set_config(len(settings)), [text for pair in settings for text in pair])
 
 
-def check_parameters(parameters: Sequence[bytes | None], settings: Settings) -> None:
+def check_parameters(parameters: Sequence[bytes | None]) -> None:
     """Refuse NUL bytes: libpq would read a text up to there.
 
     Raises:
-        DatabaseError: 22021, with the parameter's number; SettingRefused where it is in a setting.
+        DatabaseError: 22021, with the parameter's number.
     """
     for number, value in enumerate(parameters, 1):
         if value is not None and 0 in value:
             raise DatabaseError("a NUL byte in a text parameter", sqlstate="22021", parameter=number)
+
+
+def check_settings(settings: Settings) -> None:
+    """Refuse NUL bytes, as those of parameters.
+
+    Raises:
+        SettingRefused: 22021.
+    """
     for name, value in settings:
         if 0 in name or 0 in value:
             raise SettingRefused("a NUL byte in a setting", sqlstate="22021")
@@ -48,6 +52,7 @@ def run_told(connection: Connection, fetch: Fetch) -> Conversation[PGresult]:
     Raises:
         DatabaseError: see `conversation.run`; SettingRefused where a setting was refused.
     """
+    check_settings(fetch.settings)
     answers = yield from _attempt(connection, fetch)
     if answers.forgotten:  # nothing has happened: prepare, and run all of it again
         answers = yield from _attempt(connection, fetch)

@@ -16,7 +16,7 @@ from fraiseql.postgres.conversation import only_row
 from fraiseql.postgres.errors import connection_lost, is_fatal, outcome_unknown, statement_failed
 from fraiseql.postgres.exchange import Answers, Exchange, Purpose
 from fraiseql.postgres.executing import UserStatement
-from fraiseql.postgres.telling import check_parameters, failure, tell
+from fraiseql.postgres.telling import check_parameters, check_settings, failure, tell
 from fraiseql.postgres.waits import Conversation
 
 __all__ = ["Transaction", "execute_alone"]
@@ -52,7 +52,8 @@ class Transaction:
             DatabaseError: see `conversation.run`; 40001 where the statement has to be prepared anew, and the
                 transaction to be run again for that.
         """
-        check_parameters(fetch.parameters, fetch.settings)
+        check_parameters(fetch.parameters)
+        check_settings(fetch.settings)
         sql = fetch.statement.sql
 
         def put(exchange: Exchange) -> None:
@@ -68,7 +69,7 @@ class Transaction:
             DatabaseError: as for `fetch`, and see UserStatement; 2D000 for a statement that begins or ends a
                 transaction.
         """
-        check_parameters((), effect.settings)
+        check_settings(effect.settings)
         statement = UserStatement(effect)
         result = yield from self._run(statement.put_into, effect.settings, False)
         self._told = ()  # it may have set them
@@ -169,7 +170,7 @@ def execute_alone(connection: Connection, effect: Execute) -> Conversation[Resul
     Raises:
         DatabaseError: as for `Transaction.execute`; 08007 where nobody can tell whether it ran.
     """
-    check_parameters((), effect.settings)
+    check_settings(effect.settings)
     statement = UserStatement(effect)
     connection.unclean = True
     try:

@@ -115,17 +115,6 @@ class TableAction:
         return self.tables[self.type]
 
     @property
-    def table(self) -> Source:
-        """Its own table."""
-        return self.written.table
-
-    @property
     def finds(self) -> bool:
         """Whether it has an argument `where`."""
         return self.many and self.write in (Write.UPDATE, Write.DELETE)
-
-    def field_of(self, table: str, column: str) -> str | None:
-        """The name in inputs of what is written to a column, as PostgreSQL's errors name both; None for no input's."""
-        every = [self.written, *self.tables.values()]
-        found = (each.field_of(column) for each in every if each.table.name == table)
-        return next((name for name in found if name is not None), None)

@@ -55,6 +55,9 @@ class _Reading:
         given = self._given
         self._check_options()
         key, table = self._key(), self._source()
+        if self._is_source(table) and given.columns:
+            found = f"columns={dict(given.columns)!r} of the table that the type is read from"
+            raise SchemaError(f"{self._where} (columns)", found=found, expected="field(column=...)")
         membership = self._target.membership
         constants = {} if membership is None else {membership.discriminator.key: membership.value}
         columns: dict[str, WrittenColumn] = {}

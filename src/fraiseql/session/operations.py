@@ -21,7 +21,7 @@ __all__ = ["Operations"]
 # Outcomes of requests that were not executed, or broke off: a terminal `error`. All others are results.
 _REFUSED: Final = (
     *(Outcome.NOT_PARSED, Outcome.NOT_VALID, Outcome.OPERATION_UNKNOWN, Outcome.CALLER_REFUSED),
-    Outcome.STREAM_FAILED,
+    *(Outcome.KEY_REUSED, Outcome.STREAM_FAILED),
 )
 
 _IN_MESSAGE: Final = ("payload", "variables")

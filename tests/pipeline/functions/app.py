@@ -283,6 +283,10 @@ def say_several(result: JSON) -> Listed | Refused: ...
 
 
 @fraiseql.mutation(function="app.fn_say", returns="result")
+def say_person(result: JSON) -> Person | None: ...
+
+
+@fraiseql.mutation(function="app.fn_say", returns="result")
 def say_user(result: JSON) -> User | Refused: ...
 
 
@@ -354,6 +358,10 @@ def nobody() -> User | None: ...
 def raise_state(state: str) -> User | None: ...
 
 
+@fraiseql.mutation(function="app.fn_raise", arguments="named", prefix="p_", returns="row")
+def raise_or_refuse(state: str) -> User | Refused: ...
+
+
 @fraiseql.mutation(function="app.fn_typed", arguments="named", prefix="p_")
 def typed(
     amount: Decimal,
@@ -385,7 +393,18 @@ _EVERY: Any = [
         say_alone,
         say_several,
     ),
-    *(say_user, say_users, say_table, say_status, delete_user, update_user, update_or_refuse, document, view_row),
-    *(by_ids, some_by_ids, by_rows, by_array, count_users, nobody, raise_state, typed),
+    *(
+        say_person,
+        say_user,
+        say_users,
+        say_table,
+        say_status,
+        delete_user,
+        update_user,
+        update_or_refuse,
+        document,
+        view_row,
+    ),
+    *(by_ids, some_by_ids, by_rows, by_array, count_users, nobody, raise_state, raise_or_refuse, typed),
 ]
 schema = fraiseql.Schema(types=[Post], queries=[users], mutations=_EVERY)

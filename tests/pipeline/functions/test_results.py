@@ -316,11 +316,32 @@ def test_of_what_is_deleted_the_id_may_be_all_there_is(server: Server) -> None:
 
 def test_a_document_that_is_deleted(server: Server) -> None:
     """It may be given as the row or as its document."""
-    query = """mutation ($result: JSON!) { saySeveral(result: $result) { ... on Listed { persons { id name } } } }"""
+    query = "mutation ($result: JSON!) { sayPerson(result: $result) { id name } }"
     document = {"id": "7", "name": "Gone"}
     for given in (document, {"id": 7, "data": document}):
-        answer = say(server, {"status": "deleted", "metadata": {"persons": [given]}}, query)
-        assert answer.data["saySeveral"] == {"persons": [document]}
+        assert say(server, {"status": "deleted", "entity": given}, query).data == {"sayPerson": document}
+
+
+def test_what_is_not_the_entity_is_no_more_deleted_than_before(server: Server) -> None:
+    query = "mutation ($result: JSON!) { saySeveral(result: $result) { ... on Listed { persons { id name } } } }"
+    result = {"status": "deleted", "entity": [], "metadata": {"persons": [{"id": 1, "name": "Mallory"}]}}
+    assert say(server, result, query).data["saySeveral"] == {"persons": [{"id": "1", "name": "Ada"}]}
+
+
+def test_a_value_of_the_entity_that_does_not_fit(server: Server) -> None:
+    server.run("alter type app.mood add value if not exists 'odd'")
+    ((key,),) = server.run("insert into app.users (name, mood) values ('Odd', 'odd') returning id")
+    query = _SAY.replace("{ id name }", "{ mood name }")
+    answer = say(server, {"status": "success", "message": "Yes.", "entity_id": key}, query)
+    assert answer.json["data"] == {"say": {"text": "Yes.", "user": {"mood": None, "name": "Odd"}}}
+    assert answer.error["path"] == ["say", "user", "mood"]
+
+
+def test_arguments_inside_of_what_is_selected(server: Server) -> None:
+    """They are no part of the input, so that the error type does not tell of them."""
+    query = _SAY.replace("{ id name }", "{ posts(limit: 100000) { id } }")
+    answer = say(server, {"status": "success", "entity_id": 1}, query)
+    assert (answer.code, answer.error["path"]) == ("BAD_USER_INPUT", ["say", "user", "posts"])
 
 
 def test_row_level_security_holds_for_the_entity(server: Server) -> None:
@@ -368,3 +389,38 @@ def test_a_plain_user_whose_function_refuses(server: Server) -> None:
     assert server.ask(query.replace('""', '"Bea"').replace("id }", "name }")).data == {
         "createPlainUser": {"name": "Bea"}
     }
+
+
+def test_what_postgresql_refuses_is_an_error_member_too(server: Server) -> None:
+    query = """mutation { createUser(input: {name: "Z", email: "ada@example.org"}) {
+        __typename ... on Refused { code fields status hint user { id } }
+    } }"""
+    assert server.ask(query).data["createUser"] == {
+        "__typename": "Refused",
+        "code": "UNIQUE_VIOLATION",
+        "fields": ["email"],
+        "status": "unique_violation",
+        "hint": None,
+        "user": None,
+    }
+    answer = server.ask(
+        query.replace("createUser", "createUserOnly")
+        .replace("... on Refused", "...")
+        .replace("code fields status hint user { id }", "message")
+    )
+    assert answer.error["extensions"]["code"] == "UNIQUE_VIOLATION"
+
+
+@pytest.mark.parametrize(
+    ("state", "code"), [("23505", "UNIQUE_VIOLATION"), ("42501", "FORBIDDEN"), ("P0001", None), ("22012", None)]
+)
+def test_what_a_function_raises(server: Server, state: str, code: str | None) -> None:
+    """Of what the client is told nothing, no error type tells either."""
+    query = "mutation ($state: String!) { raiseOrRefuse(state: $state) { ... on Refused { code message } } }"
+    answer = server.ask(query, {"state": state})
+    if code is not None:
+        assert answer.data["raiseOrRefuse"]["code"] == code
+    else:
+        assert (answer.code, answer.json["data"]) == ("INTERNAL_SERVER_ERROR", None)
+        assert f"secret {state}" in answer.told
+    assert "secret" not in answer.response.body.decode()

@@ -53,6 +53,7 @@ def test_attempts_are_bounded(mutate: Mutate, most: int) -> None:
     assert ran.trace[-1] == "rollback", "it does not wait for nothing"
     assert (ran.data, ran.committed) == ({"a": None, "b": None}, [])
     assert ran.codes["b"] == "ROLLED_BACK"
+    assert ran.codes["a"] == "TRANSACTION_CONFLICT"
     assert ran.response.cause is not None
     assert ran.response.cause.__cause__ is faults[4 * (most - 1) + 1]
 

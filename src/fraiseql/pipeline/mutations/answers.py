@@ -53,7 +53,9 @@ def failed_fields(serving: Serving, roots: Sequence[RootField], error: Exception
     text, known = yield from recovered(serving, error)
     hidden = known.__cause__ if isinstance(known.__cause__, ValueRefused) else masked(known)
     causes = [] if hidden is None else [hidden]
-    if text is None:
+    # Where the null of another field rises to `data`, a member of the union would not be seen.
+    is_seen = all(root.field is None or root.field.type.nullable for root in roots if root.key != key)
+    if text is None or not is_seen:
         answered = _null(serving.root, shown(known, (key,), hint), causes)
     else:
         answered = yield from completed(serving, text)

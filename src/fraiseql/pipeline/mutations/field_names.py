@@ -7,7 +7,8 @@ from typing import Any
 
 from fraiseql.pipeline.mutations.serving import Serving
 from fraiseql.schema.model import InputField, InputType, SchemaModel
-from fraiseql.schema.table_actions import TableAction, WrittenTable
+from fraiseql.schema.table_actions import Nesting, TableAction, WrittenTable
+from fraiseql.schema.table_inputs import CREATE
 
 __all__ = ["field_names"]
 
@@ -37,7 +38,10 @@ def _written(action: TableAction, table: WrittenTable, given: Any, place: str) -
         below = [row[nested.name] for row in rows if isinstance(row, dict) and row.get(nested.name) is not None]
         if below:
             flat = [each for one in below for each in (one if isinstance(one, list) else [one])]
-            yield from _written(action, action.tables[nested.target], flat, f"{place}{nested.name}.")
+            inner = f"{place}{nested.name}."
+            if nested.nesting in (Nesting.PARENT, Nesting.LINKED):  # each is new, or is there already
+                flat, inner = [each[CREATE] for each in flat if CREATE in each], f"{inner}{CREATE}."
+            yield from _written(action, action.tables[nested.target], flat, inner)
 
 
 def _named(model: SchemaModel, arguments: Mapping[str, InputField]) -> dict[str, str]:

@@ -45,6 +45,8 @@ def error_member(serving: Serving, error: RequestError) -> bytes | None:
     action = serving.field.action
     if not isinstance(action, FunctionAction) or action.error is None or error.code in _NO_MEMBER:
         return None
+    if error.path is not None and len(error.path) > 1:  # it is about what is selected, not about the input
+        return None
     fields = error.extensions.get("fields", [])
     values = {"message": error.message, "metadata": {"fields": fields}}
     result = Result(error.code.lower(), error.code, values=values)
@@ -129,7 +131,8 @@ class _Call:
             return self._shaping.value(value, success, selection)
         if type_key and not selection.fetched:  # of this member of the union nothing is selected
             return with_mark(b"null" if value is None else b"{}", success.named, type_key)
-        text = yield from self._selected(value, success, selection, result)
+        is_gone = result is not None and result.is_deleted
+        text = yield from self._selected(value, success, selection, is_gone=is_gone)
         return with_mark(text, success.named, type_key)
 
     def _belonging(self, name: str, result: Result) -> Program[Rows]:
@@ -139,8 +142,9 @@ class _Call:
         found: dict[str, bytes] = {}
         for each in selection.fetched:
             if each.field is not None and each.selection is not None and each.selection.type.source is not None:
-                value = self._value_of(each, self._action.parts[name][each.field.name], result)
-                found[each.key] = yield from self._selected(value, each.field.type, each.selection, result)
+                part = self._action.parts[name][each.field.name]
+                value, is_gone = self._value_of(each, part, result), part is Part.ENTITY and result.is_deleted
+                found[each.key] = yield from self._selected(value, each.field.type, each.selection, is_gone=is_gone)
         return found
 
     def _value_of(self, selected: SelectedField, part: Part, result: Result) -> Any:
@@ -149,17 +153,19 @@ class _Call:
             return _of_entity(result, is_list=selected.field.type.item is not None)
         return result.metadata.get(selected.field.key)
 
-    def _selected(
-        self, value: Any, reference: TypeReference, selection: Selection, result: Result | None
-    ) -> Program[bytes]:
-        """The JSON of one row or of several, as a query has it; null for those that the caller does not see."""
+    def _selected(self, value: Any, reference: TypeReference, selection: Selection, *, is_gone: bool) -> Program[bytes]:
+        """The JSON of one row or of several, as a query has it; null for those that the caller does not see.
+
+        Args:
+            is_gone: whether they are no rows any more, and are shown as they are given.
+        """
         is_list = reference.item is not None
         if is_list and value is not None and not isinstance(value, list):
             raise Defect(f"of several {selection.type.name} it gave no list")
         values = value if isinstance(value, list) else [value]
         if value is None:
             return b"null"
-        texts = yield from self._each(values, selection, is_gone=result is not None and result.is_deleted)
+        texts = yield from self._each(values, selection, is_gone=is_gone)
         return b"[" + b",".join(texts) + b"]" if is_list else texts[0]
 
     def _each(self, values: Sequence[Any], selection: Selection, *, is_gone: bool) -> Program[list[bytes]]:

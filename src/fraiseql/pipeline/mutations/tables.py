@@ -10,6 +10,7 @@ import orjson
 
 from fraiseql.effects import Program, Statement
 from fraiseql.errors import DatabaseError, RequestError
+from fraiseql.pipeline.failures import refused
 from fraiseql.pipeline.mutations.serving import Serving
 from fraiseql.pipeline.mutations.written_rows import WrittenRows, column_values, wrong
 from fraiseql.pipeline.response import Outcome, Refusal
@@ -24,6 +25,8 @@ from fraiseql.schema.table_mutations import ON_CONFLICT
 
 __all__ = ["write_table"]
 
+# Texts that are no value of their column's type, numbers and times that are none, characters that jsonb does not hold.
+_UNREADABLE: Final = frozenset({"22P02", "22P05", "22003", "22007", "22008", "22021"})
 _CONSTANT: Final = re.compile(r"(?:[() ]|true|false|and|or|not)*")  # conditions that no row has a part in
 
 
@@ -53,8 +56,7 @@ def _insert(serving: Serving, action: TableAction) -> Program[bytes]:
     places = [f"input[{index}]" for index in range(len(given))] if action.many else ["input"]
     addresses = [rows.add(written, each, place) for each, place in zip(given, places, strict=True)]
     sql = insert_sql(rows.inserts, written.key_column, conflict)
-    (answer,) = yield from serving.fetch(Statement(sql, 1), rows.parameters())
-    keyed, counts = orjson.loads(answer or b"[null, null]")
+    keyed, counts = yield from _asked(serving, sql, rows.parameters(), reads_input=True)
     if counts != rows.counts():  # and the rows may be paired wrongly
         raise _not_written(serving)
     keys = {(s, n): key for s, n, key in keyed}
@@ -94,12 +96,13 @@ def _update(serving: Serving, action: TableAction) -> Program[bytes]:
     if written.is_source:
         found, bindings = _found(serving, action)
         sql = found.update(columns, len(bindings) + 1)
-        keys = yield from _keys(serving, sql, bindings, [value])
+        keys = yield from _keys(serving, sql, bindings, [value], reads_input=True)
     else:
         locked = yield from _lock(serving, action)
         found, bindings = _found(serving, action)
         sql = found.update(columns, len(bindings) + 1, len(bindings) + 2)
-        keys = yield from _keys(serving, sql, bindings, [value, orjson.dumps(locked)]) if locked else _none()
+        more = [value, orjson.dumps(locked)]
+        keys = (yield from _keys(serving, sql, bindings, more, reads_input=True)) if locked else []
     texts = yield from _selected(serving, written, keys)
     return _answer(action, texts)
 
@@ -113,9 +116,7 @@ def _delete(serving: Serving, action: TableAction) -> Program[bytes]:
     if not keys:
         return _answer(action, [])
     texts = yield from _selected(serving, written, keys)
-    sql = delete_sql(written).encode()
-    (answer,) = yield from serving.fetch(Statement(sql, 1), [orjson.dumps(keys)])
-    gone = set(orjson.loads(answer or b"[]"))
+    gone = set((yield from _asked(serving, delete_sql(written).encode(), [orjson.dumps(keys)])))
     return _answer(action, [text for key, text in zip(keys, texts, strict=True) if key in gone])
 
 
@@ -125,11 +126,6 @@ _SERVERS: Final[Mapping[Write, Callable[[Serving, TableAction], Program[bytes]]]
     Write.UPDATE: _update,
     Write.DELETE: _delete,
 }
-
-
-def _none() -> Program[list[str]]:
-    yield from ()
-    return []
 
 
 def _lock(serving: Serving, action: TableAction) -> Program[list[str]]:
@@ -159,25 +155,44 @@ def _found(serving: Serving, action: TableAction) -> tuple[FoundRows, tuple[Bind
     return found, rendering.bindings.taken()
 
 
-def _keys(serving: Serving, sql: str, bindings: Sequence[Binding], more: Sequence[bytes]) -> Program[list[str]]:
+def _keys(
+    serving: Serving, sql: str, bindings: Sequence[Binding], more: Sequence[bytes], *, reads_input: bool = False
+) -> Program[list[str]]:
     """Run a statement that gives how many rows there are, and keys; raises RequestError where there are too many."""
     try:
         values = [encode(binding.get(serving.asking.variables)) for binding in bindings]
     except RequestError as error:
         raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
-    try:
-        (answer,) = yield from serving.fetch(Statement(sql.encode(), 1), [*values, *more])
-    except DatabaseError as error:
-        refused = misfits(bindings, error)
-        if refused:
-            raise refused[0] from error
-        raise
-    count, keys = orjson.loads(answer or b"[0, []]")
+    parameters = [*values, *more]
+    count, keys = yield from _asked(serving, sql.encode(), parameters, bindings, reads_input=reads_input)
     most = serving.asking.planning.limits.max_written_rows
     if count > most:
         raise wrong(f'The argument "where" finds more than {most} rows, which is the limit', serving.path)
     found: list[str] = keys
     return found
+
+
+def _asked(
+    serving: Serving,
+    sql: bytes,
+    parameters: Sequence[bytes | None],
+    bindings: Sequence[Binding] = (),
+    *,
+    reads_input: bool = False,
+) -> Program[Any]:
+    """Run a statement that answers with JSON; raises RequestError where a value of the client's is refused."""
+    try:
+        (answer,) = yield from serving.fetch(Statement(sql, 1), parameters)
+    except DatabaseError as error:
+        mistakes = misfits(bindings, error)
+        is_told = serving.asking.planning.model.errors.find(error) is not None
+        if not mistakes and reads_input and error.sqlstate in _UNREADABLE and not is_told:
+            message = 'A value of the argument "input" does not fit the column that it is written to'
+            mistakes = [wrong(message, serving.path)]
+        if not mistakes:
+            raise
+        raise mistakes[0] from refused(error)
+    return orjson.loads(answer or b"null")
 
 
 def _selected(serving: Serving, written: WrittenTable, keys: Sequence[str]) -> Program[list[bytes | None]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from fraiseql.effects import Program, Row, Settings, Statement, fetch, sleep
 from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.limits import SubscriptionLimits
+from fraiseql.pipeline.database_errors import told
 from fraiseql.pipeline.failures import masked, refused, shown
 from fraiseql.pipeline.misfits import Checks, may_be_misfit
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, refuse
@@ -26,7 +27,8 @@ def not_started(subscription: PreparedSubscription, error: Exception, request_id
     entry = misfit(subscription, error)
     if entry is not None:
         return refuse(outcome, [entry], refused(error))
-    return refuse(outcome, [shown(error, subscription.path, {"requestId": request_id})], masked(error))
+    known, cause = _known(subscription, error, request_id)
+    return refuse(outcome, [shown(known, subscription.path, {"requestId": request_id})], cause)
 
 
 def broke_off(
@@ -34,8 +36,17 @@ def broke_off(
 ) -> GraphQLResponse:
     """What is answered where a stream fails midway; the client can resume behind `cursor`."""
     place = None if cursor is None else {"cursor": cursor}
-    entry = shown(error, subscription.path, {"requestId": request_id}, place)
-    return refuse(Outcome.STREAM_FAILED, [entry], masked(error))
+    known, cause = _known(subscription, error, request_id)
+    entry = shown(known, subscription.path, {"requestId": request_id}, place)
+    return refuse(Outcome.STREAM_FAILED, [entry], cause)
+
+
+def _known(
+    subscription: PreparedSubscription, error: Exception, request_id: str
+) -> tuple[Exception, BaseException | None]:
+    """What the table of errors says of one, and what the log is told."""
+    found = told(subscription.model, error, {"requestId": request_id}, reading=True)
+    return (error, masked(error)) if found is None else found
 
 
 def misfit(subscription: PreparedSubscription, error: Exception) -> RequestError | None:

@@ -103,7 +103,7 @@ class OpenTransaction:
             except DatabaseError as error:
                 connection = self._talk.connection
                 if self._talk.is_spoilt or connection.is_busy or connection.is_lost:
-                    await self._end(_rolled_back(str(error), "08006" if connection.is_lost else "25P02"))
+                    await self._end(_rolled_back(str(error), "08006" if error.unavailable else "25P02"))
                 raise
             except BaseException:
                 await self._end(_rolled_back("a statement of it was cancelled", "25P02"))
