@@ -77,7 +77,7 @@ class Writer:
             answer = await self._ask(server, document, variables, key, patience)
             told = told_by(None if answer is None else json.loads(answer), keys)
             self.attempts.append(Attempt(tuple(tokens), told, key, server.is_whole or key is not None, answer))
-            if key is None or Told.UNKNOWN not in told:
+            if key is None or not {Told.UNKNOWN, Told.AWAY} & set(told):
                 again -= 1
 
     async def _ask(

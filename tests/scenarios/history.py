@@ -22,6 +22,8 @@ class Told(Enum):
     REFUSED = auto()
     """By an error member: the transaction was committed all the same, and the ledger has the token as refused."""
     FAILED = auto()
+    AWAY = auto()
+    """This attempt did nothing, for no fault of the request: it says nothing of those before it."""
     UNKNOWN = auto()
 
 
@@ -47,6 +49,8 @@ class Attempt:
 # Of errors in an answer: after these nobody can tell. All others say that nothing was done.
 _UNKNOWN = ("OUTCOME_UNKNOWN", "REQUEST_TIMEOUT")
 
+
+_AWAY = ("DATABASE_UNAVAILABLE", "TRANSACTION_CONFLICT")
 
 # The codes that functions answer themselves; with any other one an error was raised, and all rolled back.
 _BY_FUNCTION = ("VALIDATION", "FAILED")
@@ -77,9 +81,9 @@ def _errors(answer: Any) -> list[Any]:
 
 def _told(value: Any, code: str | None, left: Told) -> Told:
     if code is not None:
-        return Told.UNKNOWN if code in _UNKNOWN else Told.FAILED
+        return Told.UNKNOWN if code in _UNKNOWN else Told.AWAY if code in _AWAY else Told.FAILED
     if isinstance(value, dict) and "code" in value:  # the union's error member
-        return Told.REFUSED if value["code"] in _BY_FUNCTION else Told.FAILED
+        return Told.REFUSED if value["code"] in _BY_FUNCTION else _told(None, value["code"], left)
     return left if value is None else Told.DONE
 
 
@@ -109,7 +113,7 @@ def _of_one(tokens: tuple[str, ...], same: list[Attempt], ledger: Mapping[str, i
     committed = {ledger.get(token, 0) + ledger.get(token + REFUSED, 0) > 0 for token in tokens}
     if all(attempt.is_whole for attempt in same) and len(committed) > 1:
         found.append(f"{tokens}: applied in part")
-    ends = {a.answer for a in same if a.answer is not None and not {Told.FAILED, Told.UNKNOWN} & set(a.told)}
+    ends = {a.answer for a in same if a.answer is not None and set(a.told) <= {Told.DONE, Told.REFUSED}}
     if len(ends) > 1:
         found.append(f"{tokens}: two answers under one key")
     return found
@@ -125,7 +129,7 @@ def _of_token(token: str, told: list[Told], ledger: Mapping[str, int]) -> list[s
         found.append(f"{token}: acknowledged, and lost")
     if Told.REFUSED in told and not refused:
         found.append(f"{token}: told to be refused, and not so")
-    if set(told) == {Told.FAILED} and done + refused:
+    if set(told) <= {Told.FAILED, Told.AWAY} and done + refused:
         found.append(f"{token}: told to have failed, and applied")
     # That it failed once and is acknowledged later is no contradiction: a failure leaves the key free.
     ends = [index for index, each in enumerate(told) if each in (Told.DONE, Told.REFUSED)]

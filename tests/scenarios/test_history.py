@@ -6,7 +6,7 @@ import pytest
 
 from scenarios.history import Attempt, Told, told_by, violations
 
-DONE, FAILED, UNKNOWN, REFUSED = Told.DONE, Told.FAILED, Told.UNKNOWN, Told.REFUSED
+DONE, FAILED, UNKNOWN, REFUSED, AWAY = Told.DONE, Told.FAILED, Told.UNKNOWN, Told.REFUSED, Told.AWAY
 
 
 def one(told: Told, key: str | None = None, answer: bytes | None = None) -> Attempt:
@@ -27,6 +27,9 @@ def two(first: Told, second: Told, *, is_whole: bool = True) -> Attempt:
         ([one(UNKNOWN, "k"), one(DONE, "k")], {"a": 1}),
         ([one(FAILED, "k"), one(DONE, "k")], {"a": 1}),
         ([one(UNKNOWN, "k"), one(FAILED, "k")], {}),
+        ([one(DONE, "k"), one(AWAY, "k")], {"a": 1}),
+        ([one(UNKNOWN, "k"), one(AWAY, "k")], {"a": 1}),
+        ([one(AWAY)], {}),
         ([one(DONE, "k", b"{}"), one(DONE, "k", b"{}")], {"a": 1}),
         ([two(DONE, DONE)], {"a": 1, "b": 1}),
         ([two(FAILED, FAILED)], {}),
@@ -48,6 +51,7 @@ def test_what_is_true(attempts: list[Attempt], ledger: dict[str, int]) -> None:
         ([one(DONE)], {"a": 2}, "applied 2 times"),
         ([one(UNKNOWN)], {"a": 2}, "applied 2 times"),
         ([one(FAILED)], {"a": 1}, "told to have failed, and applied"),
+        ([one(AWAY)], {"a": 1}, "told to have failed, and applied"),
         ([one(UNKNOWN, "k"), one(DONE, "k")], {"a": 2}, "applied 2 times"),
         ([one(UNKNOWN, "k"), one(DONE, "k")], {}, "acknowledged, and lost"),
         ([one(DONE, "k"), one(FAILED, "k")], {"a": 1}, "told to have failed after it was acknowledged"),
@@ -81,7 +85,8 @@ def error(code: str, *path: str) -> dict[str, object]:
         ({"data": {"a": {"code": "FAILED"}, "b": 1}}, (REFUSED, DONE)),
         ({"errors": [error("ROLLED_BACK", "b")], "data": {"a": {"code": "FAILED"}, "b": None}}, (FAILED, FAILED)),
         ({"data": {"a": {"code": "UNIQUE_VIOLATION"}, "b": 1}}, (FAILED, DONE)),
-        ({"errors": [error("DATABASE_UNAVAILABLE")]}, (FAILED, FAILED)),
+        ({"errors": [error("DATABASE_UNAVAILABLE")]}, (AWAY, AWAY)),
+        ({"errors": [error("ROLLED_BACK", "b")], "data": {"a": {"code": "TRANSACTION_CONFLICT"}}}, (AWAY, FAILED)),
         ({"errors": [error("X", "a"), error("ROLLED_BACK", "b")], "data": {"a": None, "b": None}}, (FAILED, FAILED)),
         ({"errors": [error("OUTCOME_UNKNOWN", "b")], "data": {"a": 1, "b": None}}, (DONE, UNKNOWN)),
         ({"errors": [error("X", "b")], "data": None}, (UNKNOWN, FAILED)),

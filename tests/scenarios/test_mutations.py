@@ -211,6 +211,32 @@ async def test_two_with_the_same_key_at_once(serve: Serve, bank: Bank) -> None:
         await bank.until_clean(app)
 
 
+async def test_one_key_over_several_transports(serve: Serve, bank: Bank) -> None:
+    query = 'mutation { count(name: "x", token: "a") }'
+    async with serve() as app, connected(app.port) as client, opened(app.port) as socket:
+        assert (await client.ask(query, idempotency_key="one")).data == {"count": 1}
+        operation, message = socket.machine.subscribe(query, extensions={"idempotencyKey": "one"})
+        socket.heard[operation] = []
+        await socket.say(message)
+        assert await socket.ended(operation) == [{"data": {"count": 1}}]
+        stream = await client.ask(query, idempotency_key="one", accept="text/event-stream")
+        assert b'{"data":{"count":1}}' in stream.body
+        assert bank.tokens == ["a"]
+        await bank.until_clean(app)
+
+
+async def test_without_the_table_nothing_runs_under_a_key(serve: Serve, bank: Bank) -> None:
+    bank.execute("drop table fraiseql_idempotency")
+    query = 'mutation { count(name: "x", token: "a") }'
+    async with serve() as app, connected(app.port) as client:
+        answer = await client.ask(query, idempotency_key="one")
+        assert answer.codes == {"": "IDEMPOTENCY_UNAVAILABLE"}
+        assert "fraiseql_idempotency" not in answer.body.decode()
+        assert bank.tokens == []
+        assert (await client.ask(query)).data == {"count": 1}
+        await bank.until_clean(app)
+
+
 async def test_a_failure_leaves_the_key_free(serve: Serve, bank: Bank) -> None:
     query = 'mutation { openAccount(owner: "dan", balance: 1) { owner } }'
     bank.execute("insert into accounts (owner) values ('dan')")

@@ -74,7 +74,8 @@ async def test_no_acknowledged_write_is_lost_and_none_is_applied_twice(bank: Ban
         await until_calm(apps, bank)
     attempts = [attempt for writer in writers for attempt in writer.attempts]
     found = bank.execute("select token, count(*) from ledger group by token")
-    assert violations(attempts, dict(found)) == [], f"CHAOS_SEED={seed}"
+    wrong = violations(attempts, dict(found))
+    assert wrong == [], f"CHAOS_SEED={seed}\n" + "\n".join(wrong)
     check_sums(bank)
     check_coverage(writers, killer)
 
