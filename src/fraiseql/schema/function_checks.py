@@ -29,7 +29,11 @@ def result_types(model: SchemaModel) -> frozenset[str]:
     """The types whose fields a function's result fills: success and error types, and what Python gives."""
     actions = (mutation.action for mutation in model.mutations.values())
     found = {name for action in actions if isinstance(action, FunctionAction) for name in action.parts}
-    fields: list[QueryField | MutationField | SubscriptionField] = [*model.queries.values(), *model.mutations.values(), *model.subscriptions.values()]
+    fields: list[QueryField | MutationField | SubscriptionField] = [
+        *model.queries.values(),
+        *model.mutations.values(),
+        *model.subscriptions.values(),
+    ]
     left = [each.type.named for each in fields if _is_python(each)]
     while left:
         target = model.types[left.pop()]
