@@ -2,11 +2,12 @@
 # where it was made with another.
 .POSIX:
 .SUFFIXES:
-.PHONY: help demo test lint format bench fuzz autobahn clean
+.PHONY: help demo test soak lint format bench fuzz autobahn clean
 
 BIN = .venv/bin
 ARGS =
 FUZZ_SECONDS = 60
+SOAK_SECONDS = 600
 RUNTIME = asyncio trio
 CASES = *
 
@@ -19,6 +20,10 @@ demo: ## serve a sample blog at http://127.0.0.1:8000/graphql (ARGS="--port 8001
 
 test: lint ## lint, check the types and run all tests (ARGS="-k words")
 	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+soak: ## mutations at random while backends are killed, for ten minutes on each loop (SOAK_SECONDS=3600 SEED=7)
+	@.ci/venv dev
+	@CHAOS_SECONDS=$(SOAK_SECONDS) CHAOS_SEED=$(SEED) $(BIN)/python -m pytest -n 0 -s tests/scenarios/test_no_lost_writes.py $(ARGS)
 
 lint: ## ruff and mypy
 	@.ci/venv dev

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from benchmarks import pipeline, shapes
+from benchmarks import pipeline, shapes, transactions
 from benchmarks.figures import Setting
 from graphql import FieldNode, OperationDefinitionNode, SelectionSetNode, parse
 
@@ -87,3 +87,10 @@ def test_the_shapes_are_measured(postgres: EmbeddedPostgres, blog: Blog, monkeyp
     assert len(figures) == 3 * len(shapes.SHAPES) * len(shapes.SOURCES)
     assert [figure.below for figure in figures if figure.unit == "by hand"] == [1.1, 1.1, 1.1, 1.1, None] * 2
     postgres.execute("drop database shapes")
+
+
+def test_transactions_are_measured(monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:
+    monkeypatch.setattr(transactions, "TIMES", 1)
+    figures = transactions.measure(Setting(database_url, 2))
+    assert len({figure.name for figure in figures}) == len(figures) == 16
+    assert all(len(figure.values) == 2 for figure in figures)

@@ -30,6 +30,7 @@ from fraiseql import EventBus
 from fraiseql.bus import outbox_sql
 from fraiseql.cli import main
 from fraiseql.runtimes.config import FraiseQLConfig
+from fraiseql.schema.error_rules import DEFAULT_RULES
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
@@ -272,6 +273,16 @@ def test_every_setting_of_the_reference_is_an_option_and_a_variable(capsys: pyte
     for name in settings_in_the_reference():
         assert "--" + name.replace("_", "-") in words
         assert "FRAISEQL_" + name.upper() in words
+
+
+def test_the_reference_tells_every_code_of_an_error() -> None:
+    sources = (path.read_text(encoding="utf-8") for path in (ROOT / "src" / "fraiseql").rglob("*.py"))
+    codes = {code for source in sources for code in re.findall(r'\bcode="([A-Z_]+)"', source)} | {
+        rule.code for rule in DEFAULT_RULES.values()
+    }
+    pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "reference").glob("*.md"))
+    assert {"BAD_REQUEST", "UNIQUE_VIOLATION"} <= codes
+    assert {code for code in codes if f"`{code}`" not in pages} == set()
 
 
 @pytest.mark.parametrize(

@@ -40,9 +40,7 @@ class QueryLimits:
     max_conditions: int = 1_000  # of all filters: each grows the SQL, most are a parameter; relations of orders
     default_page_size: int = 100  # rows of a list whose `limit` is not given
     max_page_size: int = 1_000  # the largest `limit`
-    max_written_rows: int = (
-        1_000  # by one field of a mutation, nested ones too: each is locked until its transaction ends
-    )
+    max_written_rows: int = 1_000  # of one field of a mutation, nested ones too: each is locked until the end of all
     request_timeout: float = 30.0  # seconds from the complete request to its answer
     max_concurrent_calls: int = 20  # of asynchronous resolvers, for one request: each may hold a connection elsewhere
     max_threads: int = 40  # of plain functions of queries and mutations, of all clients: each has a thread

@@ -136,6 +136,27 @@ ONE_OF_ID = "create unique index on t (id);"
             ["error: U.text: u.text is integer, the field is String!; change the annotation, or the column's type"],
         ),
         (
+            T + U + V + TU + INDEX + "alter table u rename to path",
+            'fraiseql.crud(U, update=True, table="path")',
+            [
+                "error: crud(U): path has the name of a type of PostgreSQL's own, which would be taken for it; name it "
+                "with its schema: public.path"
+            ],
+        ),
+        (
+            T + U + V + TU + INDEX + "alter table u rename to path",
+            'fraiseql.crud(U, update=True, table="public.path")',
+            [],
+        ),
+        (
+            "create domain word as text not null;" + T.replace("name text", "name word") + U + V + TU + INDEX,
+            "fraiseql.crud(T, update=True)",
+            [
+                "error: crud(T): t.name is of the domain word, which is not null: it is missing wherever an input is "
+                "without it; alter domain word drop not null, and set the column not null"
+            ],
+        ),
+        (
             T + U + V + TU + INDEX + "create materialized view m as select * from u",
             'fraiseql.crud(U, update=True, table="m")',
             ['error: crud(U): m is a materialised view; name its table in `table="..."`'],

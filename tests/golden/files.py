@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["Case", "laid_out", "read_case", "without_layout", "write_case"]
+__all__ = ["Case", "as_json", "laid_out", "read_case", "without_layout", "write_case"]
 
 _SECTION: Final = re.compile(r"^## (\w+)\n\n```\w+\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
 _LANGUAGES: Final = {"Query": "graphql", "Variables": "json", "SQL": "sql", "Parameters": "json", "Result": "json"}
@@ -55,25 +55,25 @@ def write_case(path: Path, case: Case, **changed: Any) -> None:
     case = replace(case, **changed)
     contents = {
         "Query": case.query,
-        "Variables": _json(case.variables) if case.variables else "",
+        "Variables": as_json(case.variables) if case.variables else "",
         "SQL": case.sql,
-        "Parameters": _json(list(case.parameters)) if case.parameters else "",
-        "Result": _json(case.result),
+        "Parameters": as_json(list(case.parameters)) if case.parameters else "",
+        "Result": as_json(case.result),
     }
     sections = [f"## {name}\n\n```{_LANGUAGES[name]}\n{content}\n```" for name, content in contents.items() if content]
     path.write_text("\n\n".join([case.head, *sections]) + "\n", encoding="utf-8")
 
 
-def _json(value: Any, indent: str = "") -> str:
+def as_json(value: Any, indent: str = "") -> str:
     """JSON, with what fits in one line on one line."""
     text = json.dumps(value, ensure_ascii=False).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     if len(indent) + len(text) <= _WIDTH or not isinstance(value, (dict, list)) or not value:
         return text
     inner = indent + "  "
     if isinstance(value, dict):
-        lines = [f"{inner}{json.dumps(key, ensure_ascii=False)}: {_json(item, inner)}" for key, item in value.items()]
+        lines = [f"{inner}{json.dumps(key, ensure_ascii=False)}: {as_json(item, inner)}" for key, item in value.items()]
         return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
-    return "[\n" + ",\n".join(inner + _json(item, inner) for item in value) + f"\n{indent}]"
+    return "[\n" + ",\n".join(inner + as_json(item, inner) for item in value) + f"\n{indent}]"
 
 
 _TOKEN: Final = re.compile(

@@ -10,7 +10,7 @@ from typing import Any
 from psycopg import pq
 
 from fraiseql.context import ANONYMOUS, Caller
-from fraiseql.effects import Begin, Commit, Fetch, Rollback, Sleep
+from fraiseql.effects import Begin, CallAll, Commit, Fetch, Rollback, Sleep
 from fraiseql.errors import DatabaseError
 from fraiseql.pipeline import GraphQLRequest, Pipeline
 from fraiseql.postgres.errors import statement_failed
@@ -87,6 +87,8 @@ class Database:
             return None
         if isinstance(effect, Sleep):
             return 0.0
+        if isinstance(effect, CallAll):
+            return [each.function(*each.arguments, **each.named) for each in effect.calls]
         assert isinstance(effect, Fetch)
         for name, value in effect.settings:
             self._execute(b"select set_config($1, $2, true)", [name, value])

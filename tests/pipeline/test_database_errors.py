@@ -10,7 +10,7 @@ import pytest
 import fraiseql
 from fraiseql import ErrorRule
 from fraiseql.effects import Fetch
-from fraiseql.errors import DatabaseError, ErrorPlace, RequestError, SchemaError, ValueRefused
+from fraiseql.errors import DatabaseError, ErrorPlace, RequestError, SchemaError, SettingRefused, ValueRefused
 from fraiseql.limits import QueryLimits
 from fraiseql.pipeline.database_errors import described
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
@@ -96,6 +96,7 @@ NOT_NULL = ErrorPlace("public", "users", "email", "")
         (error("42601"), None),
         (error("22012"), None),
         (error("XX000"), None),
+        (SettingRefused("a role that the server may not take on", sqlstate="42501"), None),
     ],
 )
 def test_the_default_table(raised: DatabaseError, code: str | None) -> None:

@@ -50,6 +50,11 @@ class User:
     created_at: dt.datetime
     shouted: str = fraiseql.field(sql="upper({email})")
     posts: list[Post] = fraiseql.relation(on={"author_id": "id"})
+
+    @fraiseql.field
+    def greeting(self) -> str:
+        return f"Hello {self.name}"
+
     profile: Profile | None = fraiseql.relation(on={"user_id": "id"})
 
 
@@ -181,6 +186,23 @@ def test_a_row_with_values_of_every_kind(database: Database) -> None:
         "flats": [{"number": 1, "door code": 'a"b'}, {"number": None}],
     }
     assert len(database.statements) == 2
+
+
+def test_computed_fields_are_computed(database: Database) -> None:
+    create = 'mutation { createUsers(input: [{email: "a", name: "A"}, {email: "b"}]) { greeting } }'
+    assert ask(database, create) == {"createUsers": [{"greeting": "Hello A"}, {"greeting": "Hello nobody"}]}
+    assert ask(database, "mutation { deleteUser(id: 1) { greeting } }") == {"deleteUser": {"greeting": "Hello A"}}
+
+
+def test_root_fields_are_one_transaction(database: Database) -> None:
+    query = (
+        'mutation { a: createUser(input: {email: "a"}) { id } b: updateUser(id: 1, input: {name: "B"}) { name } %s }'
+    )
+    answer = database.ask(PIPELINE, query % 'c: createUser(input: {email: "a"}) { id }')
+    assert sorted(error["extensions"]["code"] for error in answer["errors"])[0] == "ROLLED_BACK"
+    assert database.values("select count(*) from users") == ["0"]
+    database.run("truncate users restart identity cascade")
+    assert ask(database, query % "") == {"a": {"id": "1"}, "b": {"name": "B"}}
 
 
 def test_absent_is_the_default_and_null_is_null(database: Database) -> None:

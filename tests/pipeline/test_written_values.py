@@ -56,6 +56,21 @@ class Node:
     children: list[Node] = fraiseql.relation(on={"tenant": "tenant", "parent_id": "id"})
 
 
+@fraiseql.type(sql_source="drafts", jsonb_column=None)
+class Draft:
+    id: ID
+    size: int
+    pages: list[Page] = fraiseql.relation(on={"draft_id": "id"})
+
+
+@fraiseql.type(sql_source="pages", jsonb_column=None)
+class Page:
+    id: ID
+    size: int
+
+
+fraiseql.crud(Draft, create=True, generated=("id",), optional=("size",), nested=("pages",))
+fraiseql.crud(Page, generated=("id",), optional=("size",))
 fraiseql.crud(Thing, create=True, update=True, upsert=True)
 fraiseql.crud(Node, create=True, update=True, optional=("id",), nested=("parent", "children"))
 
@@ -64,7 +79,7 @@ fraiseql.crud(Node, create=True, update=True, optional=("id",), nested=("parent"
 def things() -> list[Thing]: ...
 
 
-PIPELINE = Pipeline(fraiseql.Schema(types=[Thing, Node], queries=[things]))
+PIPELINE = Pipeline(fraiseql.Schema(types=[Thing, Node, Draft], queries=[things]))
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +91,10 @@ def _database(module_database_url: str) -> Iterator[Database]:
             short varchar(3), token uuid, day date, moment timestamptz, local timestamp, clock time, length interval,
             bytes bytea, ip inet, net cidr, mac macaddr, numbers int[], matrix int[], prices numeric[], days date[],
             "any" jsonb, anys jsonb[], span int4range, dates daterange
+        );
+        create table drafts (id serial primary key, size int not null default 7);
+        create table pages (
+            id serial primary key, draft_id int not null references drafts, size int not null default 3
         );
         create sequence node_ids;
         create table nodes (
@@ -153,6 +172,21 @@ def test_what_a_column_cannot_hold_is_the_clients_mistake(database: Database, gi
     (error,) = answer["errors"]
     assert error["extensions"]["code"] != "INTERNAL_SERVER_ERROR", answer
     assert database.values("select count(*) from things") == ["0"]
+
+
+def test_rows_of_defaults_alone(database: Database) -> None:
+    one = "mutation { createDraft(input: {}) { id size pages { size } } }"
+    assert database.ask(PIPELINE, one)["data"] == {"createDraft": {"id": "1", "size": 7, "pages": []}}
+    rows = "[{}, {size: 1}, {pages: [{}, {size: 2}]}, {pages: [{}]}]"
+    found = database.ask(PIPELINE, f"mutation {{ createDrafts(input: {rows}) {{ size pages {{ size }} }} }}")["data"]
+    for each in found["createDrafts"]:
+        each["pages"].sort(key=lambda page: page["size"])
+    assert found["createDrafts"] == [
+        {"size": 7, "pages": []},
+        {"size": 1, "pages": []},
+        {"size": 7, "pages": [{"size": 2}, {"size": 3}]},
+        {"size": 7, "pages": [{"size": 3}]},
+    ]
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ class Owner:
     full_name: str
 
 
-@fraiseql.type(sql_source='we"ird', jsonb_column=None)
+@fraiseql.type(sql_source='my app.we"ird', jsonb_column=None)
 class Weird:
     id: ID = fraiseql.field(column="the key")
     value: str | None = fraiseql.field(column="v\"al'ue")
@@ -121,7 +121,8 @@ create view v_task as select t.id, t.owner_id, jsonb_build_object(
     'step_count', (select count(*) from tb_step s where s.task_id = t.id)
 ) as data from tb_task t where not hidden;
 
-create table "we""ird" ("the key" text primary key, "v""al'ue" text);
+create schema "my app";
+create table "my app"."we""ird" ("the key" text primary key, "v""al'ue" text);
 create table animals (
     id text primary key, kind text not null, name text not null, lives int, trick text
 );
@@ -161,7 +162,9 @@ def _database(module_database_url: str) -> Iterator[Database]:
 @pytest.fixture
 def database(_database: Database) -> Database:
     _database.run("reset role; set app.who = 'ann'")
-    _database.run('truncate tb_owner, tb_task, tb_step, "we""ird", animals, notes, lines restart identity cascade')
+    _database.run(
+        'truncate tb_owner, tb_task, tb_step, "my app"."we""ird", animals, notes, lines restart identity cascade'
+    )
     return _database
 
 

@@ -126,6 +126,7 @@ def test_what_is_affected(execute: Callable[..., ResultSet]) -> None:
         ("SELECT $1::int", (), "08P01", None, "parameters"),
         ("SELECT 'infinity'::date", (), "22000", None, "no like in Python"),
         ("SELECT $1::uuid", ("nope",), "22P02", 1, "uuid"),
+        ("SELECT 1", (1,) * 65_536, "54000", None, "65,535"),
     ],
 )
 @pytest.mark.parametrize("in_transaction", [False, True])

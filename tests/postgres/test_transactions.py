@@ -13,7 +13,7 @@ from psycopg.pq import Trace
 
 from fraiseql.effects import Execute, Fetch, Isolation, Settings, Statement
 from fraiseql.errors import DatabaseError, SettingRefused
-from fraiseql.postgres import Connection, Transaction, cancel, drain, run, wind_up
+from fraiseql.postgres import Connection, Transaction, cancel, drain, exchange, run, wind_up
 from fraiseql.testing.embedded import EmbeddedPostgres
 
 Open = Callable[..., Connection]
@@ -191,6 +191,25 @@ def test_a_prepared_statement_that_is_of_no_use_any_more_is_prepared_anew(
     drive(wind_up(connection))
     assert connection.is_idle
     assert not connection.unclean
+
+
+def test_with_an_older_libpq_no_more_are_prepared_than_there_is_room_for(
+    drive: Drive, open_connection: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "_MESSAGES_TO_CLOSE", False)
+    connection = open_connection(max_prepared=3)
+    for number in (1, 2, 3, 4, 1, 4):
+        assert drive(run(connection, fetch(f"SELECT {number}", settings=TWO))) == (b"%d" % number,)
+    assert drive(run(connection, fetch("SELECT count(*) FROM pg_prepared_statements", settings=TWO))) == (b"3",)
+
+
+def test_the_least_recently_used_is_closed_in_the_same_round_trip(drive: Drive, open_connection: Open) -> None:
+    connection = open_connection(max_prepared=3)
+    for number in (1, 2, 3, 4, 1, 4):
+        with traced(connection) as messages:
+            assert drive(run(connection, fetch(f"SELECT {number}", settings=TWO))) == (b"%d" % number,)
+        assert round_trips(messages) == 1
+    assert drive(run(connection, fetch("SELECT count(*) FROM pg_prepared_statements", settings=TWO))) == (b"3",)
 
 
 def test_a_name_of_ours_that_somebody_took(drive: Drive, open_connection: Open) -> None:

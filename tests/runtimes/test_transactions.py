@@ -298,6 +298,20 @@ async def test_a_program_that_is_cancelled_is_rolled_back(server: Server) -> Non
         assert server.ids() == []
 
 
+async def test_with_an_older_libpq_a_cancelled_statement_costs_its_connection(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fraiseql.runtimes.anyio.database.CAN_CANCEL", False)
+    async with opened(server, max_size=1) as database:
+        transaction = await database.begin()
+        await transaction.fetch(Fetch(INSERT, (b"1",)))
+        with anyio.move_on_after(0.05):
+            await transaction.fetch(Fetch(SLEEP, (b"0.3",)))
+        assert database.pool.size == 0
+        await perform(database, inserts(2))
+        assert database.pool.size == 1, "there is nothing to cancel at the end of a transaction"
+
+
 async def test_a_statement_that_takes_too_long_ends_the_transaction(server: Server) -> None:
     async with opened(server, max_size=1) as database:
         transaction = await database.begin()
@@ -309,8 +323,9 @@ async def test_a_statement_that_takes_too_long_ends_the_transaction(server: Serv
         with pytest.raises(DatabaseError) as caught:
             await transaction.commit()
         assert (caught.value.sqlstate, caught.value.retryable) == ("08006", True)
-        with pytest.raises(DatabaseError, match="did not answer"):
+        with pytest.raises(DatabaseError, match="did not answer") as caught:
             await database.execute(Execute("SELECT pg_sleep(60)", timeout=0.05))
+        assert (caught.value.sqlstate, caught.value.retryable) == ("08007", False), "it may have been done"
         assert server.ids() == []
 
 
@@ -493,6 +508,28 @@ async def test_a_backend_that_dies_in_the_commit(server: Server, slow_commit: No
                 server.sql(f"SELECT pg_terminate_backend({pid})")
         assert [(error.sqlstate, error.retryable) for error in errors] == [("08007", False)]
         assert await database.fetch(COUNT, ()) == (b"0",)
+
+
+@pytest.mark.parametrize("what", ["commit", "statement"])
+async def test_cut_off_by_the_closing_while_it_may_be_committed(server: Server, slow_commit: None, what: str) -> None:
+    errors: list[DatabaseError] = []
+
+    async def ask() -> None:
+        try:
+            if what == "commit":
+                await perform(database, inserts(1))
+            else:
+                await database.execute(Execute("INSERT INTO notes VALUES (1)"))
+        except DatabaseError as error:
+            errors.append(error)
+
+    async with opened(server, max_size=2) as database, anyio.create_task_group() as group:
+        group.start_soon(ask)
+        pid = await server.until("PgSleep")
+        with anyio.move_on_after(0.05):
+            await database.aclose()
+    assert [(error.sqlstate, error.retryable) for error in errors] == [("08007", False)]
+    server.sql(f"SELECT pg_terminate_backend({pid}, 5000)")
 
 
 async def test_cancelled_in_the_commit(server: Server, slow_commit: None) -> None:

@@ -110,6 +110,14 @@ begin
     return 1;
 end $$;
 
+-- Its COMMIT is done, and waits for a standby that there is not before it says so: see Bank.stalling.
+create function fn_stall(token text) returns int language plpgsql as $$
+begin
+    perform set_config('synchronous_commit', 'on', true);
+    insert into ledger (token, amount) values (token, 1);
+    return 1;
+end $$;
+
 -- Its foreign key is looked at when the transaction commits.
 create function fn_dangle(token text) returns int language plpgsql as $$
 begin
@@ -208,6 +216,11 @@ def linger(seconds: float, token: str) -> int | None:
     """Write, and wait."""
 
 
+@fraiseql.mutation(function="fn_stall", arguments="named")
+def stall(token: str) -> int | None:
+    """Write, and never be told that it was committed."""
+
+
 @fraiseql.mutation(function="fn_dangle", arguments="named")
 def dangle(token: str) -> int | None:
     """Write what COMMIT refuses."""
@@ -222,7 +235,7 @@ def make_schema(**options: Any) -> fraiseql.Schema:
     return fraiseql.Schema(
         types=[Account, Entry, Counter, Transferred, TransferRefused],
         queries=[accounts, entries, counters],
-        mutations=[Transfer, CarelessTransfer, count, open_account, refuse, linger, dangle],
+        mutations=[Transfer, CarelessTransfer, count, open_account, refuse, linger, stall, dangle],
         **options,
     )
 

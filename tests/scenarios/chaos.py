@@ -13,9 +13,9 @@ import anyio
 import anyio.to_thread
 import psycopg
 
-from fraiseql.testing.embedded import EmbeddedPostgres
 from scenarios.clients import Client, connected
 from scenarios.history import Attempt, Told, told_by
+from scenarios.watching import Bank
 
 __all__ = ["ACCOUNTS", "Killer", "Server", "Writer"]
 
@@ -111,7 +111,10 @@ def _document(
         variables[name] = value
         return f"${name}"
 
-    fields = [f"{key}: {_field(chance, server, token, variable)}" for token, key in zip(tokens, keys, strict=True)]
+    if len(tokens) == 1 and chance.random() < 0.03:  # alone, as it keeps its locks for as long
+        fields = [f"{keys[0]}: stall(token: {variable('String!', tokens[0])})"]
+    else:
+        fields = [f"{key}: {_field(chance, server, token, variable)}" for token, key in zip(tokens, keys, strict=True)]
     return f"mutation ({', '.join(types)}) {{ {' '.join(fields)} }}", variables
 
 
@@ -139,14 +142,15 @@ class Killer:
     Attributes:
         killed: how many by `kill -9`.
         ended: how many by pg_terminate_backend.
+        stalled: how many of either had committed something, and told nobody yet.
     """
 
-    postgres: EmbeddedPostgres
-    database: str
+    bank: Bank
     seed: str
-    pause: float = 0.4
+    pause: float = 0.3
     killed: int = 0
     ended: int = 0
+    stalled: int = 0
     is_over: bool = False
 
     async def run(self) -> None:
@@ -156,17 +160,21 @@ class Killer:
             await anyio.to_thread.run_sync(self._strike, chance)
 
     def _strike(self, chance: random.Random) -> None:
-        """While the server recovers it lets nobody in, and somebody chosen may be gone: there is a next time."""
+        found: list[tuple[int, bool]] = self.bank.execute(
+            "select pid, wait_event is not distinct from 'SyncRep' from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid()"
+        )
+        stalled = [each for each in found if each[1]]
+        if not found:
+            return
+        pid, is_stalled = chance.choice(stalled if stalled and chance.random() < 0.7 else found)
         try:
-            pids = self.postgres.backend_pids(self.database)
-            if not pids:
-                return
-            pid = chance.choice(pids)
             if chance.random() < 0.4:
-                self.postgres.kill_backend(pid)
+                self.bank.postgres.kill_backend(pid)
                 self.killed += 1
             else:
-                self.postgres.execute(f"select pg_terminate_backend({pid})")
+                self.bank.execute(f"select pg_terminate_backend({pid})")
                 self.ended += 1
-        except (psycopg.Error, ValueError, ProcessLookupError):
-            return
+            self.stalled += is_stalled
+        except (psycopg.OperationalError, ValueError, ProcessLookupError):
+            return  # it is gone already, or the server recovers: there is a next time

@@ -62,10 +62,17 @@ class Desk:
         self._reader = BufferedByteReceiveStream(stream)
 
     async def send(
-        self, token: str | None, query: str, variables: dict[str, Any] | None = None, *, accept: str = GRAPHQL_RESPONSE
+        self,
+        token: str | None,
+        query: str,
+        variables: dict[str, Any] | None = None,
+        *,
+        accept: str = GRAPHQL_RESPONSE,
+        key: str | None = None,
     ) -> None:
         body = json.dumps({"query": query, "variables": variables or {}}).encode()
         fields = ["host: test", "content-type: application/json", f"content-length: {len(body)}", f"accept: {accept}"]
+        fields += [] if key is None else [f"idempotency-key: {key}"]
         fields += [] if token is None else [f"authorization: Bearer {token}"]
         await self.stream.send("\r\n".join(["POST /graphql HTTP/1.1", *fields, "", ""]).encode() + body)
 
@@ -74,9 +81,11 @@ class Desk:
         length = int(head.partition("content-length:")[2].partition("\r\n")[0])
         return int(head.split()[1]), await self._reader.receive_exactly(length)
 
-    async def ask(self, token: str | None, query: str, variables: dict[str, Any] | None = None) -> bytes:
+    async def ask(
+        self, token: str | None, query: str, variables: dict[str, Any] | None = None, *, key: str | None = None
+    ) -> bytes:
         """The body of the answer."""
-        await self.send(token, query, variables)
+        await self.send(token, query, variables, key=key)
         return (await self.receive())[1]
 
     async def data(self, token: str, query: str, variables: dict[str, Any] | None = None) -> Any:

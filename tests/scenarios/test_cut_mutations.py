@@ -197,9 +197,7 @@ BAD: list[bytes] = [
             {"query": 'mutation { createEntry(input: {token: "b", amount: 1, other: 1}) { id } }'},
             {"query": 'mutation { createEntry(input: {token: "b", amount: 1}) { nothing } }'},
             {"query": 'mutation { a: count(name: "x", token: "a") updateAccount(id: "no", input: {}) { id } }'},
-            {
-                "query": 'mutation { a: count(name: "x", token: "a") updateAccount(id: "x", input: {balance: 1}) { id } }'
-            },
+            {"query": 'mutation { a: count(name: "x", token: "a") updateAccount(id: "", input: {owner: "c"}) { id } }'},
             {"query": 'mutation { a: count(name: "x", token: "a") deleteAccount(id: "99999999999999999999") { id } }'},
             {"query": 'mutation { a: count(name: "x", token: "a") b: refuse(state: "what", token: "b") }'},
             {"query": 'mutation { a: count(name: "x", token: "a") b: refuse(state: "40001", token: "b") }'},

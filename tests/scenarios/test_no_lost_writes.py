@@ -15,11 +15,12 @@ import os
 import random
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
 import anyio
-import psycopg
+import anyio.to_thread
 import pytest
 
 from fraiseql.runtimes.anyio import FraiseQLApp
@@ -29,6 +30,7 @@ from scenarios.bank import install, schema
 from scenarios.chaos import ACCOUNTS, Killer, Server, Writer
 from scenarios.clients import PATIENCE, connected
 from scenarios.history import Told, violations
+from scenarios.watching import Bank
 
 pytestmark = pytest.mark.anyio
 
@@ -45,30 +47,35 @@ SERVERS: list[dict[str, Any]] = [
 ]
 
 
-async def test_no_acknowledged_write_is_lost_and_none_is_applied_twice(
-    postgres: EmbeddedPostgres, database_url: str
-) -> None:
+@pytest.fixture
+def bank(postgres: EmbeddedPostgres, database_url: str) -> Iterator[Bank]:
+    """Some commits stall, so that a backend can be killed between what it has done and what it says."""
+    install(postgres, database_url)
+    bank = Bank(postgres, database_url)
+    bank.execute(
+        f"insert into accounts (owner, balance) select 'owner ' || i, {BALANCE} from generate_series(1, {ACCOUNTS}) i"
+    )
+    with bank.stalling():
+        yield bank
+
+
+async def test_no_acknowledged_write_is_lost_and_none_is_applied_twice(bank: Bank) -> None:
     seed = SEED or str(random.SystemRandom().randrange(10**9))
     sys.stderr.write(f"CHAOS_SEED={seed}\n")
-    name = database_url.rpartition("=")[2]
-    install(postgres, database_url)
-    postgres.execute(
-        f"insert into accounts (owner, balance) select 'owner ' || i, {BALANCE} from generate_series(1, {ACCOUNTS}) i",
-        name,
-    )
     async with AsyncExitStack() as stack:
-        apps = [await stack.enter_async_context(make_app(database_url, **settings)) for settings in SERVERS]
+        apps = [await stack.enter_async_context(make_app(bank.url, **settings)) for settings in SERVERS]
         servers = [
             Server(app.port, "mutation_isolation" in settings, "mutation_transaction" not in settings)
             for app, settings in zip(apps, SERVERS, strict=True)
         ]
         writers = [Writer(f"w{number}", servers, seed) for number in range(CLIENTS)]
-        killer = Killer(postgres, name, seed)
+        killer = Killer(bank, seed)
         await storm(writers, killer)
-        await until_calm(apps, postgres, name)
+        await until_calm(apps, bank)
     attempts = [attempt for writer in writers for attempt in writer.attempts]
-    assert violations(attempts, ledger(postgres, name)) == [], f"CHAOS_SEED={seed}"
-    check_sums(postgres, name)
+    found = bank.execute("select token, count(*) from ledger group by token")
+    assert violations(attempts, dict(found)) == [], f"CHAOS_SEED={seed}"
+    check_sums(bank)
     check_coverage(writers, killer)
 
 
@@ -85,18 +92,22 @@ async def storm(writers: list[Writer], killer: Killer) -> None:
             for writer in writers:
                 writing.start_soon(writer.run)
             await anyio.sleep(SECONDS)
+            with anyio.fail_after(PATIENCE):
+                while not (killer.killed and killer.ended):
+                    await anyio.sleep(0.05)
             killer.is_over = True
             for writer in writers:
                 writer.is_over = True
+            await anyio.to_thread.run_sync(killer.bank.release)
             writing.cancel_scope.deadline = anyio.current_time() + PATIENCE
         last = [writer.attempts[-1] for writer in writers if writer.is_busy]
         assert not writing.cancel_scope.cancelled_caught, f"clients hang: {last}"
 
 
-async def until_calm(apps: list[FraiseQLApp], postgres: EmbeddedPostgres, name: str) -> None:
+async def until_calm(apps: list[FraiseQLApp], bank: Bank) -> None:
     """Nobody holds a connection any more, none is inside of a transaction, and each server answers."""
     with anyio.fail_after(PATIENCE):
-        while any(app.active_connections or app.database.pool.granted for app in apps) or states(postgres, name):
+        while any(app.active_connections or app.database.pool.granted for app in apps) or set(bank.states()) - {"idle"}:
             await anyio.sleep(0.01)
         for app in apps:
             async with connected(app.port) as client:
@@ -104,36 +115,20 @@ async def until_calm(apps: list[FraiseQLApp], postgres: EmbeddedPostgres, name: 
                 assert sum(account["balance"] for account in answer.data["accounts"]) == ACCOUNTS * BALANCE
 
 
-def states(postgres: EmbeddedPostgres, name: str) -> list[Any]:
-    """Of the connections that are not idle."""
-    try:
-        return postgres.execute(
-            f"select pid, state, query from pg_stat_activity where datname = '{name}' and state <> 'idle'"
-        )
-    except psycopg.OperationalError as error:  # it still recovers
-        return [error]
-
-
-def ledger(postgres: EmbeddedPostgres, name: str) -> Counter[str]:
-    return Counter(dict(postgres.execute("select token, count(*) from ledger group by token", name)))
-
-
-def check_sums(postgres: EmbeddedPostgres, name: str) -> None:
+def check_sums(bank: Bank) -> None:
     """Money is neither made nor lost, and counters have counted what is in the ledger."""
-    assert postgres.execute("select sum(balance), min(balance) >= 0 from accounts", name) == [
-        (ACCOUNTS * BALANCE, True)
-    ]
-    ((counted,),) = postgres.execute("select coalesce(sum(value), 0) from counters", name)
-    assert postgres.execute("select count(*) from ledger where amount = 0 and account is null", name) == [(counted,)]
+    assert bank.execute("select sum(balance), min(balance) >= 0 from accounts") == [(ACCOUNTS * BALANCE, True)]
+    ((counted,),) = bank.execute("select coalesce(sum(value), 0) from counters")
+    assert bank.execute("select count(*) from ledger where amount = 0 and account is null") == [(counted,)]
 
 
 def check_coverage(writers: list[Writer], killer: Killer) -> None:
     """The storm was one: or it proves nothing."""
     told = Counter(told for writer in writers for attempt in writer.attempts for told in attempt.told)
-    sys.stderr.write(f"{told}, {killer.killed} killed, {killer.ended} ended\n")
-    assert killer.killed
-    assert killer.ended
-    assert told[Told.DONE] > 100
-    assert told[Told.FAILED] > 10
-    statuses = Counter(answer.status for writer in writers for answer in writer.answers)
-    assert statuses.keys() <= {200, 503}, statuses
+    answers = [answer for writer in writers for answer in writer.answers]
+    unknown = sum("OUTCOME_UNKNOWN" in answer.codes.values() for answer in answers)
+    ends = f"{killer.killed} killed, {killer.ended} ended, {killer.stalled} of them stalled"
+    sys.stderr.write(f"{told}, {unknown} answers unknown, {ends}\n")
+    assert told[Told.DONE] > 30
+    assert told[Told.FAILED]
+    assert {answer.status for answer in answers} <= {200, 503}

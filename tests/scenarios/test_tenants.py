@@ -14,10 +14,12 @@ import psycopg
 import pytest
 
 import fraiseql
-from fraiseql import Caller, ClientRequest, DatabaseContext
+from fraiseql import Caller, ClientRequest, DatabaseContext, Info
 from fraiseql.cli.rls import function_sql
 from fraiseql.effects import Statement
+from fraiseql.limits import MutationLimits
 from fraiseql.observations import InternalErrorMasked, Observation
+from fraiseql.pipeline.mutations.idempotency_table import IdempotencyTable
 from fraiseql.runtimes.anyio import FraiseQLApp
 from fraiseql.testing.embedded import EmbeddedPostgres
 from runtimes.websocket_client import GraphQLClient, opened
@@ -285,6 +287,93 @@ async def test_a_role_that_may_not_write_is_refused(url: str, postgres: Embedded
             assert await client.codes("robot", document) == [403, "CONTEXT_MISSING"]
         assert everything(postgres, url) == before
         await assert_clean(app, client)
+
+
+async def test_an_idempotency_key_is_its_organisations(url: str, postgres: EmbeddedPostgres) -> None:
+    table = MutationLimits().idempotency_table
+    postgres.execute(IdempotencyTable.of(table).ddl(), name_of(url))
+    postgres.execute(f"grant select, insert, update, delete on {table} to desk_server", name_of(url))
+    create = 'mutation { createTicket(input: {title: "Once"}) { id author { name } } }'
+    async with serving(url, pool_max_size=1) as app, desk(app) as client:
+        first = json.loads(await client.ask("grace", create, key="one"))
+        assert first["data"]["createTicket"]["author"] == {"name": "Grace"}
+        other = json.loads(await client.ask("ada", create, key="one"))
+        assert other["data"]["createTicket"]["author"] == {"name": "Ada"}
+        assert json.loads(await client.ask("grace", create, key="one")) == first
+
+
+# Python
+
+
+@fraiseql.query
+async def titles(info: Info) -> list[str]:
+    """By SQL of one's own."""
+    return [row["title"] for row in await info.db.fetch_all("select title from tickets order by id")]
+
+
+@fraiseql.query
+def titles_in_thread(info: Info) -> list[str]:
+    return [row["title"] for row in info.db.fetch_all("select title from tickets order by id")]
+
+
+@fraiseql.query
+async def found_titles(info: Info) -> list[str]:
+    return [row.title for row in await info.db.find(tenants.Ticket, fields=["title"], order_by={"id": "ASC"})]
+
+
+@fraiseql.query
+async def titles_at_once(info: Info) -> list[str]:
+    async with info.db.transaction():
+        await info.db.execute("select set_config('desk.organisation', 'nobody', true)")
+        return [row["title"] for row in await info.db.fetch_all("select title from tickets order by id")]
+
+
+@fraiseql.query
+async def leaky(info: Info) -> str:
+    """What nobody should write: it outlives the request."""
+    for sql in ("set desk.organisation = 'globex'", "set role desk_agent", "set desk.roles = '{}'"):
+        await info.db.execute(sql)
+    return "done"
+
+
+IN_PYTHON = fraiseql.Schema(
+    types=[tenants.Ticket],
+    queries=[tenants.tickets, titles, titles_in_thread, found_titles, titles_at_once, leaky],
+    database_context=tenants.database_context,
+)
+
+
+@pytest.mark.parametrize("field", ["titles", "titlesInThread", "foundTitles", "titlesAtOnce"])
+async def test_resolvers_ask_as_their_caller(url: str, field: str) -> None:
+    async with serving(url, schema=IN_PYTHON, pool_max_size=1) as app, desk(app) as client:
+        for token, expected in (("ada", ACME), ("grace", GLOBEX), ("alan", ACME)) * 2:
+            found = await client.data(token, f"{{ {field} tickets {{ title }} }}")
+            assert found == {field: [row["title"] for row in expected["tickets"]], **expected}
+        answer = json.loads(await client.ask("robot", f"{{ {field} }}"))
+        assert [error["extensions"]["code"] for error in answer["errors"]] == ["CONTEXT_MISSING"]
+
+
+async def test_what_a_resolver_does_to_its_connection_is_undone(url: str) -> None:
+    async with serving(url, schema=IN_PYTHON, pool_max_size=1) as app, desk(app) as client:
+        await client.ask("ada", "{ leaky }")
+        await assert_clean(app, client)
+
+
+# Roles that the server cannot be
+
+
+@pytest.mark.parametrize("role", ["desk_nobody", "pg_monitor"])
+@pytest.mark.parametrize("document", [TITLES, 'mutation { deleteTicket(id: "1") { id } }'])
+async def test_a_role_that_cannot_be_had_is_the_servers_mistake(url: str, role: str, document: str) -> None:
+    told = DatabaseContext(role=lambda _: role, roles=(role,))
+    schema = fraiseql.Schema(types=[tenants.Ticket], queries=[tenants.tickets], database_context=told)
+    seen: list[Observation] = []
+    async with serving(url, schema=schema, pool_max_size=1, seen=seen) as app, desk(app) as client:
+        answer = json.loads(await client.ask("ada", document))
+        assert [error["extensions"]["code"] for error in answer["errors"]] == ["INTERNAL_SERVER_ERROR"]
+        assert role not in json.dumps(answer)
+        assert any(isinstance(each, InternalErrorMasked) and role in str(each.error) for each in seen)
+        await assert_clean_apart(app)
 
 
 # The connection afterwards

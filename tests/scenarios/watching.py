@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
+import psycopg
 
 from fraiseql.observations import Observation
 from fraiseql.runtimes.anyio import FraiseQLApp
@@ -23,8 +27,21 @@ class Bank:
     url: str
     seen: list[Observation] = field(default_factory=list)
 
+    @property
+    def name(self) -> str:
+        """Of the database."""
+        return self.url.rpartition("=")[2]
+
     def execute(self, sql: str) -> list[tuple[Any, ...]]:
-        return self.postgres.execute(sql, self.url.rpartition("=")[2])
+        """Run SQL beside the server, once PostgreSQL lets anybody in: not so while it recovers."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self.postgres.execute(sql, self.name)
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
 
     @property
     def tokens(self) -> list[str]:
@@ -53,6 +70,38 @@ class Bank:
         return await self.until(
             "select pid from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'"
         )
+
+    @contextmanager
+    def stalling(self) -> Iterator[None]:
+        """Let commits wait for a standby, where `synchronous_commit` is `on`: by default it is `local` meanwhile.
+
+        Such a commit is done, and its client is not told so before its backend dies, or this ends.
+        """
+        stalling = {"synchronous_commit": "local", "synchronous_standby_names": "nobody"}
+        for name, value in stalling.items():
+            self.execute(f"alter system set {name} = '{value}'")
+            self._reload(name, value)
+        try:
+            yield
+        finally:
+            self.release()
+            self.execute("alter system reset synchronous_commit")
+            self._reload("synchronous_commit", "on")
+
+    def release(self) -> None:
+        """Let no commit wait any more."""
+        self.execute("alter system reset synchronous_standby_names")
+        self._reload("synchronous_standby_names", "")
+
+    def _reload(self, name: str, value: str) -> None:
+        self.execute("select pg_reload_conf()")
+        while self.execute(f"show {name}") != [(value,)]:  # each is a new session
+            pass
+
+    async def until_stalled(self) -> int:
+        """Wait until a commit is stalled; gives the process."""
+        sql = "select pid from pg_stat_activity where datname = current_database() and wait_event = 'SyncRep'"
+        return await self.until(sql)
 
     async def until_clean(self, app: FraiseQLApp) -> None:
         """Wait until no connection is lent or at work, and find none inside of a transaction; and use them."""

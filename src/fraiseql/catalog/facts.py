@@ -104,6 +104,7 @@ class Table:
         usable: whether the role may use its schema.
         secured: whether row security hides rows.
         deletable: whether the role may delete rows.
+        shadowed: whether a type of PostgreSQL's own has its name, which without a schema comes first.
         primary_key: its columns; empty for none.
         unique: the columns of the other unique constraints and indexes.
         checks: the constraints of single columns, by column, as PostgreSQL spells them.
@@ -127,6 +128,7 @@ class Table:
     checks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     origins: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     deletable: bool = True
+    shadowed: bool = False
 
     @property
     def is_view(self) -> bool:

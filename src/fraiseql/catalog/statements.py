@@ -124,6 +124,7 @@ def _table(raw: Any, types: Mapping[int, DataType], names: Mapping[int, Mapping[
         checks,
         origins_of(raw["definition"] or ""),
         raw["deletable"],
+        raw["shadowed"],
     )
 
 
@@ -238,6 +239,9 @@ select json_build_object(
             'usable', has_schema_privilege(n.oid, 'usage'),
             'secured', c.relrowsecurity,
             'deletable', has_table_privilege(c.oid, 'delete'),
+            'shadowed', exists (
+                select from pg_type p where p.typname = c.relname and p.typnamespace = 'pg_catalog'::regnamespace
+            ),
             'columns', (
                 select coalesce(json_agg(json_build_object(
                     'number', a.attnum,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import orjson
 
 from fraiseql.effects import Program, Statement, fetch
-from fraiseql.errors import DatabaseError, ErrorPlace, RequestError, ValueRefused
+from fraiseql.errors import DatabaseError, ErrorPlace, RequestError, SettingRefused, ValueRefused
 from fraiseql.pipeline.cache import Cache
 from fraiseql.pipeline.failures import missing_setting
 from fraiseql.schema.error_rules import FoundRule
@@ -44,9 +44,9 @@ def told(
     Returns:
         None where the client is told nothing of it.
     """
-    if not isinstance(error, DatabaseError) or missing_setting(error) is not None:
+    if not isinstance(error, DatabaseError):
         return None
-    rule = model.errors.find(error, reading=reading)
+    rule = _rule(model, error, reading=reading)
     if rule is None:
         return None
     entry = _entry(rule, rule.fields or (), hint, error)
@@ -68,7 +68,7 @@ def described(
         A program that yields at most one Fetch, without a transaction, and returns the error without its path, whose
         `__cause__` is what the log is told; None where the client is told nothing of it.
     """
-    rule = None if missing_setting(error) is not None else planning.model.errors.find(error)
+    rule = _rule(planning.model, error)
     if rule is None:
         return None
     fields = rule.fields
@@ -96,6 +96,12 @@ def constraint_columns(known: ConstraintColumns, place: ErrorPlace) -> Program[t
     if columns and known.get(place) is None:  # another program may have asked meanwhile
         known.put(place, columns, sum(map(len, (*names, *columns))))
     return columns
+
+
+def _rule(model: SchemaModel, error: DatabaseError, *, reading: bool = False) -> FoundRule | None:
+    if isinstance(error, SettingRefused) or missing_setting(error) is not None:
+        return None  # no statement has run: it is what was told of the caller that is wrong
+    return model.errors.find(error, reading=reading)
 
 
 def _named(columns: Iterable[str], place: ErrorPlace, field_names: Mapping[str, str]) -> Iterator[str]:

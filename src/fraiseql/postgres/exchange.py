@@ -102,7 +102,7 @@ class Exchange:
     def statement(self, purpose: Purpose, sql: bytes, parameters: Sequence[bytes | None]) -> None:
         """Put in a statement of ours, which is kept prepared where that is allowed."""
         connection = self._connection
-        if not connection.keeps(sql):
+        if not connection.keeps(sql) or not self._has_room(sql):
             connection.pgconn.send_query_params(sql, parameters)
             self._sent.append(_Sent(purpose))
             return
@@ -180,10 +180,15 @@ class Exchange:
             return True
         return False
 
+    def _has_room(self, sql: bytes) -> bool:
+        """Whether it is prepared or can be; without messages to close others DEALLOCATE could fail, and all with it."""
+        connection = self._connection
+        return _MESSAGES_TO_CLOSE or sql in connection.prepared or len(connection.prepared) < connection.max_prepared
+
     def _prepare(self, purpose: Purpose, sql: bytes) -> bytes:
         connection = self._connection
         prepared = connection.prepared
-        if _MESSAGES_TO_CLOSE:  # DEALLOCATE could fail, and all that follows with it: there they stay for a while
+        if _MESSAGES_TO_CLOSE:
             while len(prepared) >= connection.max_prepared:
                 connection.obsolete.append(prepared.pop(next(iter(prepared))))
             obsolete, connection.obsolete = connection.obsolete, []

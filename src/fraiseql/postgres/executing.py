@@ -22,6 +22,7 @@ from fraiseql.postgres.exchange import Exchange
 
 __all__ = ["UserStatement"]
 
+_MOST_PARAMETERS = 65_535  # the protocol counts them in 16 bits
 _CONTROL = frozenset({b"BEGIN", b"START TRANSACTION", b"COMMIT", b"ROLLBACK", b"PREPARE TRANSACTION"})
 _PREPARES = frozenset({b"PREPARE", b"DO", b"CALL"})
 _FORGETS = frozenset({b"DEALLOCATE ALL", b"DISCARD ALL"})
@@ -72,12 +73,14 @@ class UserStatement:
 
     Raises:
         DatabaseError: 22021 for a NUL character or what is no Unicode, 42804 for a value that PostgreSQL cannot be
-            told; `parameter` is its number, from 1.
+            told, both with its number as `parameter`; 54000 for too many.
     """
 
     __slots__ = ("_formats", "_is_to_savepoint", "_parameters", "_sql", "_transformer", "_types")
 
     def __init__(self, effect: Execute) -> None:
+        if len(effect.parameters) > _MOST_PARAMETERS:
+            raise DatabaseError(f"{len(effect.parameters)} parameters: 65,535 are the most", sqlstate="54000")
         self._sql = _text(effect.sql)
         self._is_to_savepoint = _TO_SAVEPOINT.match(effect.sql) is not None
         self._transformer = Transformer(_CONTEXT)

@@ -183,6 +183,8 @@ def execute_alone(connection: Connection, effect: Execute) -> Conversation[Resul
         answers = yield from exchange.answers()
     except psycopg.Error as error:
         raise _lost(connection, error) from None
+    except DatabaseError as error:
+        raise outcome_unknown(str(error)) if error.sqlstate == "08006" else error from None
     if (failed := failure(answers)) is not None:
         if answers.failed is None or is_fatal(answers.results[answers.failed]):
             raise outcome_unknown(str(failed))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-from fraiseql.errors import DatabaseError, SchemaError
+from fraiseql.errors import DatabaseError, SchemaError, SettingRefused
 from fraiseql.schema.names import database_text
 
 __all__ = ["DEFAULT_RULES", "ErrorRule", "ErrorRules", "FoundRule", "error_rules"]
@@ -110,6 +110,8 @@ class ErrorRules:
         Args:
             reading: whether nothing was written: what then fails is no value of the client's.
         """
+        if isinstance(error, SettingRefused):  # nobody's input
+            return None
         sqlstate = "23001" if error.sqlstate == "23503" and _is_referred_to(error) else error.sqlstate
         default = None if reading and sqlstate.startswith(_OF_WRITES) else DEFAULT_RULES.get(sqlstate)
         rule = default

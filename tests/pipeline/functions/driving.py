@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg import pq
 
-from fraiseql.effects import Begin, CallAll, Commit, Effect, Fetch, Rollback
+from fraiseql.effects import Begin, CallAll, Commit, Effect, Fetch, ResolverCall, Rollback
 from fraiseql.errors import DatabaseError
 from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Pipeline
 from fraiseql.postgres import Connection
@@ -88,7 +88,7 @@ class Server:
         if isinstance(effect, Fetch):
             return self._fetch(effect)
         if isinstance(effect, CallAll):
-            return [call.function(*call.arguments, **call.named) for call in effect.calls]
+            return [_called(call) for call in effect.calls]
         sql = {Begin: b"begin", Commit: b"commit", Rollback: b"rollback"}[type(effect)]
         self._execute(sql, ())
         return "transaction"
@@ -118,3 +118,10 @@ class Server:
     def _text(result: Any, row: int, column: int) -> str | None:
         value: bytes | None = result.get_value(row, column)
         return None if value is None else value.decode()
+
+
+def _called(call: ResolverCall) -> Any:
+    try:
+        return call.function(*call.arguments, **call.named)
+    except Exception as error:  # as the runtime gives it
+        return error

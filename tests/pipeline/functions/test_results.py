@@ -100,6 +100,25 @@ def test_no_result(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
+    ("field", "result"),
+    [
+        ("sayUser", {"status": "success", "entity": []}),
+        ("sayUser", {"status": "deleted", "entity": [1]}),
+        ("sayUsers", {"status": "success", "entity": {"id": 1}}),
+        ("sayUsers", {"status": "success", "entity": [[1]]}),
+        ("saySeveral", {"status": "success", "entity": [], "metadata": {"persons": 1}}),
+    ],
+)
+def test_one_for_several_and_several_for_one(server: Server, field: str, result: Any) -> None:
+    below = {"sayUser": "{ ... on User { id } }", "sayUsers": "{ id }"}.get(
+        field, "{ ... on Listed { persons { id } } }"
+    )
+    answer = say(server, result, f"mutation ($result: JSON!) {{ {field}(result: $result) {below} }}")
+    assert answer.code == "INTERNAL_SERVER_ERROR"
+    assert "did not keep to its part" in answer.told
+
+
+@pytest.mark.parametrize(
     ("told", "fields"),
     [
         (["result", "result"], ["result"]),

@@ -162,9 +162,9 @@ class _Call:
         is_list = reference.item is not None
         if is_list and value is not None and not isinstance(value, list):
             raise Defect(f"of several {selection.type.name} it gave no list")
-        values = value if isinstance(value, list) else [value]
         if value is None:
             return b"null"
+        values = value if is_list else [value]
         texts = yield from self._each(values, selection, is_gone=is_gone)
         return b"[" + b",".join(texts) + b"]" if is_list else texts[0]
 

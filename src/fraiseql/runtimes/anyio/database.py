@@ -17,6 +17,7 @@ from fraiseql.limits import PoolLimits
 from fraiseql.observations import ConnectionLost, ConnectionOpened, Observation, Observer, ReconnectFailed
 from fraiseql.postgres import Connection, Pool, cancel, execute_alone, pool_events, run, wind_up
 from fraiseql.postgres.conversation import CAN_CANCEL
+from fraiseql.postgres.errors import outcome_unknown
 from fraiseql.runtimes.anyio.background import Background
 from fraiseql.runtimes.anyio.connecting import Connector
 from fraiseql.runtimes.anyio.transactions import OpenTransaction
@@ -177,6 +178,8 @@ class Database:
         assert connection is not None
         try:
             return await in_time(drive(execute_alone(connection, effect)), effect.timeout)
+        except TookTooLong as error:
+            raise outcome_unknown(str(error)) from None
         finally:
             try:
                 await self._recover(connection)

@@ -38,15 +38,20 @@ async def drive(conversation: Conversation[_Result]) -> _Result:
     try:
         fd, wait = next(conversation)
         while True:
-            if wait == Wait.R:
-                await anyio.wait_readable(fd)
-                ready = Ready.R
-            elif wait == Wait.W:
-                await anyio.wait_writable(fd)
-                ready = Ready.W
+            try:
+                if wait == Wait.R:
+                    await anyio.wait_readable(fd)
+                    ready = Ready.R
+                elif wait == Wait.W:
+                    await anyio.wait_writable(fd)
+                    ready = Ready.W
+                else:
+                    ready = await _either(fd)
+            except (anyio.ClosedResourceError, OSError):
+                # The conversation knows what that means for what it has sent.
+                fd, wait = conversation.throw(connection_lost("it was closed on this side"))
             else:
-                ready = await _either(fd)
-            fd, wait = conversation.send(ready)
+                fd, wait = conversation.send(ready)
     except StopIteration as stop:
         result: _Result = stop.value
         return result
