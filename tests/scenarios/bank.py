@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
+import anyio
+
 import fraiseql
-from fraiseql import ID
+from fraiseql import ID, Info
+from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.limits import MutationLimits
 from fraiseql.pipeline.mutations.idempotency_table import IdempotencyTable
 from fraiseql.testing.embedded import EmbeddedPostgres
 
-__all__ = ["install", "schema"]
+__all__ = ["WATCHED", "install", "schema"]
 
 SQL = """
 create table accounts (
@@ -226,6 +230,50 @@ def dangle(token: str) -> int | None:
     """Write what COMMIT refuses."""
 
 
+NOTE = "insert into ledger (token, amount) values ($1, 1)"
+WATCHED: list[str] = []
+"""What the functions in Python have come to, in order."""
+
+
+@fraiseql.mutation
+async def note(info: Info, token: str) -> int | None:
+    """Write."""
+    WATCHED.append(f"note {token}")
+    return int(await info.db.execute(NOTE, token))
+
+
+@fraiseql.mutation
+def plain_note(info: Info, token: str) -> int | None:
+    """Write, in a thread."""
+    return int(info.db.execute(NOTE, token))
+
+
+@fraiseql.mutation
+async def ponder(info: Info, token: str) -> int | None:
+    """Write, and wait for ever."""
+    await info.db.execute(NOTE, token)
+    WATCHED.append("waits")
+    try:
+        await anyio.sleep_forever()
+    finally:
+        WATCHED.append("cancelled")
+
+
+@fraiseql.mutation
+async def blunder(info: Info, token: str, how: str) -> int | None:
+    """Write, and raise."""
+    await info.db.execute(NOTE, token)
+    if how == "request":
+        raise RequestError("Not so.", code="NOT_SO", extensions={"why": "because"})
+    if how == "database":
+        await info.db.execute("insert into accounts (owner) values ('ann')")
+    if how == "swallowed":
+        with suppress(DatabaseError):
+            await info.db.execute("select 1 / 0")
+        return 1
+    raise ValueError("secret words")
+
+
 fraiseql.crud(Account, create=True, update=True, delete=True, upsert=["owner"], generated=["id"])
 fraiseql.crud(Entry, create=True, generated=["id"])
 fraiseql.crud(Counter, upsert=True, key="name")
@@ -235,7 +283,20 @@ def make_schema(**options: Any) -> fraiseql.Schema:
     return fraiseql.Schema(
         types=[Account, Entry, Counter, Transferred, TransferRefused],
         queries=[accounts, entries, counters],
-        mutations=[Transfer, CarelessTransfer, count, open_account, refuse, linger, stall, dangle],
+        mutations=[
+            Transfer,
+            CarelessTransfer,
+            count,
+            open_account,
+            refuse,
+            linger,
+            stall,
+            dangle,
+            note,
+            plain_note,
+            ponder,
+            blunder,
+        ],
         **options,
     )
 

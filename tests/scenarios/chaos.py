@@ -119,7 +119,9 @@ def _document(
 
 
 def _field(chance: random.Random, server: Server, token: str, variable: Any) -> str:
-    kind = chance.choice(("transfer", "transfer", "careless", "count", "create", "wrong"))
+    kind = chance.choice(("transfer", "transfer", "careless", "count", "create", "wrong", "note", "plainNote"))
+    if kind in ("note", "plainNote"):
+        return f"{kind}(token: {variable('String!', token)})"
     if kind == "count":
         return f"count(name: {variable('String!', chance.choice('xy'))}, token: {variable('String!', token)})"
     if kind == "create":
