@@ -15,7 +15,7 @@ from fraiseql.limits import QueryLimits
 from fraiseql.pipeline import GraphQLRequest
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
 from fraiseql.pipeline.mutations.serving import Asking
-from fraiseql.pipeline.prepared import Planning
+from fraiseql.pipeline.planning import Planning
 
 __all__ = ["Session", "asking"]
 

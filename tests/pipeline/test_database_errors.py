@@ -14,7 +14,7 @@ from fraiseql.errors import DatabaseError, ErrorPlace, RequestError, SchemaError
 from fraiseql.limits import QueryLimits
 from fraiseql.pipeline.database_errors import described
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
-from fraiseql.pipeline.prepared import Planning
+from fraiseql.pipeline.planning import Planning
 
 USERS_EMAIL = ErrorPlace("public", "users", "", "users_email_key")
 HINT = {"requestId": "r"}

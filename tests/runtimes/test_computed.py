@@ -166,13 +166,13 @@ async def test_methods_compute_beside_sql(ask: Any) -> None:
                     "initials": "AB",
                     "doubled": 2,
                     "notes": [{"loud": "NOTE 2"}],
-                    "asker": "None None RunningMemoryBus",
+                    "asker": "ada http RunningMemoryBus",
                 },
                 {
                     "initials": "AB",
                     "doubled": 4,
                     "notes": [{"loud": "NOTE 1"}, {"loud": "NOTE 3"}],
-                    "asker": "None None RunningMemoryBus",
+                    "asker": "ada http RunningMemoryBus",
                 },
             ]
         }

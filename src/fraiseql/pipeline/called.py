@@ -51,7 +51,7 @@ def answer_called(asked: Asked, access: DatabaseAccess, resolution: Resolution) 
     """
     plan, limit = asked.plan, asked.plan.limits.max_concurrent_calls
     calls = tuple(plan.call(root, asked.variables, asked.caller, access) for root in plan.called_roots)
-    given = [plan.given_rows(root, asked.variables) for root in plan.called_roots]
+    given = [plan.statements.given_rows(root, asked.variables) for root in plan.called_roots]
     found = yield from _selected(asked, access, resolution)
     if isinstance(found, GraphQLResponse):
         return found

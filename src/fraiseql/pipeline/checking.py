@@ -67,7 +67,7 @@ def fetch_checking(
     """The row of the checking statement; None where the error is of another kind, or that statement fails too."""
     if not may_be_misfit(error, failed.bindings):
         return None
-    statement = plan.statement(variables, checking=True)
+    statement = plan.statements.of_roots(variables, checking=True)
     try:
         return (yield from fetch(statement.statement, parameters, settings=settings))
     except DatabaseError:

@@ -15,7 +15,7 @@ from fraiseql.schema.error_rules import FoundRule
 from fraiseql.schema.model import SchemaModel
 
 if TYPE_CHECKING:
-    from fraiseql.pipeline.prepared import Planning
+    from fraiseql.pipeline.planning import Planning
 
 __all__ = ["ConstraintColumns", "constraint_columns", "constraints_cache", "described", "told"]
 

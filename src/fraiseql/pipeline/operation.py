@@ -21,7 +21,8 @@ from fraiseql.pipeline.explaining import Explanation, explained
 from fraiseql.pipeline.graphql_schema import build_graphql_schema
 from fraiseql.pipeline.mutations import Asking, IdempotencyKeys, first_statements, mutate
 from fraiseql.pipeline.nesting import nests_too_deep
-from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
+from fraiseql.pipeline.planning import Planning
+from fraiseql.pipeline.prepared import Plan, PreparedOperation
 from fraiseql.pipeline.request import GraphQLRequest
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, refuse
 from fraiseql.pipeline.sql import BoundStatement
@@ -257,8 +258,8 @@ class Pipeline:
             plan = prepared.plan(variables)
             if not plan.uses_sql:
                 return plan, None, (), variables
-            statement = plan.statement(variables)
-            return plan, statement, plan.bind(statement, variables), variables
+            statement = plan.statements.of_roots(variables)
+            return plan, statement, plan.statements.bind(statement, variables), variables
         except RecursionError:
             raise nests_too_deep(request.query, self.limits.max_depth, request.variables) from None
 

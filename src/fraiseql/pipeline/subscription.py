@@ -18,7 +18,8 @@ from fraiseql.pipeline.database_errors import told
 from fraiseql.pipeline.failures import cause_of, masked, shown
 from fraiseql.pipeline.held import MISSING
 from fraiseql.pipeline.misfits import Checks
-from fraiseql.pipeline.prepared import Plan, Planning, PreparedOperation
+from fraiseql.pipeline.planning import Planning
+from fraiseql.pipeline.prepared import Plan, PreparedOperation
 from fraiseql.pipeline.project import project
 from fraiseql.pipeline.request import GraphQLRequest
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, respond
@@ -76,17 +77,17 @@ class PreparedSubscription:
         self.parameters: tuple[bytes | None, ...] = ()
         self.bindings: tuple[Binding, ...] = ()
         self.argument_sources: frozenset[str] = frozenset()
-        self.given: Mapping[int, GivenRows] = plan.given_rows(self.root, variables) if is_resolver else {}
+        self.given: Mapping[int, GivenRows] = plan.statements.given_rows(self.root, variables) if is_resolver else {}
         if plan.uses_sql:
-            bound = plan.statement(variables)
+            bound = plan.statements.of_roots(variables)
             self.statement, self.bindings = bound.statement, bound.bindings
             self.argument_sources = bound.argument_sources
-            self.parameters = plan.bind(bound, variables)
+            self.parameters = plan.statements.bind(bound, variables)
 
     @property
     def checking_statement(self) -> Statement:
         """The one that finds what does not fit, for the same parameters."""
-        return self.plan.statement(self._variables, checking=True).statement
+        return self.plan.statements.of_roots(self._variables, checking=True).statement
 
     def tell(self, settings: Settings) -> None:
         """Tell PostgreSQL these of the caller; only with who is told the same are results shared."""

@@ -12,7 +12,6 @@ from fraiseql.errors import DatabaseError, RequestError, ValueRefused
 from fraiseql.pipeline.failures import cause_of, masked, shown
 from fraiseql.pipeline.mutations.actions import recovered
 from fraiseql.pipeline.mutations.serving import Asking, Serving
-from fraiseql.pipeline.nulls import Completion
 from fraiseql.pipeline.plan import RootField
 from fraiseql.pipeline.response import GraphQLResponse, respond
 
@@ -36,15 +35,14 @@ class Answered:
 def completed(serving: Serving, text: bytes) -> Program[Answered]:
     """Compute what Python computes of a field's JSON, and let nulls rise."""
     asking, check = serving.asking, None if serving.checks is None else serving.checks.check
-    root = next(root for root in asking.plan.roots if root.key == serving.root.key)
+    root, complete = asking.plan.completion(serving.root.key)
     value, errors = text, list[RequestError]()
     causes = [] if serving.checks is None else serving.checks.causes
     resolution = asking.plan.resolution(asking.variables, asking.caller, asking.hint, serving.access)
     if resolution is not None:
         (value,) = yield from resolution.complete([root], [text], check=check)
         errors, causes = resolution.errors, [*causes, *resolution.causes]
-    shown_text = Completion(root, asking.planning.model)(value, errors, asking.hint, check)
-    return Answered(shown_text, errors, causes)
+    return Answered(complete(value, errors, asking.hint, check), errors, causes)
 
 
 def failed_fields(serving: Serving, roots: Sequence[RootField], error: Exception) -> Program[dict[str, Answered]]:

@@ -8,7 +8,6 @@ from fraiseql.pipeline.computed.roots import GivenRows, call_resolver, show
 from fraiseql.pipeline.misfits import Checks
 from fraiseql.pipeline.mutations.answers import Answered
 from fraiseql.pipeline.mutations.serving import Serving
-from fraiseql.pipeline.nulls import Completion
 
 __all__ = ["called"]
 
@@ -22,8 +21,8 @@ def called(serving: Serving) -> Program[Answered]:
     """
     asking, access = serving.asking, serving.access
     plan, model, hint = asking.plan, asking.planning.model, asking.hint
-    root = next(root for root in plan.roots if root.key == serving.root.key)
-    given = plan.given_rows(root, asking.variables)
+    root, complete = plan.completion(serving.root.key)
+    given = plan.statements.given_rows(root, asking.variables)
     resolution = plan.resolution(asking.variables, asking.caller, hint, access)
     assert resolution is not None
     value = yield from call_resolver(plan.call(root, asking.variables, asking.caller, access))
@@ -35,5 +34,5 @@ def called(serving: Serving) -> Program[Answered]:
     yield from resolution.run()
     check, causes = (None, []) if served.checks is None else (served.checks.check, served.checks.causes)
     text = b"null" if served.value is None else served.value
-    completed = Completion(root, model)(text, resolution.errors, hint, check)
+    completed = complete(text, resolution.errors, hint, check)
     return Answered(completed, resolution.errors, [*causes, *resolution.causes])

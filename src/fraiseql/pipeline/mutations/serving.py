@@ -16,7 +16,8 @@ from fraiseql.pipeline.access import DatabaseAccess
 from fraiseql.pipeline.arguments import Tree, given_arguments, value_of
 from fraiseql.pipeline.misfits import Checks, may_be_misfit
 from fraiseql.pipeline.plan import RootField, Selection
-from fraiseql.pipeline.prepared import Plan, Planning
+from fraiseql.pipeline.planning import Planning
+from fraiseql.pipeline.prepared import Plan
 from fraiseql.pipeline.request import GraphQLRequest
 from fraiseql.pipeline.response import Outcome, Refusal
 from fraiseql.pipeline.variables import Variables
@@ -109,14 +110,14 @@ class Serving:
         if not keys:
             return []
         asking = self.asking
-        bound = asking.plan.keyed(selection, key, asking.variables)
-        parameters = asking.plan.bind_keys(bound, asking.variables, keys)
+        bound = asking.plan.statements.of_keys(selection, key, asking.variables)
+        parameters = asking.plan.statements.bind_keys(bound, asking.variables, keys)
         try:
             (text,) = yield from self.fetch(bound.statement, parameters, guarded=True)
         except DatabaseError as error:
             if not may_be_misfit(error, bound.bindings):
                 raise
-            checking = asking.plan.keyed(selection, key, asking.variables, checking=True)
+            checking = asking.plan.statements.of_keys(selection, key, asking.variables, checking=True)
             (text,) = yield from self.fetch(checking.statement, parameters)
             self.checks = self.checks or Checks(asking.planning.model, asking.hint)
         return [None if each is None else each.encode() for each in orjson.loads(text or b"[]")]
@@ -135,8 +136,8 @@ class Serving:
         if not rows:
             return []
         asking = self.asking
-        bound = asking.plan.shown(selection, asking.variables)
-        parameters = asking.plan.bind_rows(bound, asking.variables, rows)
+        bound = asking.plan.statements.of_rows(selection, asking.variables)
+        parameters = asking.plan.statements.bind_rows(bound, asking.variables, rows)
         (text,) = yield from self.fetch(bound.statement, parameters)
         return [None if each is None else each.encode() for each in orjson.loads(text or b"[]")]
 
