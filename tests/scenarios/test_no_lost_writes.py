@@ -44,6 +44,7 @@ SERVERS: list[dict[str, Any]] = [
     {},
     {"mutation_isolation": "serializable", "mutation_max_attempts": 10},
     {"mutation_transaction": "field"},
+    {"query_request_timeout": 0.3, "pool_max_prepared": 0},
 ]
 
 
@@ -132,4 +133,4 @@ def check_coverage(writers: list[Writer], killer: Killer) -> None:
     sys.stderr.write(f"{told}, {unknown} answers unknown, {ends}\n")
     assert told[Told.DONE] > 30
     assert told[Told.FAILED]
-    assert {answer.status for answer in answers} <= {200, 503}
+    assert {answer.status for answer in answers} <= {200, 503, 504}
