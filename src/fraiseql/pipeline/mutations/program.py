@@ -148,7 +148,8 @@ class _Mutation:
             if claim is not None:
                 yield from self._keys.keep(claim, answer_of(self._asking, answered).body)
             stage = _Stage.COMMIT
-            yield from commit(transaction)  # a deferred constraint is nobody's more than the last field's
+            # A deferred constraint is nobody's more than the last field's.
+            yield from commit(transaction, self._asking.settings)
         except Refusal as refusal:
             raise _FieldFailed(root, refusal.errors[0]) from refusal
         except Exception as error:  # a user's code raises anything
