@@ -1,6 +1,6 @@
 """Functions in Python that serve queries, mutations and subscriptions, over two tables and a diary with policies.
 
-`run`, `run_plain` and `mutate` do what a test puts under a name into `bodies`.
+`run`, `run_plain`, `mutate` and `mutate_plainly` do what a test puts under a name into `bodies`.
 """
 
 from __future__ import annotations
@@ -238,6 +238,11 @@ async def mutate(info: Info, name: str) -> fraiseql.JSON | None:
     return await bodies[name](info)
 
 
+@fraiseql.mutation
+def mutate_plainly(info: BlockingInfo, name: str) -> fraiseql.JSON | None:
+    return bodies[name](info)
+
+
 @fraiseql.subscription
 async def renamed(info: Info) -> AsyncIterator[Writer]:
     async with info.db.transaction():
@@ -272,7 +277,7 @@ SCHEMA = fraiseql.Schema(
         run,
         run_plain,
     ],
-    mutations=[rename, rename_plainly, replace, mutate],
+    mutations=[rename, rename_plainly, replace, mutate, mutate_plainly],
     subscriptions=[renamed, counted_plainly],
 )
 
