@@ -45,22 +45,33 @@ def completed(serving: Serving, text: bytes) -> Program[Answered]:
     return Answered(complete(value, errors, asking.hint, check), errors, causes)
 
 
-def failed_fields(serving: Serving, roots: Sequence[RootField], error: Exception) -> Program[dict[str, Answered]]:
-    """What all fields of a transaction came to that was rolled back for an error of one of them."""
-    key, hint = serving.root.key, serving.asking.hint
-    text, known = yield from recovered(serving, error)
-    hidden = known.__cause__ if isinstance(known.__cause__, ValueRefused) else masked(known)
-    causes = [] if hidden is None else [hidden]
+def failed_fields(
+    failed: Sequence[Serving], roots: Sequence[RootField], error: Exception
+) -> Program[dict[str, Answered]]:
+    """What all fields of a transaction came to that was rolled back.
+
+    Args:
+        failed: whose error it is: one field's, or that of all where it is nobody's more than another's.
+    """
+    found = dict[str, tuple[bytes | None, Exception]]()
+    for serving in failed:
+        found[serving.root.key] = yield from recovered(serving, error)
+    texts = {key: text for key, (text, _) in found.items()}
     # Where the null of another field rises to `data`, a member of the union would not be seen.
-    is_seen = all(root.field is None or root.field.type.nullable for root in roots if root.key != key)
-    if text is None or not is_seen:
-        answered = _null(serving.root, shown(known, (key,), hint), causes)
-    else:
-        answered = yield from completed(serving, text)
-        answered.causes += causes
-    message = f'The mutation was rolled back, since its field "{key}" failed.'
-    others = {root.key: _null(root, _error(root, message, "ROLLED_BACK"), []) for root in roots if root.key != key}
-    return others | {key: answered}
+    is_seen = all(root.field is None or root.field.type.nullable or texts.get(root.key) for root in roots)
+    message = f'The mutation was rolled back, since its field "{failed[0].root.key}" failed.'
+    answered = {root.key: _null(root, _error(root, message, "ROLLED_BACK"), []) for root in roots}
+    for serving in failed:
+        key, hint = serving.root.key, serving.asking.hint
+        text, known = found[key]
+        hidden = known.__cause__ if isinstance(known.__cause__, ValueRefused) else masked(known)
+        causes = [] if hidden is None else [hidden]
+        if text is None or not is_seen:
+            answered[key] = _null(serving.root, shown(known, (key,), hint), causes)
+        else:
+            answered[key] = yield from completed(serving, text)
+            answered[key].causes += causes
+    return answered
 
 
 def unknown_fields(roots: Sequence[RootField], error: DatabaseError) -> dict[str, Answered]:
