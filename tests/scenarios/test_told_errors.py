@@ -29,7 +29,8 @@ create table book (
     id int generated always as identity primary key,
     title text not null,
     pages int constraint "has pages" check (pages > 0),
-    author_id int not null references author
+    author_id int not null references author,
+    sequel_of int references book
 );
 create table review (
     id int generated always as identity primary key,
@@ -80,6 +81,9 @@ class Book:
     title: str
     pages: int | None
     author_id: int
+    sequel_of: int | None
+    sequels: list[Book] = fraiseql.relation(on={"sequel_of": "id"})
+    original: Book | None = fraiseql.relation(on={"id": "sequel_of"})
 
 
 @fraiseql.type(sql_source="review", jsonb_column=None)
@@ -123,10 +127,10 @@ def add(input: AddInput) -> Author | None: ...
 
 
 fraiseql.crud(Author, create=True, update=True, delete=True, optional=["id"], nested=["books"])
-fraiseql.crud(Book, create=True, optional=["id"])
+fraiseql.crud(Book, create=True, optional=["id"], nested=["sequels", "original"])
 fraiseql.crud(Review, create=True, optional=["id"])
 schema = fraiseql.Schema(
-    types=[Review],
+    types=[Book, Review],
     queries=[authors, raising, refusing],
     mutations=[add],
     errors={
@@ -153,6 +157,8 @@ async def asked(url: str, observe: list[Any]) -> AsyncIterator[Client]:
 
 
 IN_USE = "A value that must be unique is in use already: mail."
+TAKEN = "A value that must be unique is in use already:"
+MISSING = "A value refers to something that is not there:"
 CASES = [
     ('createAuthor(input: {fullName: "X", mail: "ada@x"}) { id }', "UNIQUE_VIOLATION", ["mail"], IN_USE),
     (
@@ -175,6 +181,30 @@ CASES = [
     (
         'createBook(input: {title: "X", authorId: 77}) { id }',
         *("FOREIGN_KEY_VIOLATION", ["authorId"], "A value refers to something that is not there: authorId."),
+    ),
+    *(
+        (
+            f'createBook(input: {{title: "N", authorId: 1, {more}}}) {{ id }}',
+            code,
+            fields,
+            f"{text} {', '.join(fields)}.",
+        )
+        for more, code, fields, text in (
+            # rows of one table in several places: PostgreSQL does not say which
+            (
+                'original: {create: {title: "one", authorId: 1}}',
+                "TITLE_TAKEN",
+                ["title", "original.create.title"],
+                TAKEN,
+            ),
+            ('sequels: [{title: "one", authorId: 1}]', "TITLE_TAKEN", ["title", "sequels.title"], TAKEN),
+            ("original: {connect: 99}", "FOREIGN_KEY_VIOLATION", ["original.connect"], MISSING),
+            ("sequelOf: 99", "FOREIGN_KEY_VIOLATION", ["sequelOf"], MISSING),
+            (
+                'original: {connect: 99}, sequels: [{title: "S", authorId: 1}]',
+                *("FOREIGN_KEY_VIOLATION", ["original.connect"], MISSING),
+            ),
+        )
     ),
     ('add(input: {fullName: "X", mail: "ada@x"}) { id }', "UNIQUE_VIOLATION", ["mail"], IN_USE),
     ('add(input: {mail: "y"}) { id }', "NOT_NULL_VIOLATION", ["fullName"], "A value is missing: fullName."),
