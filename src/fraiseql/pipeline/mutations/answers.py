@@ -31,6 +31,11 @@ class Answered:
     errors: list[RequestError] = field(default_factory=list)
     causes: list[Exception] = field(default_factory=list)
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether errors left nothing of the value."""
+        return bool(self.errors) and self.text in (None, b"null")
+
 
 def completed(serving: Serving, text: bytes) -> Program[Answered]:
     """Compute what Python computes of a field's JSON, and let nulls rise."""
@@ -45,8 +50,25 @@ def completed(serving: Serving, text: bytes) -> Program[Answered]:
     return Answered(complete(value, errors, asking.hint, check), errors, causes)
 
 
-def failed_fields(serving: Serving, roots: Sequence[RootField], error: Exception) -> Program[dict[str, Answered]]:
-    """What all fields of a transaction came to that was rolled back for an error of one of them."""
+def failed_fields(
+    serving: Serving, roots: Sequence[RootField], error: Exception | Answered, causes: Sequence[Exception]
+) -> Program[dict[str, Answered]]:
+    """What all fields of a transaction came to that was rolled back for one of them.
+
+    Args:
+        error: what that raised, or what it came to.
+        causes: for the log, beside its own.
+    """
+    answered = error if isinstance(error, Answered) else (yield from _failed(serving, roots, error))
+    answered.causes = [*causes, *answered.causes]
+    key = serving.root.key
+    message = f'The mutation was rolled back, since its field "{key}" failed.'
+    others = {root.key: _null(root, _error(root, message, "ROLLED_BACK"), []) for root in roots if root.key != key}
+    return others | {key: answered}
+
+
+def _failed(serving: Serving, roots: Sequence[RootField], error: Exception) -> Program[Answered]:
+    """What a field came to that raised: its union's error member, or an error."""
     key, hint = serving.root.key, serving.asking.hint
     text, known = yield from recovered(serving, error)
     hidden = known.__cause__ if isinstance(known.__cause__, ValueRefused) else masked(known)
@@ -54,13 +76,10 @@ def failed_fields(serving: Serving, roots: Sequence[RootField], error: Exception
     # Where the null of another field rises to `data`, a member of the union would not be seen.
     is_seen = all(root.field is None or root.field.type.nullable for root in roots if root.key != key)
     if text is None or not is_seen:
-        answered = _null(serving.root, shown(known, (key,), hint), causes)
-    else:
-        answered = yield from completed(serving, text)
-        answered.causes += causes
-    message = f'The mutation was rolled back, since its field "{key}" failed.'
-    others = {root.key: _null(root, _error(root, message, "ROLLED_BACK"), []) for root in roots if root.key != key}
-    return others | {key: answered}
+        return _null(serving.root, shown(known, (key,), hint), causes)
+    answered = yield from completed(serving, text)
+    answered.causes += causes
+    return answered
 
 
 def unknown_fields(roots: Sequence[RootField], error: DatabaseError) -> dict[str, Answered]:

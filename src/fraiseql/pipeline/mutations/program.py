@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from typing import Any, Final
+from zlib import crc32
 
 from fraiseql.effects import Isolation, Program, begin, commit, rollback, sleep
 from fraiseql.errors import DatabaseError, RequestError
@@ -29,7 +30,7 @@ from fraiseql.schema.model import MutationField, Resolver
 
 __all__ = ["mutate"]
 
-_UNKNOWN: Final = "08007"  # SQL's own: transaction resolution unknown
+_OPEN: Final = ("08007", "2D000")  # transaction resolution unknown; ended by a statement of the application's own
 _IN_THE_WAY: Final = ("40001", "40P01")  # serialisation failure, deadlock
 _CUT: Final = ("08006", "57P01", "57P02")  # a connection that was lost, or that a stopping or crashed server has ended
 _WITH_ERRORS: Final = b'{"errors":'
@@ -60,13 +61,25 @@ class _Stage(Enum):
 
 
 class _FieldFailed(Exception):
-    """A root field raised, and its transaction was rolled back."""
+    """A root field failed, and its transaction was rolled back.
 
-    def __init__(self, root: RootField, error: Exception, stage: _Stage = _Stage.FIELDS) -> None:
+    Attributes:
+        error: what it raised; or the errors that leave nothing of its value, which is `Answered` then.
+        causes: of what was answered before it, for the log.
+    """
+
+    def __init__(
+        self,
+        root: RootField,
+        error: Exception | Answered,
+        stage: _Stage = _Stage.FIELDS,
+        causes: Sequence[Exception] = (),
+    ) -> None:
         super().__init__(str(error))
         self.root = root
         self.error = error
         self.stage = stage
+        self.causes = causes
 
 
 class _Answer(Exception):
@@ -114,7 +127,7 @@ class _Mutation:
                 error = failed.error
                 # A function in PostgreSQL may raise the like, and is rolled back.
                 may_be_done = in_python or failed.stage is _Stage.COMMIT
-                if may_be_done and isinstance(error, DatabaseError) and error.sqlstate == _UNKNOWN:
+                if may_be_done and isinstance(error, DatabaseError) and error.sqlstate in _OPEN:
                     unknown = error
                 is_last = attempt >= self._limits.max_attempts
                 if is_last or not self._may_come_through(failed, in_python=in_python, is_known=unknown is None):
@@ -122,9 +135,15 @@ class _Mutation:
                         return unknown_fields(roots, unknown)
                     if is_first and isinstance(error, DatabaseError) and error.unavailable:
                         raise self._away(error) from error
-                    return (yield from failed_fields(self._serving(failed.root, None), roots, error))
-            yield from sleep(min(self._limits.first_pause * 2.0 ** (attempt - 1), self._limits.longest_pause))
+                    return (yield from failed_fields(self._serving(failed.root, None), roots, error, failed.causes))
+            yield from sleep(self._pause(attempt))
             attempt += 1
+
+    def _pause(self, attempt: int) -> float:
+        """Seconds before the next attempt, spread by a half, lest those who met meet again."""
+        longest = min(self._limits.first_pause * 2.0 ** (attempt - 1), self._limits.longest_pause)
+        draw = crc32(f"{self._asking.hint.get('requestId')} {attempt}".encode()) / 2**32
+        return longest * (0.5 + draw / 2)
 
     def _attempt(self, roots: Sequence[RootField]) -> Program[dict[str, Answered]]:
         try:
@@ -143,16 +162,20 @@ class _Mutation:
         root, stage = roots[0], _Stage.FIELDS
         try:
             for root in roots:
-                serving = self._serving(root, transaction)
-                answered[root.key] = yield from _served(serving)
+                answered[root.key] = each = yield from _served(self._serving(root, transaction))
+                if each.is_lost:  # the client cannot know that anything was done
+                    raise _FieldFailed(root, each)
             if claim is not None:
                 yield from self._keys.keep(claim, answer_of(self._asking, answered).body)
             stage = _Stage.COMMIT
             yield from commit(transaction)  # a deferred constraint is nobody's more than the last field's
+        except _FieldFailed as failed:
+            failed.causes = _causes(answered, root)
+            raise
         except Refusal as refusal:
-            raise _FieldFailed(root, refusal.errors[0]) from refusal
+            raise _FieldFailed(root, refusal.errors[0], stage, _causes(answered, root)) from refusal
         except Exception as error:  # a user's code raises anything
-            raise _FieldFailed(root, error, stage) from error
+            raise _FieldFailed(root, error, stage, _causes(answered, root)) from error
         return answered
 
     def _claimed(self, transaction: Any, root: RootField) -> Program[Claim]:
@@ -196,6 +219,11 @@ def _served(serving: Serving) -> Program[Answered]:
     if isinstance(serving.field.action, Resolver):
         return (yield from called(serving))
     return (yield from completed(serving, (yield from serve(serving))))
+
+
+def _causes(answered: Mapping[str, Answered], failed: RootField) -> list[Exception]:
+    """What the log is told of the fields before one that failed: it may have failed for them."""
+    return [cause for key, each in answered.items() if key != failed.key for cause in each.causes]
 
 
 def _again(body: bytes) -> GraphQLResponse:
