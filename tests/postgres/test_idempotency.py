@@ -246,7 +246,7 @@ def test_old_keys_are_removed_now_and_then_and_not_all_at_once(open_session: Cal
 
 
 def test_a_role_that_may_do_nothing_takes_part(open_session: Callable[..., Session], session: Session) -> None:
-    """The table is written as the connection's role, and the caller's holds again where deferred triggers run."""
+    """The table is written as the connection's role; deferred triggers run as the caller's."""
     session.ask(
         """
         create role nobody_at_all nologin;
@@ -272,7 +272,7 @@ def test_a_role_that_may_do_nothing_takes_part(open_session: Callable[..., Sessi
         session.connection.execute("select set_config($1, $2, true)", [name.decode(), value.decode()])
     session.ask("insert into public.written values (1)")
     session.run(of.keep(claim, BODY))
-    session.commit()
+    session.commit(told)
     assert session.ask("select * from noted") == [("nobody_at_all", "t\"'\\é", "elsewhere")]
     assert session.ask("select current_user") == [("postgres",)]
     assert claimed(session, of, **request) == BODY

@@ -73,6 +73,26 @@ def table(postgres: EmbeddedPostgres, module_database_url: str) -> Iterator[str]
     postgres.execute("DROP TABLE notes, links", database)
 
 
+@pytest.fixture
+def heard(postgres: EmbeddedPostgres, module_database_url: str, table: str) -> Iterator[Callable[[], list[Any]]]:
+    """Whom deferred triggers of `links` took for the tenant; triggers of `notes` change the tenant to their text."""
+    database = module_database_url.rpartition("=")[2]
+    for sql in (
+        "CREATE TABLE heard (tenant text)",
+        "CREATE OR REPLACE FUNCTION switch() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM set_config('app.tenant', NEW.text, true); RETURN NEW; END $$",
+        "CREATE TRIGGER switch BEFORE INSERT ON notes FOR EACH ROW EXECUTE FUNCTION switch()",
+        "CREATE OR REPLACE FUNCTION hear() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN INSERT INTO heard VALUES (current_setting('app.tenant', true)); RETURN NULL; END $$",
+        "CREATE CONSTRAINT TRIGGER hear AFTER INSERT ON links DEFERRABLE INITIALLY DEFERRED"
+        " FOR EACH ROW EXECUTE FUNCTION hear()",
+    ):
+        postgres.execute(sql, database)
+    yield lambda: postgres.execute("SELECT tenant FROM heard", database)
+    postgres.execute(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{database}'")
+    postgres.execute("DROP TABLE heard", database)
+
+
 INSERT = "INSERT INTO notes VALUES ($1::int, 'n') RETURNING id"
 COUNT = "SELECT count(*) FROM notes"
 
@@ -258,7 +278,8 @@ def test_begin_and_settings_go_out_with_the_first_statement(drive: Drive, open_c
     with traced(connection) as messages:
         assert drive(transaction.fetch(fetch(TENANT, settings=TWO))) == (b"acme",)
     assert round_trips(messages) == 1
-    assert kinds(messages, "F").count("Execute") == 1, "the settings are not told again"
+    ran = ["Bind", "Describe", "Execute"]
+    assert kinds(messages, "F") == [*ran, "Parse", *ran, "Sync"], "the settings again, prepared"
     other = ((b"app.tenant", b"other"), TWO[1])
     assert drive(transaction.fetch(fetch(TENANT, settings=other))) == (b"other",)
     assert drive(transaction.fetch(fetch(TENANT, settings=TWO))) == (b"acme",)
@@ -271,6 +292,80 @@ def test_begin_and_settings_go_out_with_the_first_statement(drive: Drive, open_c
     assert connection.is_idle
     assert not connection.unclean
     assert drive(run(connection, fetch(COUNT))) == (b"1",)
+
+
+OTHER = "SELECT set_config('app.tenant', 'other', true)"
+CHANGES = {
+    "a function": [fetch(OTHER, settings=TWO)],
+    "behind a savepoint of ours": [fetch(OTHER, settings=TWO, guarded=True)],
+    "for the session": [fetch(OTHER.replace("true", "false"), settings=TWO)],
+    "a trigger": [fetch("INSERT INTO notes VALUES (1, 'other') RETURNING id", settings=TWO)],
+    "a user's statement": [Execute(OTHER, settings=TWO)],
+    "SET": [Execute("SET LOCAL app.tenant = 'other'", settings=TWO)],
+    "RESET": [Execute("RESET ALL", settings=TWO)],
+    "a savepoint, rolled back": [
+        fetch(OTHER, settings=TWO),
+        Execute("SAVEPOINT a"),
+        fetch("SELECT 1", settings=TWO),
+        Execute("ROLLBACK TO a"),
+    ],
+}
+
+
+@pytest.mark.parametrize("changes", CHANGES.values(), ids=CHANGES.keys())
+def test_what_was_told_holds_again_whatever_a_users_sql_did_to_it(
+    drive: Drive, open_connection: Open, heard: Callable[[], list[Any]], changes: list[Fetch | Execute]
+) -> None:
+    connection = open_connection()
+    transaction = Transaction(connection, Isolation.READ_COMMITTED)
+
+    def change() -> None:
+        for effect in changes:
+            drive(transaction.fetch(effect) if isinstance(effect, Fetch) else transaction.execute(effect))
+
+    drive(transaction.fetch(fetch("INSERT INTO links VALUES (NULL) RETURNING 1", settings=TWO)))
+    change()
+    with traced(connection) as messages:
+        assert drive(transaction.fetch(fetch(TENANT, settings=TWO))) == (b"acme",)
+    assert round_trips(messages) == 1
+    drive(transaction.execute(Execute("DELETE FROM notes", settings=TWO)))
+    change()
+    with traced(connection) as messages:
+        drive(transaction.commit(TWO))
+        drive(wind_up(connection))
+    assert round_trips(messages[: messages.index("B ReadyForQuery") + 1]) == 1
+    assert not connection.unclean
+    assert heard() == [("acme",)], "what is deferred is told it too"
+
+
+def test_a_user_goes_back_to_a_savepoint_though_nothing_can_be_told_meanwhile(
+    drive: Drive, open_connection: Open
+) -> None:
+    transaction = Transaction(open_connection(), Isolation.READ_COMMITTED)
+    drive(transaction.execute(Execute("SAVEPOINT a", settings=TWO)))
+    for _ in range(2):
+        with pytest.raises(DatabaseError) as caught:
+            drive(transaction.execute(Execute("SELECT 1 / 0", settings=TWO)))
+        assert caught.value.sqlstate == "22012"
+        with pytest.raises(DatabaseError) as caught:
+            drive(transaction.fetch(fetch("SELECT 1", settings=TWO)))
+        assert (caught.value.sqlstate, isinstance(caught.value, SettingRefused)) == ("25P02", False)
+        drive(transaction.execute(Execute("ROLLBACK TO a", settings=TWO)))
+        assert drive(transaction.fetch(fetch(TENANT, settings=TWO))) == (b"acme",)
+    drive(transaction.commit(TWO))
+
+
+def test_a_setting_that_is_refused_at_the_commit(drive: Drive, open_connection: Open, table: str) -> None:
+    connection = open_connection()
+    transaction = Transaction(connection, Isolation.READ_COMMITTED)
+    drive(transaction.fetch(fetch(INSERT, b"1")))
+    with pytest.raises(SettingRefused) as caught:
+        drive(transaction.commit(((b"role", b"nobody_at_all"),)))
+    assert caught.value.sqlstate == "22023"
+    drive(wind_up(connection))
+    assert connection.is_idle
+    assert not connection.unclean
+    assert drive(run(connection, fetch(COUNT))) == (b"0",)
 
 
 @pytest.mark.parametrize("isolation", list(Isolation))
@@ -311,7 +406,10 @@ def test_a_guarded_first_statement_in_error(drive: Drive, open_connection: Open,
     drive(transaction.commit())
 
 
-def test_a_failed_transaction_is_not_taken_for_a_committed_one(drive: Drive, open_connection: Open, table: str) -> None:
+@pytest.mark.parametrize("settings", [(), TWO])
+def test_a_failed_transaction_is_not_taken_for_a_committed_one(
+    drive: Drive, open_connection: Open, table: str, settings: Settings
+) -> None:
     connection = open_connection()
     transaction = Transaction(connection, Isolation.READ_COMMITTED)
     drive(transaction.fetch(fetch(INSERT, b"1")))
@@ -320,7 +418,7 @@ def test_a_failed_transaction_is_not_taken_for_a_committed_one(drive: Drive, ope
             drive(transaction.fetch(fetch(INSERT, b"1")))
         assert caught.value.sqlstate == sqlstate
     with pytest.raises(DatabaseError) as caught:
-        drive(transaction.commit())
+        drive(transaction.commit(settings))
     assert caught.value.sqlstate == "25P02"
     drive(wind_up(connection))
     assert connection.is_idle
@@ -379,6 +477,7 @@ def test_a_prepared_statement_that_is_lost_within_a_transaction(
 
 @pytest.mark.parametrize("ending", ["terminate", "kill"])
 @pytest.mark.parametrize("moment", ["before", "in"])
+@pytest.mark.parametrize("settings", [(), TWO])
 def test_a_backend_that_dies_before_or_in_the_commit(
     drive: Drive,
     open_connection: Open,
@@ -387,6 +486,7 @@ def test_a_backend_that_dies_before_or_in_the_commit(
     table: str,
     ending: str,
     moment: str,
+    settings: Settings,
 ) -> None:
     database = module_database_url.rpartition("=")[2]
     postgres.execute(
@@ -402,7 +502,7 @@ def test_a_backend_that_dies_before_or_in_the_commit(
     connection = open_connection()
     transaction = Transaction(connection, Isolation.READ_COMMITTED)
     drive(transaction.fetch(fetch(INSERT, b"1")))
-    talk = transaction.commit()
+    talk = transaction.commit(settings)
     first = next(talk) if moment == "in" else None
     if ending == "kill":
         postgres.kill_backend(connection.backend_pid)

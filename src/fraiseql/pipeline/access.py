@@ -143,7 +143,7 @@ class DatabaseAccess:
                 yield from self.run(f"rollback to savepoint {level.savepoint}", ())
                 raise
         else:
-            yield from commit(transaction)
+            yield from commit(transaction, self._told or ())
 
     def rollback(self, level: Level) -> Program[None]:
         """Undo what was done since; raises DatabaseError where a savepoint is lost with its connection."""

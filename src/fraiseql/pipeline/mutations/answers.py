@@ -51,34 +51,45 @@ def completed(serving: Serving, text: bytes) -> Program[Answered]:
 
 
 def failed_fields(
-    serving: Serving, roots: Sequence[RootField], error: Exception | Answered, causes: Sequence[Exception]
+    failed: Sequence[Serving], roots: Sequence[RootField], error: Exception | Answered, causes: Sequence[Exception]
 ) -> Program[dict[str, Answered]]:
-    """What all fields of a transaction came to that was rolled back for one of them.
+    """What all fields of a transaction came to that was rolled back.
 
     Args:
-        error: what that raised, or what it came to.
-        causes: for the log, beside its own.
+        failed: whose error it is: one field's, or that of all where it is nobody's more than another's.
+        error: what was raised, or what the one field came to.
+        causes: for the log, beside those of the error.
     """
-    answered = error if isinstance(error, Answered) else (yield from _failed(serving, roots, error))
-    answered.causes = [*causes, *answered.causes]
-    key = serving.root.key
-    message = f'The mutation was rolled back, since its field "{key}" failed.'
-    others = {root.key: _null(root, _error(root, message, "ROLLED_BACK"), []) for root in roots if root.key != key}
-    return others | {key: answered}
+    first = failed[0].root.key
+    message = f'The mutation was rolled back, since its field "{first}" failed.'
+    answered = {root.key: _null(root, _error(root, message, "ROLLED_BACK"), []) for root in roots}
+    if isinstance(error, Answered):
+        answered[first] = error
+    else:
+        answered.update((yield from _blamed(failed, roots, error)))
+    answered[first].causes = [*causes, *answered[first].causes]
+    return answered
 
 
-def _failed(serving: Serving, roots: Sequence[RootField], error: Exception) -> Program[Answered]:
-    """What a field came to that raised: its union's error member, or an error."""
-    key, hint = serving.root.key, serving.asking.hint
-    text, known = yield from recovered(serving, error)
-    hidden = known.__cause__ if isinstance(known.__cause__, ValueRefused) else masked(known)
-    causes = [] if hidden is None else [hidden]
+def _blamed(failed: Sequence[Serving], roots: Sequence[RootField], error: Exception) -> Program[dict[str, Answered]]:
+    """What fields came to whose error it is: their unions' error members, or the error."""
+    found = dict[str, tuple[bytes | None, Exception]]()
+    for serving in failed:
+        found[serving.root.key] = yield from recovered(serving, error)
     # Where the null of another field rises to `data`, a member of the union would not be seen.
-    is_seen = all(root.field is None or root.field.type.nullable for root in roots if root.key != key)
-    if text is None or not is_seen:
-        return _null(serving.root, shown(known, (key,), hint), causes)
-    answered = yield from completed(serving, text)
-    answered.causes += causes
+    texts = {key: text for key, (text, _) in found.items()}
+    is_seen = all(root.field is None or root.field.type.nullable or texts.get(root.key) for root in roots)
+    answered = dict[str, Answered]()
+    for serving in failed:
+        key, hint = serving.root.key, serving.asking.hint
+        text, known = found[key]
+        hidden = known.__cause__ if isinstance(known.__cause__, ValueRefused) else masked(known)
+        causes = [] if hidden is None else [hidden]
+        if text is None or not is_seen:
+            answered[key] = _null(serving.root, shown(known, (key,), hint), causes)
+        else:
+            answered[key] = yield from completed(serving, text)
+            answered[key].causes += causes
     return answered
 
 

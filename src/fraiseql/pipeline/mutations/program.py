@@ -4,8 +4,9 @@
       ^                                |
       +--- pause <--- roll back <------+  while others are in the way, a bounded number of times
 
-What a field raises rolls its transaction back, and every other field of it is told so. An idempotency key makes the
-request one transaction: its answer is kept in it, and is either committed with what it tells of or not at all.
+What a field raises rolls its transaction back, and every other field of it is told so. An error that is of no field by
+itself, as that of a deferred constraint at COMMIT, is told of each. An idempotency key makes the request one
+transaction: its answer is kept in it, and is either committed with what it tells of or not at all.
 """
 
 from __future__ import annotations
@@ -60,23 +61,23 @@ class _Stage(Enum):
     COMMIT = auto()
 
 
-class _FieldFailed(Exception):
-    """A root field failed, and its transaction was rolled back.
+class _Failed(Exception):
+    """A transaction was rolled back for an error of one of its fields, or of all where it is of none by itself.
 
     Attributes:
-        error: what it raised; or the errors that leave nothing of its value, which is `Answered` then.
-        causes: of what was answered before it, for the log.
+        error: what was raised; or, where errors left nothing of a field's value, what it came to.
+        causes: of the fields that were answered before, for the log.
     """
 
     def __init__(
         self,
-        root: RootField,
+        roots: Sequence[RootField],
         error: Exception | Answered,
         stage: _Stage = _Stage.FIELDS,
         causes: Sequence[Exception] = (),
     ) -> None:
         super().__init__(str(error))
-        self.root = root
+        self.roots = roots
         self.error = error
         self.stage = stage
         self.causes = causes
@@ -123,7 +124,7 @@ class _Mutation:
         while True:
             try:
                 return (yield from self._attempt(roots))
-            except _FieldFailed as failed:
+            except _Failed as failed:
                 error = failed.error
                 # A function in PostgreSQL may raise the like, and is rolled back.
                 may_be_done = in_python or failed.stage is _Stage.COMMIT
@@ -135,7 +136,8 @@ class _Mutation:
                         return unknown_fields(roots, unknown)
                     if is_first and isinstance(error, DatabaseError) and error.unavailable:
                         raise self._away(error) from error
-                    return (yield from failed_fields(self._serving(failed.root, None), roots, error, failed.causes))
+                    servings = [self._serving(root, None) for root in failed.roots]
+                    return (yield from failed_fields(servings, roots, error, failed.causes))
             yield from sleep(self._pause(attempt))
             attempt += 1
 
@@ -149,7 +151,7 @@ class _Mutation:
         try:
             transaction = yield from begin(self._isolation)
         except DatabaseError as error:
-            raise _FieldFailed(roots[0], error, _Stage.BEGIN) from error
+            raise _Failed(roots, error, _Stage.BEGIN) from error
         try:
             return (yield from self._within(transaction, roots))
         except Exception:
@@ -157,33 +159,35 @@ class _Mutation:
             raise
 
     def _within(self, transaction: Any, roots: Sequence[RootField]) -> Program[dict[str, Answered]]:
-        claim = (yield from self._claimed(transaction, roots[0])) if self._has_key else None
+        claim = (yield from self._claimed(transaction, roots)) if self._has_key else None
         answered: dict[str, Answered] = {}
-        root, stage = roots[0], _Stage.FIELDS
+        blamed, stage = roots, _Stage.FIELDS
         try:
             for root in roots:
+                blamed = [root]
                 answered[root.key] = each = yield from _served(self._serving(root, transaction))
                 if each.is_lost:  # the client cannot know that anything was done
-                    raise _FieldFailed(root, each)
+                    raise _Failed(blamed, answered.pop(root.key))
+            blamed = roots
             if claim is not None:
                 yield from self._keys.keep(claim, answer_of(self._asking, answered).body)
             stage = _Stage.COMMIT
-            yield from commit(transaction)  # a deferred constraint is nobody's more than the last field's
-        except _FieldFailed as failed:
-            failed.causes = _causes(answered, root)
+            yield from commit(transaction, self._asking.settings)
+        except _Failed as failed:
+            failed.causes = _causes(answered)
             raise
         except Refusal as refusal:
-            raise _FieldFailed(root, refusal.errors[0], stage, _causes(answered, root)) from refusal
+            raise _Failed(blamed, refusal.errors[0], stage, _causes(answered)) from refusal
         except Exception as error:  # a user's code raises anything
-            raise _FieldFailed(root, error, stage, _causes(answered, root)) from error
+            raise _Failed(blamed, error, stage, _causes(answered)) from error
         return answered
 
-    def _claimed(self, transaction: Any, root: RootField) -> Program[Claim]:
+    def _claimed(self, transaction: Any, roots: Sequence[RootField]) -> Program[Claim]:
         """Claim the key; raises Refusal where that cannot be, and _Answer where its answer is there already."""
         try:
             claim = yield from self._keys.claim(self._asking, transaction)
         except DatabaseError as error:
-            raise _FieldFailed(root, error) from error
+            raise _Failed(roots, error) from error
         if claim.answer is not None:
             raise _Answer(_again(claim.answer))
         return claim
@@ -191,7 +195,7 @@ class _Mutation:
     def _serving(self, root: RootField, transaction: Any) -> Serving:
         return Serving(self._asking, root, self._trees[root.key], transaction)
 
-    def _may_come_through(self, failed: _FieldFailed, *, in_python: bool, is_known: bool) -> bool:
+    def _may_come_through(self, failed: _Failed, *, in_python: bool, is_known: bool) -> bool:
         """Whether another attempt may succeed, and does not do anything twice.
 
         Args:
@@ -221,9 +225,9 @@ def _served(serving: Serving) -> Program[Answered]:
     return (yield from completed(serving, (yield from serve(serving))))
 
 
-def _causes(answered: Mapping[str, Answered], failed: RootField) -> list[Exception]:
+def _causes(answered: Mapping[str, Answered]) -> list[Exception]:
     """What the log is told of the fields before one that failed: it may have failed for them."""
-    return [cause for key, each in answered.items() if key != failed.key for cause in each.causes]
+    return [cause for each in answered.values() for cause in each.causes]
 
 
 def _again(body: bytes) -> GraphQLResponse:
