@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ import orjson
 from fraiseql.effects import Program, Statement
 from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.pipeline.failures import refused
+from fraiseql.pipeline.mutations.every_row import means_every_row
 from fraiseql.pipeline.mutations.serving import Serving
 from fraiseql.pipeline.mutations.written_rows import WrittenRows, column_values, wrong
 from fraiseql.pipeline.response import Outcome, Refusal
@@ -27,7 +27,6 @@ __all__ = ["write_table"]
 
 # Texts that are no value of their column's type, numbers and times that are none, characters that jsonb does not hold.
 _UNREADABLE: Final = frozenset({"22P02", "22P05", "22003", "22007", "22008", "22021"})
-_CONSTANT: Final = re.compile(r"(?:[() ]|true|false|and|or|not)*")  # conditions that no row has a part in
 
 
 def write_table(serving: Serving) -> Program[bytes]:
@@ -145,8 +144,10 @@ def _found(serving: Serving, action: TableAction) -> tuple[FoundRows, tuple[Bind
     base, conditions = rendering.base(target.source), list[str]()
     if action.finds:
         conditions = rendering.filters.where(target, base, serving.trees["where"], serving.path)
-        if _CONSTANT.fullmatch(" ".join(conditions)):
-            raise wrong('The argument "where" has no condition: it would mean every row', serving.path)
+        if means_every_row(planning.model, target, serving.trees["where"], asking.variables):
+            raise wrong(
+                'The argument "where" would mean every row: what is absent or empty is no condition', serving.path
+            )
     else:
         declared: Mapping[str, InputField] = {written.key.name: serving.field.arguments[written.key.name]}
         conditions = rendering.filters.equal(target, base, declared, serving.trees, serving.path)
