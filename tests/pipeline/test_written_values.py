@@ -16,6 +16,13 @@ from fraiseql.pipeline import Pipeline
 from pipeline.driving import Database
 
 
+@fraiseql.type
+class Size:
+    wide: Decimal | None
+    big: BigInt | None
+    steps: list[Decimal]
+
+
 @fraiseql.type(sql_source="things", jsonb_column=None)
 class Thing:
     id: ID
@@ -42,6 +49,8 @@ class Thing:
     days: list[dt.date] | None
     any: JSON | None
     anys: list[JSON] | None
+    size: Size | None
+    sizes: list[Size] | None
     span: Int4Range | None
     dates: DateRange | None
 
@@ -90,7 +99,7 @@ def _database(module_database_url: str) -> Iterator[Database]:
             id text primary key, count int, big int8, ratio float8, price numeric, flag bool, text text,
             short varchar(3), token uuid, day date, moment timestamptz, local timestamp, clock time, length interval,
             bytes bytea, ip inet, net cidr, mac macaddr, numbers int[], matrix int[], prices numeric[], days date[],
-            "any" jsonb, anys jsonb[], span int4range, dates daterange
+            "any" jsonb, anys jsonb[], size jsonb, sizes jsonb, span int4range, dates daterange
         );
         create table drafts (id serial primary key, size int not null default 7);
         create table pages (
@@ -153,6 +162,21 @@ def test_a_value_comes_back(database: Database, name: str, value: Any) -> None:
     assert ask("$i: UpsertThingInput!) { it: upsertThing(input: $i", i=expected) == expected
     database.run("update things set text = 'x', count = 1")
     assert ask('$i: UpdateThingInput!) { it: updateThing(id: "k", input: $i', i={name: value}) == expected
+
+
+def test_numbers_inside_of_objects_are_numbers(database: Database) -> None:
+    size = {"wide": "12345678901234567890.1234567890", "big": "9223372036854775807", "steps": ["0.10", "-1E+3"]}
+    query = "mutation ($i: CreateThingInput!) { createThing(input: $i) { size { wide big } sizes { wide steps } } }"
+    answer = database.ask(PIPELINE, query, {"i": {"id": "k", "size": size, "sizes": [size]}})
+    shown = {
+        "size": {"wide": size["wide"], "big": size["big"]},
+        "sizes": [{"wide": size["wide"], "steps": ["0.10", "-1000"]}],
+    }
+    assert answer["data"] == {"createThing": shown}
+    kinds = (
+        "select jsonb_typeof(size->'wide'), jsonb_typeof(size->'big'), jsonb_typeof(sizes#>'{0,steps,1}') from things"
+    )
+    assert database.run(kinds) == [("number", "number", "number")]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from fraiseql.errors import RequestError
 from fraiseql.pipeline.sql.inserts import Insert, Reference
 from fraiseql.schema.fields import Source, TypeReference
 from fraiseql.schema.model import ObjectType, SchemaModel
-from fraiseql.schema.numbers import json_text
+from fraiseql.schema.numbers import json_text, stored_number
 from fraiseql.schema.table_actions import NestedRows, Nesting, WrittenTable
 from fraiseql.schema.table_inputs import CREATE
 
@@ -43,14 +43,14 @@ def column_values(
 
 
 def _stored(model: SchemaModel, reference: TypeReference, value: Any) -> Any:
-    """A value as a column or jsonb holds it: an object by the keys of its fields."""
+    """A value as a column or jsonb holds it: an object by the keys of its fields, numbers with all their digits."""
     if value is None:
         return None
     if reference.item is not None:
         return [_stored(model, reference.item, each) for each in value]
     named = model.types[reference.name]
     if not isinstance(named, ObjectType):
-        return value
+        return stored_number(named.name, value)
     return {named.fields[name].key: _stored(model, named.fields[name].type, each) for name, each in value.items()}
 
 
