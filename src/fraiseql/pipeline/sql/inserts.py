@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from fraiseql.pipeline.sql.quoting import identifier, literal
-from fraiseql.pipeline.sql.values import source_name
+from fraiseql.pipeline.sql.values import empty_row, source_name
 from fraiseql.schema.fields import Source
 
 __all__ = ["Conflict", "Insert", "Reference", "insert_sql", "typed_value"]
@@ -61,7 +61,7 @@ class Conflict:
 
 def typed_value(table: Source, column: str, text: str) -> str:
     """An SQL value as one of the type of a column, whatever that is."""
-    made = f"json_populate_record(null::{source_name(table)}, json_build_object({literal(column)}, {text}))"
+    made = f"json_populate_record({empty_row(table)}, json_build_object({literal(column)}, {text}))"
     return f"({made}).{identifier(column)}"
 
 
@@ -133,7 +133,7 @@ def _insert(number: int, insert: Insert, needed: dict[int, list[str]], conflict:
     values = [f"r.{column}" for column in columns]
     rows = f"json_array_elements(${number + 1}::json) with ordinality e(value, n)"
     if columns:
-        rows += f" cross join lateral json_populate_record(null::{table}, e.value->'v') r"
+        rows += f" cross join lateral json_populate_record({empty_row(insert.table)}, e.value->'v') r"
     for index, reference in enumerate(insert.references):
         alias, address, theirs = f"p{index}", f"e.value->'r'->{index}", needed[reference.place]
         columns += [identifier(ours) for ours, _ in reference.pairs]

@@ -12,7 +12,19 @@ from fraiseql.pipeline.sql.quoting import identifier, literal
 from fraiseql.schema.model import EnumType, Field, ObjectType, Relation, SchemaModel, Source, TypeReference
 from fraiseql.schema.scalar import Scalar
 
-__all__ = ["Base", "Values", "finite", "identifier", "joined", "literal", "related", "siblings", "source_name", "typed"]
+__all__ = [
+    "Base",
+    "Values",
+    "empty_row",
+    "finite",
+    "identifier",
+    "joined",
+    "literal",
+    "related",
+    "siblings",
+    "source_name",
+    "typed",
+]
 
 _AGGREGATES: Final = {
     "countDistinct": "count(distinct {})",
@@ -24,6 +36,16 @@ def source_name(source: Source) -> str:
     """A table or view as SQL."""
     prefix = "" if source.schema is None else f"{identifier(source.schema)}."
     return prefix + identifier(source.name)
+
+
+def empty_row(source: Source) -> str:
+    """A row of a table's or view's type with nulls alone, for `json_populate_record` to put values in.
+
+    Only where it starts from no row, as `null::t` is none, it makes the columns that are given no value too: a domain
+    that is not null would refuse that.
+    """
+    name = source_name(source)
+    return f"row((null::{name}).*)::{name}"
 
 
 def joined(relation: Relation, theirs: str, ours: str, between: str) -> list[str]:
