@@ -63,7 +63,7 @@ _ANSWER = (
             " on p0.s = (e.value->'r'->0->>0)::int4 and p0.n = (e.value->'r'->0->>1)::int8 order by e.n"
             " returning 1 as c0), k$1 as (select 0 as s, row_number() over () as n, w.* from w$1 w)"
             " select json_build_array((select json_agg(json_build_array(k.s, k.n, k.c0::text)) from k$0 k),"
-            " json_build_array((select count(*) from w$0), (select count(*) from w$1)))",
+            " json_build_array((select count(*) from w$0), (select count(*) from w$1)), '[]'::json)",
             [[{"v": {"note": "N"}}], [{"v": {"n": 1}, "r": [[0, 1]]}, {"v": {"n": 2}, "r": [[0, 1]]}]],
         ),
         (
@@ -73,7 +73,7 @@ _ANSWER = (
             + ' order by e.n returning t$."id" as c0),'
             " k$0 as (select 0 as s, row_number() over () as n, w.* from w$0 w)"
             " select json_build_array((select json_agg(json_build_array(k.s, k.n, k.c0::text)) from k$0 k),"
-            " json_build_array((select count(*) from w$0)))",
+            " json_build_array((select count(*) from w$0)), '[]'::json)",
             [[{"v": {}}]],
         ),
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -27,6 +28,8 @@ __all__ = ["write_table"]
 
 # Texts that are no value of their column's type, numbers and times that are none, characters that jsonb does not hold.
 _UNREADABLE: Final = frozenset({"22P02", "22P05", "22003", "22007", "22008", "22021"})
+
+_INDEX: Final = re.compile(r"\[\d+\]")
 
 
 def write_table(serving: Serving) -> Program[bytes]:
@@ -54,8 +57,10 @@ def _insert(serving: Serving, action: TableAction) -> Program[bytes]:
     rows = WrittenRows(serving.asking.planning.model, action.tables, serving.path, limits.max_written_rows)
     places = [f"input[{index}]" for index in range(len(given))] if action.many else ["input"]
     addresses = [rows.add(written, each, place) for each, place in zip(given, places, strict=True)]
-    sql = insert_sql(rows.inserts, written.key_column, conflict)
-    keyed, counts = yield from _asked(serving, sql, rows.parameters(), reads_input=True)
+    sql = insert_sql(rows.inserts, written.key_column, conflict, rows.connected)
+    keyed, counts, missing = yield from _asked(serving, sql, rows.parameters(), reads_input=True)
+    if missing:
+        raise _not_there([rows.connected_place(number, index) for number, index in missing], serving.path)
     if counts != rows.counts():  # and the rows may be paired wrongly
         raise _not_written(serving)
     keys = {(s, n): key for s, n, key in keyed}
@@ -207,6 +212,13 @@ def _answer(action: TableAction, texts: Sequence[bytes | None]) -> bytes:
     if action.write in (Write.UPDATE, Write.DELETE):  # those that may not be seen any more are not shown
         texts = [text for text in texts if text is not None]
     return b"[" + b",".join(text or b"null" for text in texts) + b"]"
+
+
+def _not_there(places: Sequence[str], path: tuple[str, ...]) -> RequestError:
+    """The same for rows that the caller may not see: nobody is told that these are there."""
+    fields = list(dict.fromkeys(_INDEX.sub("", place).removeprefix("input.") for place in places))
+    message = f'The argument "{places[0]}" names a row that is not there.'
+    return RequestError(message, code="FOREIGN_KEY_VIOLATION", path=path, extensions={"fields": fields})
 
 
 def _not_written(serving: Serving) -> RequestError:

@@ -30,7 +30,6 @@ from fraiseql.pipeline.sql.rows import list_of_rows, one_row
 from fraiseql.pipeline.sql.values import empty_row, identifier, literal, source_name
 from fraiseql.pipeline.variables import Variables
 from fraiseql.schema.model import Field, SchemaModel, Shape, SubscriptionField, SubscriptionKind
-from fraiseql.schema.scalar import Scalar
 
 __all__ = ["BoundStatement", "render", "render_given", "render_keyed", "render_shown"]
 
@@ -146,14 +145,8 @@ def render_keyed(
     rendering = Rendering(model, graphql_schema, variables, limits, _SHAPES, checking=checking)
     target = selection.type
     assert target.source is not None
-    base, value = rendering.base(target.source), f"{_GIVEN}.value"
-    if key.column is None:
-        named = model.types[key.type.named]
-        wanted = f"{value}::{named.sql_type}" if isinstance(named, Scalar) else value
-    else:  # of the column's own type, so that its index serves
-        built = f"jsonb_build_object({literal(key.column)}, {value})"
-        wanted = f"(jsonb_populate_record({empty_row(target.source)}, {built})).{identifier(key.column)}"
-    conditions = [f"{rendering.values.compared(key, base)} = {wanted}"]
+    base = rendering.base(target.source)
+    conditions = [rendering.values.is_row(key, base, target.source, f"{_GIVEN}.value")]
     with rendering.inside() as cost:
         row = one_row(rendering, Site(target, base, conditions, {}, (), selection, is_single=True))
     bindings = rendering.bindings.taken()

@@ -151,6 +151,16 @@ class Values:
             return f"{base.text(field)}::{named.sql_type}"
         return base.text(field)
 
+    def is_row(self, field: Field, base: Base, source: Source, text: str) -> str:
+        """The condition that a scalar field of a source's row has a value, which an SQL text names."""
+        if field.column is None:
+            named = self._model.types[field.type.named]
+            wanted = f"{text}::{named.sql_type}" if isinstance(named, Scalar) else text
+        else:  # of the column's own type, so that its index serves
+            built = f"jsonb_build_object({literal(field.column)}, {text})"
+            wanted = f"(jsonb_populate_record({empty_row(source)}, {built})).{identifier(field.column)}"
+        return f"{self.compared(field, base)} = {wanted}"
+
     def ordering(self, target: ObjectType) -> Field | None:
         """The field that rows are in the order of where nothing else decides; None where there is none."""
         field = target.identity
