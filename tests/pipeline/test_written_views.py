@@ -125,7 +125,7 @@ create view v_step as select id, task_id, jsonb_build_object('text', text) as da
 create view v_task as select t.id, t.owner_id, jsonb_build_object(
     'id', t.id, 'title', t.task_title, 'state', t.state, 'owner_id', t.owner_id, 'details', t.details,
     'step_count', (select count(*) from tb_step s where s.task_id = t.id)
-) as data from tb_task t where not hidden;
+) as data from tb_task t where not hidden and state <> 'archived';
 
 create schema "my app";
 create table "my app"."we""ird" ("the key" text primary key, "v""al'ue" text);
@@ -235,6 +235,23 @@ def test_what_the_view_hides_is_not_touched(database: Database) -> None:
     assert answer["errors"][0]["extensions"]["code"] == "NOT_WRITTEN"
     rows = database.run("select task_title, state from tb_task order by 1")
     assert rows == [("hidden", "open"), ("shown", "x")]
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        'updateTask(id: "{}", input: {{state: "archived"}})',
+        'updateTasks(where: {{title: {{isnull: false}}}}, input: {{state: "archived"}})',
+        'createTask(input: {{title: "T", state: "archived"}})',
+        'upsertTask(input: {{title: "a", state: "archived"}})',
+    ],
+)
+def test_what_is_written_is_seen(database: Database, field: str) -> None:
+    """Nothing leaves the view by a mutation of its type."""
+    database.run("insert into tb_task (task_title) values ('a'), ('b')")
+    (key, _) = database.values("select id from tb_task order by task_title")
+    assert code(database, f"mutation {{ {field.format(key)} {{ id }} }}") == "NOT_WRITTEN"
+    assert database.run("select task_title, state from tb_task order by 1") == [("a", "open"), ("b", "open")]
 
 
 def test_names_of_any_letters(database: Database) -> None:

@@ -64,9 +64,7 @@ def _insert(serving: Serving, action: TableAction) -> Program[bytes]:
     if counts != rows.counts():  # and the rows may be paired wrongly
         raise _not_written(serving)
     keys = {(s, n): key for s, n, key in keyed}
-    texts = yield from _selected(serving, written, [keys[address] for address in addresses])
-    if None in texts:  # a view has it not
-        raise _not_written(serving)
+    texts = yield from _shown(serving, written, [keys[address] for address in addresses])
     return _answer(action, texts)
 
 
@@ -107,7 +105,7 @@ def _update(serving: Serving, action: TableAction) -> Program[bytes]:
         sql = found.update(columns, len(bindings) + 1, len(bindings) + 2)
         more = [value, orjson.dumps(locked)]
         keys = (yield from _keys(serving, sql, bindings, more, reads_input=True)) if locked else []
-    texts = yield from _selected(serving, written, keys)
+    texts = yield from _shown(serving, written, keys)
     return _answer(action, texts)
 
 
@@ -120,8 +118,9 @@ def _delete(serving: Serving, action: TableAction) -> Program[bytes]:
     if not keys:
         return _answer(action, [])
     texts = yield from _selected(serving, written, keys)
-    gone = set((yield from _asked(serving, delete_sql(written).encode(), [orjson.dumps(keys)])))
-    return _answer(action, [text for key, text in zip(keys, texts, strict=True) if key in gone])
+    shown = {key: text for key, text in zip(keys, texts, strict=True) if text is not None}
+    gone = set((yield from _asked(serving, delete_sql(written).encode(), [orjson.dumps([*shown])])))
+    return _answer(action, [text for key, text in shown.items() if key in gone])
 
 
 _SERVERS: Final[Mapping[Write, Callable[[Serving, TableAction], Program[bytes]]]] = {
@@ -206,12 +205,19 @@ def _selected(serving: Serving, written: WrittenTable, keys: Sequence[str]) -> P
     return serving.rows_by_key(serving.root.selection, written.key, keys)
 
 
-def _answer(action: TableAction, texts: Sequence[bytes | None]) -> bytes:
+def _shown(serving: Serving, written: WrittenTable, keys: Sequence[str]) -> Program[list[bytes]]:
+    """What is selected of rows that were written; raises RequestError where a view has one not, or not any more."""
+    texts = yield from _selected(serving, written, keys)
+    found = [text for text in texts if text is not None]
+    if len(found) < len(texts):
+        raise _not_written(serving)
+    return found
+
+
+def _answer(action: TableAction, texts: Sequence[bytes]) -> bytes:
     if not action.many:
-        return (texts[0] if texts else None) or b"null"
-    if action.write in (Write.UPDATE, Write.DELETE):  # those that may not be seen any more are not shown
-        texts = [text for text in texts if text is not None]
-    return b"[" + b",".join(text or b"null" for text in texts) + b"]"
+        return texts[0] if texts else b"null"
+    return b"[" + b",".join(texts) + b"]"
 
 
 def _not_there(places: Sequence[str], path: tuple[str, ...]) -> RequestError:
