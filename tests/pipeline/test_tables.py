@@ -455,6 +455,18 @@ def test_deleted_rows_are_shown_as_they_were(database: Database) -> None:
     assert database.values("select email from users") == ["e1"]
 
 
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("more", ["", 'name: "n"'])
+def test_one_key_in_two_spellings(database: Database, there: bool, more: str) -> None:
+    if there:
+        database.run("insert into users (id, email) values (1, 'a')")
+    rows = f'[{{id: "1", email: "x"}}, {{id: "01", email: "y", {more}}}]'
+    message = 'Two rows of the argument "input" have the same id.'
+    query = f"mutation {{ upsertUsers(input: {rows}, onConflict: id) {{ id }} }}"
+    assert refused(database, query) == (message, "BAD_USER_INPUT")
+    assert database.values("select email from users") == (["a"] if there else [])
+
+
 def test_upsert_changes_only_what_is_given(database: Database) -> None:
     database.run("insert into users (email, name, tags) values ('a', 'A', '{x}')")
     query = "mutation ($input: [UpsertUserInput!]!) { upsertUsers(input: $input) { email name tags } }"

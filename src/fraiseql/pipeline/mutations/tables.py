@@ -29,6 +29,8 @@ __all__ = ["write_table"]
 # Texts that are no value of their column's type, numbers and times that are none, characters that jsonb does not hold.
 _UNREADABLE: Final = frozenset({"22P02", "22P05", "22003", "22007", "22008", "22021"})
 
+# ON CONFLICT DO UPDATE found a row that it had written itself: two spellings of one value, as "1" and "01".
+_SAME_ROW_TWICE: Final = ("21000", "nodeModifyTable.c")
 _INDEX: Final = re.compile(r"\[\d+\]")
 
 
@@ -57,22 +59,42 @@ def _insert(serving: Serving, action: TableAction) -> Program[bytes]:
     rows = WrittenRows(serving.asking.planning.model, action.tables, serving.path, limits.max_written_rows)
     places = [f"input[{index}]" for index in range(len(given))] if action.many else ["input"]
     addresses = [rows.add(written, each, place) for each, place in zip(given, places, strict=True)]
-    sql = insert_sql(rows.inserts, written.key_column, conflict, rows.connected)
-    keyed, counts, missing = yield from _asked(serving, sql, rows.parameters(), reads_input=True)
+    keyed = yield from _inserted(serving, action, rows, conflict)
+    keys = {(s, n): key for s, n, key in keyed}
+    texts = yield from _shown(serving, written, [keys[address] for address in addresses])
+    return _answer(action, texts)
+
+
+def _inserted(
+    serving: Serving, action: TableAction, rows: WrittenRows, conflict: Conflict | None
+) -> Program[list[Any]]:
+    """Insert the rows; gives the keys of those of the field itself, each with its address."""
+    sql = insert_sql(rows.inserts, action.written.key_column, conflict, rows.connected)
+    try:
+        keyed, counts, missing = yield from _asked(serving, sql, rows.parameters(), reads_input=True)
+    except DatabaseError as error:
+        if conflict is None or (error.sqlstate, error.source_file) != _SAME_ROW_TWICE:
+            raise
+        names = ", ".join(_conflict_names(action.written, serving.arguments().get(ON_CONFLICT)))
+        raise wrong(f'Two rows of the argument "input" have the same {names}', serving.path) from refused(error)
     if missing:
         raise _not_there([rows.connected_place(number, index) for number, index in missing], serving.path)
     if counts != rows.counts():  # and the rows may be paired wrongly
         raise _not_written(serving)
-    keys = {(s, n): key for s, n, key in keyed}
-    texts = yield from _shown(serving, written, [keys[address] for address in addresses])
-    return _answer(action, texts)
+    found: list[Any] = keyed
+    return found
+
+
+def _conflict_names(written: WrittenTable, chosen: str | None) -> tuple[str, ...]:
+    """The fields that an upsert finds rows by."""
+    return written.conflicts[next(iter(written.conflicts)) if chosen is None else chosen]
 
 
 def _conflict(
     serving: Serving, written: WrittenTable, given: Sequence[Mapping[str, Any]], chosen: str | None
 ) -> Conflict:
     """What an upsert finds rows by; raises RequestError where that does not tell them apart."""
-    names = written.conflicts[next(iter(written.conflicts)) if chosen is None else chosen]
+    names = _conflict_names(written, chosen)
     seen: set[str] = set()
     for index, each in enumerate(given):
         missing = [name for name in names if each.get(name) is None]
