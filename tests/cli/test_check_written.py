@@ -149,14 +149,6 @@ ONE_OF_ID = "create unique index on t (id);"
             [],
         ),
         (
-            "create domain word as text not null;" + T.replace("name text", "name word") + U + V + TU + INDEX,
-            "fraiseql.crud(T, update=True)",
-            [
-                "error: crud(T): t.name is of the domain word, which is not null: it is missing wherever an input is "
-                "without it; alter domain word drop not null, and set the column not null"
-            ],
-        ),
-        (
             T + U + V + TU + INDEX + "create materialized view m as select * from u",
             'fraiseql.crud(U, update=True, table="m")',
             ['error: crud(U): m is a materialised view; name its table in `table="..."`'],
