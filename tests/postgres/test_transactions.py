@@ -13,7 +13,7 @@ from psycopg.pq import Trace
 
 from fraiseql.effects import Execute, Fetch, Isolation, Settings, Statement
 from fraiseql.errors import DatabaseError, SettingRefused
-from fraiseql.postgres import Connection, Transaction, cancel, drain, exchange, run, wind_up
+from fraiseql.postgres import Connection, Transaction, cancel, exchange, run, wind_up
 from fraiseql.testing.embedded import EmbeddedPostgres
 
 Open = Callable[..., Connection]
@@ -118,7 +118,7 @@ def test_once_prepared_nothing_is_parsed_again(drive: Drive, open_connection: Op
     drive(run(connection, fetch(TENANT, settings=TWO)))
     with traced(connection) as messages:
         drive(run(connection, fetch(TENANT, settings=TWO)))
-    assert kinds(messages, "F") == ["Bind", "Describe", "Execute"] * 2 + ["Sync"]
+    assert kinds(messages, "F") == ["Bind", "Describe", "Execute"] * 4 + ["Sync"]
 
 
 def test_a_statement_without_settings_is_sent_as_ever(drive: Drive, open_connection: Open) -> None:
@@ -162,7 +162,7 @@ def test_a_setting_that_is_refused_keeps_the_statement_from_running(
     drive(wind_up(connection))
     assert connection.is_idle
     assert drive(run(connection, fetch(COUNT))) == (b"0",)
-    assert drive(run(connection, fetch(INSERT, b"1", settings=TWO))) == (b"1",)
+    assert drive(run(connection, fetch(TENANT, settings=TWO))) == (b"acme",)
 
 
 def test_an_error_of_the_statement_is_told_as_ever(drive: Drive, open_connection: Open) -> None:
@@ -180,11 +180,62 @@ def test_an_error_of_the_statement_is_told_as_ever(drive: Drive, open_connection
     assert drive(run(connection, fetch(TENANT, settings=TWO))) == (b"acme",)
 
 
-def test_what_is_deferred_fails_with_the_statement(drive: Drive, open_connection: Open, table: str) -> None:
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT set_config('app.cache', 'kept', false)",
+        "SELECT set_config('search_path', 'pg_catalog', false)",
+        "SELECT set_config('statement_timeout', '1s', false)",
+        "SELECT set_config('default_transaction_read_only', 'on', false)",
+        "SELECT set_config('role', 'pg_read_all_data', false)",
+        "SELECT set_config('session_authorization', 'pg_read_all_data', false)",
+        "SELECT leave('DECLARE held CURSOR WITH HOLD FOR SELECT 1')",
+        "SELECT leave('LISTEN gossip')",
+        "SELECT leave('SET work_mem = 1024')",
+    ],
+)
+def test_what_a_query_leaves_in_the_session_goes_with_its_transaction(
+    drive: Drive, open_connection: Open, postgres: EmbeddedPostgres, module_database_url: str, sql: str
+) -> None:
+    postgres.execute(
+        "CREATE OR REPLACE FUNCTION leave(sql text) RETURNS text LANGUAGE plpgsql AS"
+        " $$ BEGIN EXECUTE sql; RETURN 'done'; END $$",
+        module_database_url.rpartition("=")[2],
+    )
+    look = fetch(
+        "SELECT (SELECT json_agg(json_build_array(name, setting) ORDER BY name) FROM pg_settings"
+        " WHERE name NOT LIKE '%.%'), current_user,"
+        " session_user, coalesce(current_setting('app.cache', true), ''), (SELECT json_agg(name) FROM pg_cursors),"
+        " (SELECT json_agg(c) FROM pg_listening_channels() c)",
+        columns=6,
+    )
     connection = open_connection()
-    with pytest.raises(DatabaseError) as caught:
-        drive(run(connection, fetch("INSERT INTO links VALUES (5) RETURNING note", settings=TWO)))
-    assert (caught.value.sqlstate, caught.value.place.table) == ("23503", "links")
+    before = drive(run(connection, look))
+    drive(run(connection, fetch(sql, settings=TWO)))
+    assert drive(run(connection, look)) == before
+    assert not connection.unclean
+
+
+@pytest.mark.parametrize("settings", [TWO, ()])
+def test_under_settings_a_statement_only_reads(
+    drive: Drive, open_connection: Open, table: str, settings: Settings
+) -> None:
+    connection = open_connection()
+    if settings:
+        with pytest.raises(DatabaseError) as caught:
+            drive(run(connection, fetch(INSERT, b"1", settings=settings)))
+        assert caught.value.sqlstate == "25006"
+    else:
+        drive(run(connection, fetch(INSERT, b"1")))
+    assert connection.is_idle
+    assert drive(run(connection, fetch(COUNT))) == (b"0" if settings else b"1",)
+
+
+def test_an_error_under_settings_takes_a_round_trip_more(drive: Drive, open_connection: Open) -> None:
+    connection = open_connection()
+    with traced(connection) as messages, pytest.raises(DatabaseError, match="division"):
+        drive(run(connection, fetch("SELECT 1 / 0", settings=TWO)))
+    assert round_trips(messages) == 2
     assert connection.is_idle
 
 
@@ -253,7 +304,7 @@ def test_cancelled_in_the_midst_of_a_pipeline(drive: Drive, open_connection: Ope
             pass
         assert connection.is_busy
         drive(cancel(connection))
-        drive(drain(connection))
+        drive(wind_up(connection))
         assert connection.is_idle
         assert drive(run(connection, fetch(TENANT, settings=TWO))) == (b"acme",)
 

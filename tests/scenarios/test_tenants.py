@@ -134,6 +134,27 @@ async def test_requests_of_many_callers_share_connections_and_plans(url: str) ->
         assert app.database.pool.size <= 2
 
 
+async def test_what_a_policy_keeps_in_the_session_is_not_there_for_the_next_caller(
+    url: str, postgres: EmbeddedPostgres
+) -> None:
+    postgres.execute(
+        """create function kept_organisation() returns text language plpgsql as $$
+        begin
+            if coalesce(current_setting('desk.kept', true), '') = '' then
+                perform set_config('desk.kept', fraiseql_setting('desk.organisation'), false);
+            end if;
+            return current_setting('desk.kept');
+        end $$;
+        create policy kept on tickets for select using (organisation_id = kept_organisation());
+        drop policy organisation on tickets;""",
+        name_of(url),
+    )
+    async with serving(url, pool_max_size=1) as app, desk(app) as client:
+        for _ in range(2):
+            assert await client.data("ada", TITLES) == ACME
+            assert await client.data("grace", TITLES) == GLOBEX
+
+
 async def test_pipelined_requests_of_one_connection_have_callers_of_their_own(url: str) -> None:
     async with serving(url, pool_max_size=1) as app, desk(app) as client:
         tokens = ["ada", "grace", "robot", "alan", None, "grace", "ada"]

@@ -20,7 +20,7 @@ from fraiseql.postgres.conversation import only_row
 from fraiseql.postgres.errors import connection_lost, is_fatal, outcome_unknown
 from fraiseql.postgres.exchange import Answers, Exchange, Purpose
 from fraiseql.postgres.executing import UserStatement
-from fraiseql.postgres.telling import check_parameters, check_settings, failure, tell
+from fraiseql.postgres.telling import check_parameters, check_settings, failure, tell, undo
 from fraiseql.postgres.waits import Conversation
 
 __all__ = ["Transaction", "execute_alone"]
@@ -124,17 +124,17 @@ class Transaction:
         answers = yield from self._attempt(put, settings, guarded)
         if answers.forgotten:
             if not had_begun:
-                yield from self._undo(b"ROLLBACK")
+                yield from undo(self.connection, b"ROLLBACK")
                 self.has_begun = False
                 answers = yield from self._attempt(put, settings, guarded)
             elif guarded and answers.failed is Purpose.STATEMENT:
-                yield from self._undo(*_TO_SAVEPOINT)
+                yield from undo(self.connection, *_TO_SAVEPOINT)
                 answers = yield from self._attempt(put, settings, guarded)
         error = failure(answers)
         if error is None:
             return answers.results[Purpose.STATEMENT]
         if guarded and answers.failed is Purpose.STATEMENT and answers.complete:
-            yield from self._undo(*_TO_SAVEPOINT)
+            yield from undo(self.connection, *_TO_SAVEPOINT)
         elif answers.forgotten:
             raise _again(error)
         raise error
@@ -159,18 +159,6 @@ class Transaction:
         answers = yield from exchange.answers()
         self.has_begun = connection.in_transaction
         return answers
-
-    def _undo(self, *commands: bytes) -> Conversation[None]:
-        try:
-            exchange = Exchange(self.connection)
-            for command in commands:
-                exchange.command(Purpose.END, command)
-            exchange.sync()
-        except psycopg.Error as error:
-            raise broken(self.connection, error) from None
-        answers = yield from exchange.answers()
-        if (failed := failure(answers)) is not None:
-            raise failed
 
 
 def execute_alone(connection: Connection, effect: Execute) -> Conversation[ResultSet]:

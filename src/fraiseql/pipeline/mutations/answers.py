@@ -31,6 +31,11 @@ class Answered:
     errors: list[RequestError] = field(default_factory=list)
     causes: list[Exception] = field(default_factory=list)
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether errors left nothing of the value."""
+        return bool(self.errors) and self.text in (None, b"null")
+
 
 def completed(serving: Serving, text: bytes) -> Program[Answered]:
     """Compute what Python computes of a field's JSON, and let nulls rise."""
@@ -46,21 +51,35 @@ def completed(serving: Serving, text: bytes) -> Program[Answered]:
 
 
 def failed_fields(
-    failed: Sequence[Serving], roots: Sequence[RootField], error: Exception
+    failed: Sequence[Serving], roots: Sequence[RootField], error: Exception | Answered, causes: Sequence[Exception]
 ) -> Program[dict[str, Answered]]:
     """What all fields of a transaction came to that was rolled back.
 
     Args:
         failed: whose error it is: one field's, or that of all where it is nobody's more than another's.
+        error: what was raised, or what the one field came to.
+        causes: for the log, beside those of the error.
     """
+    first = failed[0].root.key
+    message = f'The mutation was rolled back, since its field "{first}" failed.'
+    answered = {root.key: _null(root, _error(root, message, "ROLLED_BACK"), []) for root in roots}
+    if isinstance(error, Answered):
+        answered[first] = error
+    else:
+        answered.update((yield from _blamed(failed, roots, error)))
+    answered[first].causes = [*causes, *answered[first].causes]
+    return answered
+
+
+def _blamed(failed: Sequence[Serving], roots: Sequence[RootField], error: Exception) -> Program[dict[str, Answered]]:
+    """What fields came to whose error it is: their unions' error members, or the error."""
     found = dict[str, tuple[bytes | None, Exception]]()
     for serving in failed:
         found[serving.root.key] = yield from recovered(serving, error)
-    texts = {key: text for key, (text, _) in found.items()}
     # Where the null of another field rises to `data`, a member of the union would not be seen.
+    texts = {key: text for key, (text, _) in found.items()}
     is_seen = all(root.field is None or root.field.type.nullable or texts.get(root.key) for root in roots)
-    message = f'The mutation was rolled back, since its field "{failed[0].root.key}" failed.'
-    answered = {root.key: _null(root, _error(root, message, "ROLLED_BACK"), []) for root in roots}
+    answered = dict[str, Answered]()
     for serving in failed:
         key, hint = serving.root.key, serving.asking.hint
         text, known = found[key]

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from typing import Any, Final
+from zlib import crc32
 
 from fraiseql.effects import Isolation, Program, begin, commit, rollback, sleep
 from fraiseql.errors import DatabaseError, RequestError
@@ -30,7 +31,7 @@ from fraiseql.schema.model import MutationField, Resolver
 
 __all__ = ["mutate"]
 
-_UNKNOWN: Final = "08007"  # SQL's own: transaction resolution unknown
+_OPEN: Final = ("08007", "2D000")  # transaction resolution unknown; ended by a statement of the application's own
 _IN_THE_WAY: Final = ("40001", "40P01")  # serialisation failure, deadlock
 _CUT: Final = ("08006", "57P01", "57P02")  # a connection that was lost, or that a stopping or crashed server has ended
 _WITH_ERRORS: Final = b'{"errors":'
@@ -61,13 +62,25 @@ class _Stage(Enum):
 
 
 class _Failed(Exception):
-    """A transaction was rolled back for an error of one of its fields, or of all where it is of none by itself."""
+    """A transaction was rolled back for an error of one of its fields, or of all where it is of none by itself.
 
-    def __init__(self, roots: Sequence[RootField], error: Exception, stage: _Stage = _Stage.FIELDS) -> None:
+    Attributes:
+        error: what was raised; or, where errors left nothing of a field's value, what it came to.
+        causes: of the fields that were answered before, for the log.
+    """
+
+    def __init__(
+        self,
+        roots: Sequence[RootField],
+        error: Exception | Answered,
+        stage: _Stage = _Stage.FIELDS,
+        causes: Sequence[Exception] = (),
+    ) -> None:
         super().__init__(str(error))
         self.roots = roots
         self.error = error
         self.stage = stage
+        self.causes = causes
 
 
 class _Answer(Exception):
@@ -115,7 +128,7 @@ class _Mutation:
                 error = failed.error
                 # A function in PostgreSQL may raise the like, and is rolled back.
                 may_be_done = in_python or failed.stage is _Stage.COMMIT
-                if may_be_done and isinstance(error, DatabaseError) and error.sqlstate == _UNKNOWN:
+                if may_be_done and isinstance(error, DatabaseError) and error.sqlstate in _OPEN:
                     unknown = error
                 is_last = attempt >= self._limits.max_attempts
                 if is_last or not self._may_come_through(failed, in_python=in_python, is_known=unknown is None):
@@ -124,9 +137,15 @@ class _Mutation:
                     if is_first and isinstance(error, DatabaseError) and error.unavailable:
                         raise self._away(error) from error
                     servings = [self._serving(root, None) for root in failed.roots]
-                    return (yield from failed_fields(servings, roots, error))
-            yield from sleep(min(self._limits.first_pause * 2.0 ** (attempt - 1), self._limits.longest_pause))
+                    return (yield from failed_fields(servings, roots, error, failed.causes))
+            yield from sleep(self._pause(attempt))
             attempt += 1
+
+    def _pause(self, attempt: int) -> float:
+        """Seconds before the next attempt, spread by a half, lest those who met meet again."""
+        longest = min(self._limits.first_pause * 2.0 ** (attempt - 1), self._limits.longest_pause)
+        draw = crc32(f"{self._asking.hint.get('requestId')} {attempt}".encode()) / 2**32
+        return longest * (0.5 + draw / 2)
 
     def _attempt(self, roots: Sequence[RootField]) -> Program[dict[str, Answered]]:
         try:
@@ -146,16 +165,21 @@ class _Mutation:
         try:
             for root in roots:
                 blamed = [root]
-                answered[root.key] = yield from _served(self._serving(root, transaction))
+                answered[root.key] = each = yield from _served(self._serving(root, transaction))
+                if each.is_lost:  # the client cannot know that anything was done
+                    raise _Failed(blamed, answered.pop(root.key))
             blamed = roots
             if claim is not None:
                 yield from self._keys.keep(claim, answer_of(self._asking, answered).body)
             stage = _Stage.COMMIT
             yield from commit(transaction, self._asking.settings)
+        except _Failed as failed:
+            failed.causes = _causes(answered)
+            raise
         except Refusal as refusal:
-            raise _Failed(blamed, refusal.errors[0]) from refusal
+            raise _Failed(blamed, refusal.errors[0], stage, _causes(answered)) from refusal
         except Exception as error:  # a user's code raises anything
-            raise _Failed(blamed, error, stage) from error
+            raise _Failed(blamed, error, stage, _causes(answered)) from error
         return answered
 
     def _claimed(self, transaction: Any, roots: Sequence[RootField]) -> Program[Claim]:
@@ -199,6 +223,11 @@ def _served(serving: Serving) -> Program[Answered]:
     if isinstance(serving.field.action, Resolver):
         return (yield from called(serving))
     return (yield from completed(serving, (yield from serve(serving))))
+
+
+def _causes(answered: Mapping[str, Answered]) -> list[Exception]:
+    """What the log is told of the fields before one that failed: it may have failed for them."""
+    return [cause for each in answered.values() for cause in each.causes]
 
 
 def _again(body: bytes) -> GraphQLResponse:
