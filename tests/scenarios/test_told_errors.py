@@ -30,7 +30,7 @@ create table book (
     title text not null,
     pages int constraint "has pages" check (pages > 0),
     author_id int not null references author,
-    sequel_of int references book
+    sequel_of int unique references book
 );
 create table review (
     id int generated always as identity primary key,
@@ -38,7 +38,7 @@ create table review (
 );
 create unique index one_title on book (lower(title));
 insert into author ("Full name", mail) values ('Ada', 'ada@x'), ('Bob', null);
-insert into book (title, pages, author_id) values ('One', 1, 1);
+insert into book (title, pages, author_id, sequel_of) values ('One', 1, 1, null), ('Two', 1, 1, 1);
 
 create function fn_add(input jsonb) returns author language plpgsql as $$
 declare added author;
@@ -198,11 +198,12 @@ CASES = [
                 TAKEN,
             ),
             ('sequels: [{title: "one", authorId: 1}]', "TITLE_TAKEN", ["title", "sequels.title"], TAKEN),
-            ("original: {connect: 99}", "FOREIGN_KEY_VIOLATION", ["original.connect"], MISSING),
+            ("original: {connect: 1}", "UNIQUE_VIOLATION", ["original.connect"], TAKEN),
+            ("sequelOf: 1", "UNIQUE_VIOLATION", ["sequelOf"], TAKEN),
             ("sequelOf: 99", "FOREIGN_KEY_VIOLATION", ["sequelOf"], MISSING),
             (
-                'original: {connect: 99}, sequels: [{title: "S", authorId: 1}]',
-                *("FOREIGN_KEY_VIOLATION", ["original.connect"], MISSING),
+                'original: {connect: 1}, sequels: [{title: "S", authorId: 1}]',
+                *("UNIQUE_VIOLATION", ["original.connect"], TAKEN),
             ),
         )
     ),
