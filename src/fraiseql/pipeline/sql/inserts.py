@@ -19,7 +19,7 @@ __all__ = ["Conflict", "Insert", "Reference", "insert_sql", "is_there", "typed_v
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Columns that other rows of the same statement fill.
+    """Columns that other rows of the same statement fill; those that several fill must be the same in each.
 
     Attributes:
         place: of those rows.
@@ -162,12 +162,17 @@ def _insert(
     rows = f"json_array_elements(${number + 1}::json) with ordinality e(value, n)"
     if columns:
         rows += f" cross join lateral json_populate_record({empty_row(insert.table)}, e.value->'v') r"
+    filled: dict[str, str] = {}
     for index, reference in enumerate(insert.references):
         alias, address, theirs = f"p{index}", f"e.value->'r'->{index}", needed[reference.place]
-        columns += [identifier(ours) for ours, _ in reference.pairs]
-        values += [f"{alias}.c{theirs.index(column)}" for _, column in reference.pairs]
         rows += f" join k${reference.place} {alias}"
         rows += f" on {alias}.s = ({address}->>0)::int4 and {alias}.n = ({address}->>1)::int8"
+        for ours, column in reference.pairs:
+            value = f"{alias}.c{theirs.index(column)}"
+            if filled.setdefault(ours, value) is not value:  # else no row is made, and the counts tell
+                rows += f" and {value} = {filled[ours]}"
+    columns += map(identifier, filled)
+    values += filled.values()
     if is_checked:
         rows += " where not exists (select from missing$)"
     named = f" ({', '.join(columns)})" if columns else ""  # with none, all are what the database makes them
