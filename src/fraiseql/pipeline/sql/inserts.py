@@ -14,7 +14,7 @@ from fraiseql.pipeline.sql.values import Base, Values, empty_row, source_name
 from fraiseql.schema.fields import Field, Source
 from fraiseql.schema.model import ObjectType
 
-__all__ = ["Conflict", "Insert", "Reference", "insert_sql", "is_there", "typed_value"]
+__all__ = ["Conflict", "Insert", "Reference", "insert_sql", "is_there", "key_text", "typed_value"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,14 @@ def typed_value(table: Source, column: str, text: str) -> str:
     return f"({made}).{identifier(column)}"
 
 
+def key_text(key: str) -> str:
+    """A key as the text that jsonb has for it, which a view's document is compared with.
+
+    A cast to text would take the spaces from the end of a `char(n)`, and write times and addresses in another form.
+    """
+    return f"(to_json({key}) #>> '{{}}')"
+
+
 def is_there(values: Values, target: ObjectType, key: Field) -> str:
     """The condition that there is a row of a type which the caller may see, for `insert_sql`."""
     assert target.source is not None
@@ -112,7 +120,7 @@ def insert_sql(
             for s, (number, _) in enumerate(places[place])
         ]
         parts.append(f"k${place} as ({' union all '.join(numbered)})")
-    keyed = f"json_build_array(k.s, k.n, k.c{needed[0].index(key)}::text)"
+    keyed = f"json_build_array(k.s, k.n, {key_text(f'k.c{needed[0].index(key)}')})"
     counts = ", ".join(f"(select count(*) from w${number})" for number in range(len(inserts)))
     answer = f"json_build_array((select json_agg({keyed}) from k$0 k), json_build_array({counts}), {missing})"
     return f"with {', '.join(parts)} select {answer}".encode()
