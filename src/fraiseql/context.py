@@ -146,7 +146,8 @@ class Database(Protocol):
     def transaction(self, isolation: IsolationLevel = "read committed") -> AbstractAsyncContextManager[None]:
         """What is done inside is done together, or, where an exception leaves it, not at all.
 
-        In a mutation, or inside of another one, it is a savepoint.
+        In a mutation, or inside of another one, it is a savepoint. Tasks that it starts are inside of it, those beside
+        it are not; the transactions of one call wait for each other.
         """
 
 

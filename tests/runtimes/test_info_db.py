@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any
 
@@ -228,3 +230,176 @@ async def test_row_level_security_holds_for_all_of_it(writers_url: str, connecte
         answer = await client.ask('{ plain run(name: "diary") }')
         assert answer["data"] == {"plain": 42, "run": None}
         assert answer["errors"][0]["extensions"]["code"] == "CONTEXT_MISSING"
+
+
+async def _aside(db: Database, told: list[str]) -> None:
+    """Three tasks: one fails inside of its transaction, while the others do something beside it."""
+    inside, beside = anyio.Event(), anyio.Event()
+
+    async def fail() -> None:
+        with contextlib.suppress(KeyError):
+            async with db.transaction():
+                await db.execute("insert into books values (201, 1, 'Failed', null)")
+                inside.set()
+                await beside.wait()
+                raise KeyError
+
+    async def in_one_of_its_own() -> None:
+        await inside.wait()
+        beside.set()
+        async with db.transaction():
+            await db.execute("insert into books values (202, 1, 'Committed', null)")
+        told.append("committed")
+
+    async def outside() -> None:
+        await inside.wait()
+        beside.set()
+        await db.execute("insert into books values (203, 1, 'Done', null)")
+        told.append("done")
+
+    async with anyio.create_task_group() as group:
+        for each in (fail, in_one_of_its_own, outside):
+            group.start_soon(each)
+
+
+@pytest.mark.parametrize("operation", ["query { run", "mutation { mutate"])
+async def test_what_stands_beside_a_transaction_is_not_undone_with_it(
+    operation: str, ask_writers: Any, observations: list[Observation]
+) -> None:
+    told: list[str] = []
+
+    async def aside(info: Info) -> Any:
+        await _aside(info.db, told)
+        found = [row["id"] for row in await info.db.fetch_all("select id from books where id > 200 order by id")]
+        await info.db.execute("delete from books where id > 200")
+        return found
+
+    bodies["aside"] = aside
+    answer = await ask_writers(f'{operation}(name: "aside") }}')
+    assert list(answer["data"].values()) == [[202, 203]], causes(observations)
+    assert sorted(told) == ["committed", "done"]
+
+
+@pytest.mark.parametrize("operation", ["query { run", "mutation { mutate"])
+async def test_transactions_of_tasks_side_by_side_wait_for_each_other(
+    operation: str, ask_writers: Any, observations: list[Observation]
+) -> None:
+    async def many(info: Info) -> Any:
+        open_ones: list[int] = []
+
+        async def one(id: int) -> None:
+            async with info.db.transaction():
+                open_ones.append(id)
+                await info.db.execute("insert into books values ($1, 1, 'One', null)", id)
+                await anyio.sleep(0)
+                assert open_ones == [id]
+                async with info.db.transaction():
+                    await info.db.execute("update books set title = 'Same' where id = $1", id)
+                open_ones.remove(id)
+
+        async with anyio.create_task_group() as group:
+            for id in range(301, 306):
+                group.start_soon(one, id)
+        return await info.db.execute("delete from books where id > 300 and title = 'Same'")
+
+    bodies["many"] = many
+    answer = await ask_writers(f'{operation}(name: "many") }}')
+    assert list(answer["data"].values()) == [5], causes(observations)
+
+
+@pytest.mark.parametrize("operation", ["query { run", "mutation { mutate"])
+async def test_tasks_that_a_transaction_starts_are_inside_of_it(
+    operation: str, ask_writers: Any, observations: list[Observation]
+) -> None:
+    async def children(info: Info) -> Any:
+        async def child(id: int) -> None:
+            await info.db.execute("insert into books values ($1, 1, 'Child', null)", id)
+            async with info.db.transaction():
+                await info.db.execute("insert into books values ($1, 1, 'Child', null)", id + 10)
+
+        with contextlib.suppress(KeyError):
+            async with info.db.transaction():
+                async with anyio.create_task_group() as group:
+                    for id in range(401, 404):
+                        group.start_soon(child, id)
+                assert await info.db.fetch_value("select count(*) from books where id > 400") == 6
+                raise KeyError
+        return await info.db.fetch_value("select count(*) from books where id > 400")
+
+    bodies["children"] = children
+    answer = await ask_writers(f'{operation}(name: "children") }}')
+    assert list(answer["data"].values()) == [0], causes(observations)
+
+
+async def test_a_task_that_outlives_its_transaction_is_refused(
+    ask_writers: Any, observations: list[Observation]
+) -> None:
+    async def outlive(info: Info) -> Any:
+        over = anyio.Event()
+
+        async def late() -> None:
+            await over.wait()
+            with pytest.raises(RuntimeError, match="was started in has ended"):
+                await info.db.execute("delete from books")
+            with pytest.raises(RuntimeError, match="was started in has ended"):
+                await info.db.transaction().__aenter__()
+
+        async with anyio.create_task_group() as group:
+            async with info.db.transaction():
+                group.start_soon(late)
+                await info.db.execute("select 1")
+            over.set()
+        return await info.db.fetch_value("select count(*) from books")
+
+    bodies["outlive"] = outlive
+    assert await ask_writers('{ run(name: "outlive") }') == {"data": {"run": 4}}, causes(observations)
+
+
+async def test_a_transaction_that_ends_before_one_inside_of_it_is_undone(
+    ask_writers: Any, observations: list[Observation]
+) -> None:
+    async def cross(info: Info) -> None:
+        async with info.db.transaction():
+            await info.db.execute("delete from books")
+            await info.db.transaction().__aenter__()
+
+    async def crossed(info: Info) -> Any:
+        with pytest.raises(RuntimeError, match="expected nesting"):
+            await cross(info)
+        return await info.db.fetch_value("select count(*) from books")
+
+    bodies["crossed"] = crossed
+    assert await ask_writers('{ run(name: "crossed") }') == {"data": {"run": 4}}, causes(observations)
+    assert await ask_writers('mutation { mutate(name: "crossed") }') == {"data": {"mutate": 4}}, causes(observations)
+
+
+def _in_threads(db: BlockingDatabase, *ids: int) -> None:
+    def one(id: int) -> None:
+        with contextlib.suppress(KeyError), db.transaction():
+            db.execute("insert into books values ($1, 1, 'Thread', null)", id)
+            if id % 2:
+                raise KeyError
+
+    with ThreadPoolExecutor(len(ids)) as threads:
+        list(threads.map(one, ids))
+
+
+@pytest.mark.parametrize("operation", ["query { runPlain", "mutation { mutatePlainly"])
+async def test_transactions_of_threads_side_by_side(
+    operation: str, ask_writers: Any, observations: list[Observation]
+) -> None:
+    def threads(info: BlockingInfo) -> Any:
+        _in_threads(info.db, 501, 502, 503, 504)
+        with contextlib.suppress(KeyError), info.db.transaction():
+            inside = contextvars.copy_context()
+            with ThreadPoolExecutor() as pool:
+                pool.submit(inside.run, info.db.execute, "insert into books values (506, 1, 'In', null)").result()
+            assert info.db.fetch_value("select count(*) from books where id = 506") == 1
+            raise KeyError
+        found = [row["id"] for row in info.db.fetch_all("select id from books where id > 500 order by id")]
+        info.db.execute("delete from books where id > 500")
+        return found
+
+    bodies["threads"] = threads
+    answer = await ask_writers(f'{operation}(name: "threads") }}')
+    assert list(answer["data"].values()) == [[502, 504]], causes(observations)

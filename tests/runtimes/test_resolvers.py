@@ -19,7 +19,7 @@ from fraiseql.runtimes.anyio import FraiseQLApp
 from fraiseql.runtimes.anyio.calling import Calls
 from fraiseql.runtimes.config import FraiseQLConfig
 from runtimes.websocket_client import opened
-from runtimes.writers import SCHEMA, Gate, batches, bodies, causes
+from runtimes.writers import SCHEMA, Gate, Writer, batches, bodies, causes
 
 pytestmark = pytest.mark.anyio
 
@@ -67,6 +67,62 @@ async def test_relations_below_what_they_give_are_served_by_sql(ask_writers: Any
         }
     }
     assert batches == [2]
+
+
+async def _with_books(info: Info) -> Any:
+    return await info.db.find(Writer, fields=["id", "full_name", "books"], order_by={"id": "ASC"}, limit=2)
+
+
+async def _with_books_of_dicts(info: Info) -> Any:
+    made = {"id": 9, "title": "Made up", "writer_id": 1, "writer": {"id": 1, "full_name": "Ann"}}
+    lacks, null = {"id": 2, "title": "Lacks", "writer_id": 2}, {"id": 3, "title": "Nobody's", "writer_id": 99}
+    return [{"id": 5, "full_name": "Dict", "books": [made, lacks, null]}, {"id": 6, "full_name": "None", "books": []}]
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (
+            _with_books,
+            {
+                "Ada": {"Book 2": ("Ada", "ADA", ["Book 2", "Book 4"]), "Book 4": ("Ada", "ADA", ["Book 2", "Book 4"])},
+                "Bo": {"Book 1": ("Bo", "BO", ["Book 1", "Book 3"]), "Book 3": ("Bo", "BO", ["Book 1", "Book 3"])},
+            },
+        ),
+        (
+            _with_books_of_dicts,
+            {
+                "Dict": {
+                    "Made up": ("Ann", "ANN", ["Book 2", "Book 4"]),
+                    "Lacks": ("Bo", "BO", ["Book 1", "Book 3"]),
+                    "Nobody's": None,
+                },
+                "None": {},
+            },
+        ),
+    ],
+)
+async def test_relations_below_relations_that_values_hold_are_served_by_sql(
+    body: Any, shown: Any, ask_writers: Any, observations: list[Observation]
+) -> None:
+    bodies["found"] = body
+    below = "books(orderBy: {id: ASC}) { title }"
+    answer = await ask_writers(
+        f'{{ found(name: "found") {{ fullName books {{ title writer {{ fullName shout {below} }} }} }} }}'
+    )
+    found = {
+        writer["fullName"]: {
+            book["title"]: book["writer"]
+            and (
+                book["writer"]["fullName"],
+                book["writer"]["shout"],
+                [other["title"] for other in book["writer"]["books"]],
+            )
+            for book in writer["books"]
+        }
+        for writer in answer["data"]["found"]
+    }
+    assert found == shown, causes(observations)
 
 
 async def test_rows_inside_of_plain_objects_and_unions_have_relations_too(ask_writers: Any) -> None:

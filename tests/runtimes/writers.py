@@ -1,6 +1,6 @@
 """Functions in Python that serve queries, mutations and subscriptions, over two tables and a diary with policies.
 
-`run`, `run_plain` and `mutate` do what a test puts under a name into `bodies`.
+`run`, `found`, `run_plain`, `mutate` and `mutate_plainly` do what a test puts under a name into `bodies`.
 """
 
 from __future__ import annotations
@@ -206,6 +206,12 @@ async def run(info: Info, name: str) -> fraiseql.JSON | None:
 
 
 @fraiseql.query
+async def found(info: Info, name: str) -> list[Writer]:
+    given: list[Writer] = await bodies[name](info)
+    return given
+
+
+@fraiseql.query
 def run_plain(info: BlockingInfo, name: str) -> fraiseql.JSON | None:
     return bodies[name](info)
 
@@ -236,6 +242,11 @@ async def replace(info: Info, id: int, name: str) -> Replaced | Note:
 @fraiseql.mutation
 async def mutate(info: Info, name: str) -> fraiseql.JSON | None:
     return await bodies[name](info)
+
+
+@fraiseql.mutation
+def mutate_plainly(info: BlockingInfo, name: str) -> fraiseql.JSON | None:
+    return bodies[name](info)
 
 
 @fraiseql.subscription
@@ -270,9 +281,10 @@ SCHEMA = fraiseql.Schema(
         rows_of,
         rows_in_thread,
         run,
+        found,
         run_plain,
     ],
-    mutations=[rename, rename_plainly, replace, mutate],
+    mutations=[rename, rename_plainly, replace, mutate, mutate_plainly],
     subscriptions=[renamed, counted_plainly],
 )
 

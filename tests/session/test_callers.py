@@ -62,8 +62,8 @@ class Played:
     def handle(self, event: SessionEvent) -> list[Command]:
         return self.session.handle(event, self.now, DATE)
 
-    def ask(self, *headers: bytes, query: bytes = b"{ users { id } }") -> list[Command]:
-        body = b'{"query":"%s"}' % query
+    def ask(self, *headers: bytes, query: bytes = b"{ users { id } }", extensions: Any = None) -> list[Command]:
+        body = b'{"query":"%s","extensions":%s}' % (query, orjson.dumps(extensions))
         lines = [b"POST /graphql HTTP/1.1", b"Host: x", b"Content-Type: application/json", *headers]
         head = b"\r\n".join([*lines, b"Content-Length: %d" % len(body)])
         return self.handle(DataReceived(head + b"\r\n\r\n" + body))
@@ -200,6 +200,25 @@ def test_an_idempotency_key_is_read(key: bytes) -> None:
 @pytest.mark.parametrize("key", [b"", b"x" * 256, b"a b", b"\xe9", b"a\tb"])
 def test_an_idempotency_key_that_is_none(key: bytes) -> None:
     status, _, body = answered(Played(None).ask(b"Idempotency-Key: " + key))
+    assert (status, body["errors"][0]["extensions"]["code"]) == (400, "BAD_REQUEST")
+
+
+@pytest.mark.parametrize(
+    ("headers", "key", "read"),
+    [((), "a", "a"), ((), None, None), ((b"Idempotency-Key: a",), None, "a"), ((b"Idempotency-Key: a",), "a", "a")],
+)
+def test_an_idempotency_key_may_be_an_extension(headers: tuple[bytes, ...], key: Any, read: str | None) -> None:
+    played = Played(None)
+    seen = Seen(played)
+    played.ask(*headers, extensions={"idempotencyKey": key})
+    assert [request.idempotency_key for request in seen.requests] == [read]
+
+
+@pytest.mark.parametrize(
+    ("headers", "key"), [((), 5), ((), ""), ((b"Idempotency-Key: a",), "b"), ((b"Idempotency-Key: a",), 5)]
+)
+def test_an_extension_that_is_no_idempotency_key(headers: tuple[bytes, ...], key: Any) -> None:
+    status, _, body = answered(Played(None).ask(*headers, extensions={"idempotencyKey": key}))
     assert (status, body["errors"][0]["extensions"]["code"]) == (400, "BAD_REQUEST")
 
 

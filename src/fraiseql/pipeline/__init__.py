@@ -5,9 +5,9 @@ from fraiseql.pipeline.operation import Explanation, Pipeline
 from fraiseql.pipeline.request import (
     GraphQLRequest,
     check_depth,
-    check_idempotency_key,
     decode_json,
     decode_query_string,
+    with_idempotency_key,
 )
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, refuse
 from fraiseql.pipeline.subscription import PreparedSubscription
@@ -21,9 +21,9 @@ __all__ = [
     "PreparedSubscription",
     "Refusal",
     "check_depth",
-    "check_idempotency_key",
     "decode_json",
     "decode_query_string",
     "print_sdl",
     "refuse",
+    "with_idempotency_key",
 ]

@@ -3,54 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from fraiseql.effects import Execute, Isolation, Program, ResultSet, Settings, begin, commit, execute, fetch, rollback
 from fraiseql.errors import DatabaseError
 from fraiseql.pipeline.finding import Finder
 
-__all__ = ["DatabaseAccess", "Level"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Level:
-    """A transaction under way, or a savepoint in one.
-
-    Attributes:
-        savepoint: its name; empty for the transaction itself.
-        outer: the handle that was there before it.
-    """
-
-    savepoint: str
-    outer: Any
+__all__ = ["DatabaseAccess"]
 
 
 class DatabaseAccess:
-    """The database as one operation may use it; `for_call` gives each call one of its own.
+    """The database as one operation may use it, or what is inside of a transaction's block.
 
     Args:
         finder: makes typed selections.
         settings: gives what PostgreSQL is told before each statement; asked once, before the first.
         transaction: that everything goes through; None outside of one.
+        depth: how many blocks this is inside of.
+        savepoint: that the innermost of them began with; empty where that began the transaction itself.
 
     Attributes:
         shared: what the runtime keeps for all calls of the operation.
     """
 
-    __slots__ = ("_ask", "_depth", "_finder", "_told", "shared", "transaction")
+    __slots__ = ("_ask", "_depth", "_finder", "_savepoint", "_told", "shared", "transaction")
 
-    def __init__(self, finder: Finder, settings: Callable[[], Settings], transaction: Any = None) -> None:
+    def __init__(
+        self,
+        finder: Finder,
+        settings: Callable[[], Settings],
+        transaction: Any = None,
+        depth: int = 0,
+        savepoint: str = "",
+    ) -> None:
         self._finder = finder
         self._ask = settings
         self._told: Settings | None = None
-        self._depth = 0
+        self._depth = depth
+        self._savepoint = savepoint
         self.transaction = transaction
         self.shared: Any = None
-
-    def for_call(self) -> DatabaseAccess:
-        """The same, with transactions of its own."""
-        return DatabaseAccess(self._finder, lambda: self.settings, self.transaction)
 
     @property
     def settings(self) -> Settings:
@@ -116,45 +108,32 @@ class DatabaseAccess:
         found = yield from self.find(declared, both, order_by, 1, None, fields)
         return found[0] if found else None
 
-    def begin(self, isolation: Isolation) -> Program[Level]:
-        """Begin a transaction, or inside of one a savepoint; raises DatabaseError."""
-        outer = self.transaction
-        if outer is None:
-            self.transaction = yield from begin(isolation)
-            return Level("", None)
+    def begin(self, isolation: Isolation) -> Program[DatabaseAccess]:
+        """Begin a transaction, or inside of one a savepoint, and give what is inside; raises DatabaseError."""
+        if self.transaction is None:
+            return self._inside((yield from begin(isolation)), "")
         if isolation is not Isolation.READ_COMMITTED:
             raise ValueError(f"transaction: {isolation.value} inside of a transaction, which has begun otherwise")
-        self._depth += 1
-        level = Level(f"fraiseql_{self._depth}", outer)
+        inside = self._inside(self.transaction, f"fraiseql_{self._depth + 1}")
+        yield from inside.run(f"savepoint {inside._savepoint}", ())
+        return inside
+
+    def commit(self) -> Program[None]:
+        """End the block that this is inside of with success; raises DatabaseError, and has undone it then."""
+        if not self._savepoint:
+            return (yield from commit(self.transaction, self._told or ()))
         try:
-            yield from self.run(f"savepoint {level.savepoint}", ())
-        except BaseException:
-            self._depth -= 1
+            yield from self.run(f"release savepoint {self._savepoint}", ())
+        except DatabaseError:  # a statement in it has failed
+            yield from self.rollback()
             raise
-        return level
 
-    def commit(self, level: Level) -> Program[None]:
-        """End it with success; raises DatabaseError, and has undone it then."""
-        transaction = self._leave(level)
-        if level.savepoint:
-            try:
-                yield from self.run(f"release savepoint {level.savepoint}", ())
-            except DatabaseError:  # a statement in it has failed
-                yield from self.run(f"rollback to savepoint {level.savepoint}", ())
-                raise
+    def rollback(self) -> Program[None]:
+        """Undo what was done in the block; raises DatabaseError where a savepoint is lost with its connection."""
+        if self._savepoint:
+            yield from self.run(f"rollback to savepoint {self._savepoint}", ())
         else:
-            yield from commit(transaction)
+            yield from rollback(self.transaction)
 
-    def rollback(self, level: Level) -> Program[None]:
-        """Undo what was done since; raises DatabaseError where a savepoint is lost with its connection."""
-        transaction = self._leave(level)
-        if level.savepoint:
-            yield from self.run(f"rollback to savepoint {level.savepoint}", ())
-        else:
-            yield from rollback(transaction)
-
-    def _leave(self, level: Level) -> Any:
-        transaction, self.transaction = self.transaction, level.outer
-        if level.savepoint:
-            self._depth -= 1
-        return transaction
+    def _inside(self, transaction: Any, savepoint: str) -> DatabaseAccess:
+        return DatabaseAccess(self._finder, lambda: self.settings, transaction, self._depth + 1, savepoint)

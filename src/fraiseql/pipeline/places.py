@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fraiseql.pipeline.plan import Selection
 from fraiseql.pipeline.records import chooses_elements
 
-__all__ = ["needs_sql", "row_places"]
+__all__ = ["inner_places", "needs_sql", "row_places"]
 
 
 def row_places(selection: Selection | None) -> Iterator[Selection]:
@@ -23,6 +23,16 @@ def row_places(selection: Selection | None) -> Iterator[Selection]:
     for each in selection.fields:
         if each.field is not None and each.field.resolver is None:
             yield from row_places(each.selection)
+
+
+def inner_places(place: Selection) -> Iterator[Selection]:
+    """The same of the objects below such an object, where that holds them itself."""
+    for each in (*place.members, place):
+        for selected in each.fields:
+            if selected.field is not None and selected.field.resolver is None:
+                for inner in row_places(selected.selection):
+                    yield inner
+                    yield from inner_places(inner)
 
 
 def needs_sql(selection: Selection | None) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -13,7 +13,7 @@ import orjson
 from fraiseql.errors import RequestError
 from fraiseql.schema.numbers import marked, read_json
 
-__all__ = ["GraphQLRequest", "check_depth", "check_idempotency_key", "decode_json", "decode_query_string"]
+__all__ = ["GraphQLRequest", "check_depth", "decode_json", "decode_query_string", "with_idempotency_key"]
 
 _PARAMETERS: Final = frozenset({"query", "operationName", "variables", "extensions"})
 _IN_BODY: Final = ("variables",)
@@ -92,11 +92,24 @@ def decode_query_string(query_string: bytes, max_depth: int) -> GraphQLRequest:
     return _request(given, (written, ()), read_only=True)
 
 
-def check_idempotency_key(key: Any) -> str:
-    """A key as it was given: 1 to 255 visible ASCII characters; raises RequestError, code BAD_REQUEST."""
-    if not isinstance(key, str) or not _KEY.fullmatch(key):
+def with_idempotency_key(request: GraphQLRequest, header: str | None = None) -> GraphQLRequest:
+    """The request with the key that it has, or its header: 1 to 255 visible ASCII characters.
+
+    Args:
+        header: the `Idempotency-Key`; the key of the request itself is `idempotencyKey` of its `extensions`.
+
+    Raises:
+        RequestError: code BAD_REQUEST: a key that is none, or two that differ.
+    """
+    extension = request.extensions.get("idempotencyKey")
+    given = [key for key in (header, extension) if key is not None]
+    if not given:
+        return request
+    if not all(isinstance(key, str) and _KEY.fullmatch(key) for key in given):
         raise _bad_request("An idempotency key is a text of 1 to 255 visible ASCII characters.")
-    return key
+    if given[0] != given[-1]:
+        raise _bad_request("The header Idempotency-Key and the extension idempotencyKey differ.")
+    return replace(request, idempotency_key=given[0])
 
 
 def check_depth(variables: Any, max_depth: int) -> None:

@@ -14,10 +14,10 @@ import orjson
 
 from fraiseql.errors import RequestError
 from fraiseql.payloads import encode_number
-from fraiseql.pipeline.computed.roots import GivenRows
+from fraiseql.pipeline.computed.roots import GivenRows, GiveRows
 from fraiseql.pipeline.computed.selections import fetched_root
 from fraiseql.pipeline.document import Operation
-from fraiseql.pipeline.places import row_places
+from fraiseql.pipeline.places import inner_places, row_places
 from fraiseql.pipeline.plan import RootField, Selection
 from fraiseql.pipeline.planning import Planning
 from fraiseql.pipeline.response import Outcome, Refusal
@@ -78,13 +78,19 @@ class Statements:
         """The statement that shows a selection of rows that it is given; as `of_keys`."""
         return self._kept((selection, "rows"), variables, partial(render_shown, selection=selection))
 
-    def given_rows(self, root: RootField, variables: Variables) -> Mapping[int, GivenRows]:
+    def given_rows(self, root: RootField, variables: Variables) -> Mapping[int, GiveRows]:
         """What serves the relations below what a function in Python gives, by the identity of a selection.
 
         Raises:
             Refusal: an argument does not fit.
         """
-        return {id(place): self._given_rows(root, place, variables) for place in row_places(root.selection)}
+        given: dict[int, GiveRows] = {}
+        for place in row_places(root.selection):
+            rows = self._given_rows(root, place, variables)  # and with them the arguments of all places inside
+            given[id(place)] = partial(_same, rows)
+            for inner in inner_places(place):
+                given[id(inner)] = partial(self._given_rows, root, inner, variables)
+        return given
 
     def _given_rows(self, root: RootField, place: Selection, variables: Variables) -> GivenRows:
         bound = self._of_given(root, place, variables)
@@ -147,6 +153,10 @@ class Statements:
         if statement.cost is not None:
             statement.cost.check([*values, count], self._planning.limits)
         return (*map(encode, values), many)
+
+
+def _same(rows: GivenRows) -> GivenRows:
+    return rows
 
 
 def _values(statement: BoundStatement, variables: Variables) -> list[Any]:

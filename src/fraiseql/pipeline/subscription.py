@@ -13,7 +13,7 @@ from fraiseql.errors import RequestError
 from fraiseql.pipeline.access import DatabaseAccess
 from fraiseql.pipeline.arguments import Tree, given_arguments, value_of
 from fraiseql.pipeline.computed.resolution import Resolution
-from fraiseql.pipeline.computed.roots import GivenRows, python_arguments
+from fraiseql.pipeline.computed.roots import GiveRows, python_arguments
 from fraiseql.pipeline.database_errors import told
 from fraiseql.pipeline.failures import cause_of, masked, shown
 from fraiseql.pipeline.held import MISSING
@@ -77,7 +77,7 @@ class PreparedSubscription:
         self.parameters: tuple[bytes | None, ...] = ()
         self.bindings: tuple[Binding, ...] = ()
         self.argument_sources: frozenset[str] = frozenset()
-        self.given: Mapping[int, GivenRows] = plan.statements.given_rows(self.root, variables) if is_resolver else {}
+        self.given: Mapping[int, GiveRows] = plan.statements.given_rows(self.root, variables) if is_resolver else {}
         if plan.uses_sql:
             bound = plan.statements.of_roots(variables)
             self.statement, self.bindings = bound.statement, bound.bindings

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -19,9 +19,9 @@ from fraiseql.pipeline import (
     GraphQLRequest,
     GraphQLResponse,
     Outcome,
-    check_idempotency_key,
     decode_json,
     decode_query_string,
+    with_idempotency_key,
 )
 from fraiseql.protocol.http11 import Request
 
@@ -163,9 +163,7 @@ def _read_post(request: Request, content_type: bytes | None, body: bytes, limits
         raise RequestError("A POST request needs 'content-type: application/json'.", code="BAD_REQUEST")
     graphql = decode_json(body, limits.max_input_depth)
     key = request.get(b"idempotency-key")
-    if key is None:
-        return graphql
-    return replace(graphql, idempotency_key=check_idempotency_key(key.decode("latin-1")))
+    return with_idempotency_key(graphql, None if key is None else key.decode("latin-1"))
 
 
 def _content_type(request: Request) -> bytes | None:

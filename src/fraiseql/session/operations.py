@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Final
 
 from fraiseql.context import ANONYMOUS, Caller
 from fraiseql.effects import Emission
 from fraiseql.errors import RequestError
 from fraiseql.observations import InternalErrorMasked, OperationCompleted
-from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Outcome, check_depth, check_idempotency_key, refuse
+from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Outcome, check_depth, refuse, with_idempotency_key
 from fraiseql.protocol import graphql_transport_ws as graphql
 from fraiseql.session.delivery import Delivery, Unread
 from fraiseql.session.endpoint import Endpoint
@@ -100,9 +99,7 @@ class Operations:
             if self.refuses:
                 raise RequestError("The server is stopping.", code="SERVER_STOPPING")
             check_depth(request.variables, pipeline.limits.max_input_depth)
-            key = request.extensions.get("idempotencyKey")
-            if key is not None:
-                request = replace(request, idempotency_key=check_idempotency_key(key))
+            request = with_idempotency_key(request)
         except RequestError as error:
             self._answer(operation, refuse(Outcome.NOT_VALID, [error]), commands)
             return

@@ -32,6 +32,7 @@ __all__ = ["Resolution"]
 _Path: TypeAlias = tuple[str | int, ...]
 _Rows = TypeVar("_Rows")
 _Checked = TypeVar("_Checked", bound="_HasCheck")
+_Places: TypeAlias = "Mapping[int, Callable[[], _Rows]]"
 _FetchRows: TypeAlias = "Callable[[_Rows, bytes], Program[tuple[Row, _Checked | None]]]"
 
 
@@ -128,18 +129,18 @@ class Resolution:
         except Misfit as misfit:
             return self._misfit(misfit)
 
-    def take_parts(self, root: RootField, value: Any, places: Mapping[int, _Rows]) -> Any:
+    def take_parts(self, root: RootField, value: Any, places: _Places[_Rows]) -> Any:
         """As `take_value`, where SQL serves some objects inside of the value, once `serve` has asked it.
 
         Args:
-            places: by the identity of a selection: what serves it.
+            places: by the identity of a selection: makes what serves it.
         """
         self._places = places
         found = self.take_value(root, value)
         self._places = {}
         return found
 
-    def serve(self, places: Mapping[int, _Rows], fetch: _FetchRows[_Rows, _Checked]) -> Program[_Checked | None]:
+    def serve(self, places: _Places[_Rows], fetch: _FetchRows[_Rows, _Checked]) -> Program[_Checked | None]:
         """Have SQL serve what `take_parts` has left to it, and give what checks the rows, where they need it.
 
         Raises:
@@ -148,7 +149,8 @@ class Resolution:
         found, (waiting, self._row_slots) = None, (self._row_slots, {})
         for place, slots in waiting.items():
             try:
-                row, checks = yield from fetch(places[place], b"[" + b",".join(each.record for each in slots) + b"]")
+                records = b"[" + b",".join(each.record for each in slots) + b"]"
+                row, checks = yield from fetch(places[place](), records)
             except Exception as error:
                 if isinstance(error, DatabaseError) and error.unavailable:
                     raise

@@ -1,7 +1,7 @@
 """Root fields that Python serves: how their functions are called, and how what these give is shown.
 
 A value is projected in Python. Where relations are selected that it does not hold, it is shown by a statement of its
-own instead, whose rows the values are.
+own instead, whose rows the values are; and so are the objects inside of it that do not hold theirs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,17 @@ from fraiseql.pipeline.variables import Variables
 from fraiseql.schema.functions import is_coroutine_function
 from fraiseql.schema.model import MutationField, QueryField, Resolver, SchemaModel, SubscriptionField, SubscriptionKind
 
-__all__ = ["FetchGiven", "GivenRows", "Served", "call_resolver", "is_called", "python_arguments", "root_call", "show"]
+__all__ = [
+    "FetchGiven",
+    "GiveRows",
+    "GivenRows",
+    "Served",
+    "call_resolver",
+    "is_called",
+    "python_arguments",
+    "root_call",
+    "show",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +55,10 @@ class GivenRows:
     parameters: tuple[bytes | None, ...]
     bindings: tuple[Binding, ...]
     checking: Callable[[], Statement]
+
+
+GiveRows: TypeAlias = Callable[[], GivenRows]
+"""Makes it, where that is not done yet: few values hold relations, and lack those below."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,7 +135,7 @@ def show(
     model: SchemaModel,
     root: RootField,
     value: Any,
-    given: Mapping[int, GivenRows],
+    given: Mapping[int, GiveRows],
     fetch_given: FetchGiven,
 ) -> Program[Served]:
     """What stands for the value that a root field's function gave; `resolution` computes its fields when it runs next.
@@ -136,21 +150,19 @@ def show(
         return Served(resolution.take_failure(root, value))
     selection = root.selection
     assert root.field is not None
-    if selection is not None and given and id(selection) not in given:
-        parts = resolution.take_parts(root, value, given)
-        return Served(parts, (yield from resolution.serve(given, fetch_given)))
     is_list = root.field.type.item is not None
     values = (value if isinstance(value, (list, tuple)) else ()) if is_list else (value,)
     rows = [each for each in values if each is not None]
-    if not given or selection is None or not _lack(selection, rows):
-        return Served(resolution.take_value(root, value))
+    if selection is None or id(selection) not in given or not _lack(selection, rows):
+        parts = resolution.take_parts(root, value, given)
+        return Served(parts, (yield from resolution.serve(given, fetch_given)))
     own = replace(root, selection=without_relations(selection))
     _, errors, cause = project(model, own, value, resolution.hint)
     if errors:
         return Served(resolution.take_misfits(errors, cause))
     try:
         records = b"[" + b",".join(record_of(model, selection, row) for row in rows) + b"]"
-        row, checks = yield from fetch_given(given[id(selection)], records)
+        row, checks = yield from fetch_given(given[id(selection)](), records)
     except Exception as error:  # a property of a value is a user's code
         if isinstance(error, DatabaseError) and error.unavailable:
             raise

@@ -15,7 +15,8 @@ import anyio.to_thread
 
 from fraiseql.context import BlockingInfo, Info, NoDatabase
 from fraiseql.effects import CallAll, ResolverCall
-from fraiseql.runtimes.anyio.calls import AwaitedDatabase, CallScope, PerformEffect, ThreadedDatabase
+from fraiseql.runtimes.anyio.call_scopes import CallScope, PerformEffect
+from fraiseql.runtimes.anyio.calls import AwaitedDatabase, ThreadedDatabase
 from fraiseql.runtimes.anyio.programs import guarded, unwelcome
 from fraiseql.schema.functions import is_coroutine_function
 

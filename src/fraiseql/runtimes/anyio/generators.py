@@ -18,7 +18,8 @@ from fraiseql.context import BlockingInfo, Info
 from fraiseql.effects import Absent, ResolverSource
 from fraiseql.errors import RequestError
 from fraiseql.observations import InternalErrorMasked, Observer
-from fraiseql.runtimes.anyio.calls import AwaitedDatabase, CallScope, PerformEffect, ThreadedDatabase
+from fraiseql.runtimes.anyio.call_scopes import CallScope, PerformEffect
+from fraiseql.runtimes.anyio.calls import AwaitedDatabase, ThreadedDatabase
 from fraiseql.runtimes.anyio.programs import Handle, guarded, unwelcome
 
 __all__ = ["Generators"]
