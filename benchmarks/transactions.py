@@ -37,7 +37,7 @@ async def _transaction(database: Database) -> None:
     transaction = await database.begin()
     await database.perform(Fetch(WRITE, (b"1", b"somebody"), settings=TOLD, transaction=transaction))
     await database.perform(Fetch(READ, (b"1",), settings=TOLD, transaction=transaction))
-    await transaction.commit()
+    await transaction.commit(TOLD)
 
 
 async def _execute(database: Database) -> None:

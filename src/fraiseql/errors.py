@@ -126,6 +126,7 @@ class DatabaseError(FraiseQLError):
         retryable: whether the same statement may succeed if it is sent again.
         parameter: the number, from 1, of the parameter whose value PostgreSQL could not read, where it names one.
         source_file: the file of PostgreSQL's own that raised it, as `datetime.c`; empty where none is told.
+        source_function: the function in it, as `exec_stmt_raise`.
         said: the server's message alone, without its detail and hint; empty where no server said anything.
         place: of what the error is about, as far as it is told: schema, table, column and constraint.
     """
@@ -138,6 +139,7 @@ class DatabaseError(FraiseQLError):
         retryable: bool = False,
         parameter: int | None = None,
         source_file: str = "",
+        source_function: str = "",
         said: str = "",
         place: ErrorPlace = NOWHERE,
     ) -> None:
@@ -146,6 +148,7 @@ class DatabaseError(FraiseQLError):
         self.retryable = retryable
         self.parameter = parameter
         self.source_file = source_file
+        self.source_function = source_function
         self.said = said
         self.place = place
 

@@ -72,8 +72,7 @@ class Session:
             return stop.value
 
     def _row(self, fetch: Fetch) -> tuple[bytes | None, ...]:
-        for name, value in fetch.settings:
-            self.connection.execute("select set_config($1, $2, true)", [name.decode(), value.decode()])
+        self._tell(fetch.settings)
         values = [None if value is None else value.decode() for value in fetch.parameters]
         cursor = self.connection.execute(fetch.statement.sql, values)
         result = cursor.pgresult
@@ -82,12 +81,17 @@ class Session:
         assert result.nfields == fetch.statement.columns
         return tuple(result.get_value(0, column) for column in range(result.nfields))
 
+    def _tell(self, settings: Settings) -> None:
+        for name, value in settings:
+            self.connection.execute("select set_config($1, $2, true)", [name.decode(), value.decode()])
+
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a statement."""
         cursor = self.connection.execute(sql.encode())
         return cursor.fetchall() if cursor.description else []
 
-    def commit(self) -> None:
+    def commit(self, settings: Settings = ()) -> None:
+        self._tell(settings)
         self.connection.commit()
 
     def rollback(self) -> None:

@@ -173,7 +173,7 @@ def test_what_needs_no_catalog(raised: DatabaseError, names: dict[str, str], fie
     assert told(planning(), raised, names)[2] == fields
 
 
-RAISED = error("P0001", ErrorPlace(), "The cellar is full.", "pl_exec.c")
+RAISED = DatabaseError("x", sqlstate="P0001", said="The cellar is full.", source_function="exec_stmt_raise")
 
 
 @pytest.mark.parametrize(

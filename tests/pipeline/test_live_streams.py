@@ -207,7 +207,7 @@ def test_the_table_of_errors_holds(runs_before: int) -> None:
         assert isinstance(run.effect, Emit)
         run.send()
         past_next(run)
-    error = DatabaseError("secret", sqlstate="P0001", said="Not on Sundays.", source_file="pl_exec.c")
+    error = DatabaseError("secret", sqlstate="P0001", said="Not on Sundays.", source_function="exec_stmt_raise")
     run.throw(error)
     (entry,) = run.errors
     assert (entry["message"], entry["extensions"]["code"]) == ("Not on Sundays.", "CLOSED")

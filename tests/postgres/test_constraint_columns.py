@@ -152,6 +152,29 @@ def test_what_a_function_raises(connection: Connection, drive: Callable[..., Any
     assert error.place.column == "place"
 
 
+@pytest.mark.parametrize(
+    "does",
+    [
+        "secret int not null := 1; begin secret := null; end",
+        "secret varchar(3); begin secret := 'secret'::int; end",
+        "secret text[]; begin for secret in 1 .. null loop end loop; end",
+        "secret record; begin execute null; end",
+        "secret int; begin select 'secret' into strict secret from pg_class; end",
+        "secret int; begin if 'secret' then null; end if; return 1; exception when others then raise; end",
+    ],
+)
+def test_what_postgresql_itself_says_is_never_shown(
+    connection: Connection, drive: Callable[..., Any], does: str
+) -> None:
+    """Nor what PL/pgSQL says, which is where RAISE is."""
+    made = "create or replace function pg_temp.does() returns int language plpgsql as"
+    connection.pgconn.exec_(f"{made} $$ declare {does}; $$".encode())
+    error = refused(connection, drive, "select pg_temp.does()")
+    found = error_rules({error.sqlstate: ErrorRule("ODD", show_message=True)}).find(error)
+    assert found is not None
+    assert (found.message, bool(error.said)) == ("The database refused this.", True)
+
+
 def test_a_message_with_a_value_in_it_is_never_shown(connection: Connection, drive: Callable[..., Any]) -> None:
     error = refused(connection, drive, "select 'secret'::text::int")
     found = error_rules({"22": ErrorRule("ODD", show_message=True)}).find(error)

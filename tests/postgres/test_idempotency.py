@@ -246,7 +246,7 @@ def test_old_keys_are_removed_now_and_then_and_not_all_at_once(open_session: Cal
 
 
 def test_a_role_that_may_do_nothing_takes_part(open_session: Callable[..., Session], session: Session) -> None:
-    """The table is written as the connection's role, and the caller's holds again where deferred triggers run."""
+    """The table is written as the connection's role; deferred triggers run as the caller's."""
     session.ask(
         """
         create role nobody_at_all nologin;
@@ -272,7 +272,7 @@ def test_a_role_that_may_do_nothing_takes_part(open_session: Callable[..., Sessi
         session.connection.execute("select set_config($1, $2, true)", [name.decode(), value.decode()])
     session.ask("insert into public.written values (1)")
     session.run(of.keep(claim, BODY))
-    session.commit()
+    session.commit(told)
     assert session.ask("select * from noted") == [("nobody_at_all", "t\"'\\é", "elsewhere")]
     assert session.ask("select current_user") == [("postgres",)]
     assert claimed(session, of, **request) == BODY
@@ -335,8 +335,9 @@ def test_a_key_without_an_answer_is_no_answer(session: Session) -> None:
     of = keys()
     session.run(of.claim(asking(), session.transaction))
     session.commit()
-    with pytest.raises(DatabaseError, match="without its answer"):
+    with pytest.raises(Refusal) as refused:
         session.run(of.claim(asking(), session.transaction))
+    assert [error.code for error in refused.value.errors] == ["OUTCOME_UNKNOWN"]
 
 
 def test_the_row_of_a_claim_cannot_get_lost(session: Session) -> None:

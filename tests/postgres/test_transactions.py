@@ -13,7 +13,7 @@ from psycopg.pq import Trace
 
 from fraiseql.effects import Execute, Fetch, Isolation, Settings, Statement
 from fraiseql.errors import DatabaseError, SettingRefused
-from fraiseql.postgres import Connection, Transaction, cancel, drain, exchange, run, wind_up
+from fraiseql.postgres import Connection, Transaction, cancel, exchange, run, wind_up
 from fraiseql.testing.embedded import EmbeddedPostgres
 
 Open = Callable[..., Connection]
@@ -73,6 +73,26 @@ def table(postgres: EmbeddedPostgres, module_database_url: str) -> Iterator[str]
     postgres.execute("DROP TABLE notes, links", database)
 
 
+@pytest.fixture
+def heard(postgres: EmbeddedPostgres, module_database_url: str, table: str) -> Iterator[Callable[[], list[Any]]]:
+    """Whom deferred triggers of `links` took for the tenant; triggers of `notes` change the tenant to their text."""
+    database = module_database_url.rpartition("=")[2]
+    for sql in (
+        "CREATE TABLE heard (tenant text)",
+        "CREATE OR REPLACE FUNCTION switch() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM set_config('app.tenant', NEW.text, true); RETURN NEW; END $$",
+        "CREATE TRIGGER switch BEFORE INSERT ON notes FOR EACH ROW EXECUTE FUNCTION switch()",
+        "CREATE OR REPLACE FUNCTION hear() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN INSERT INTO heard VALUES (current_setting('app.tenant', true)); RETURN NULL; END $$",
+        "CREATE CONSTRAINT TRIGGER hear AFTER INSERT ON links DEFERRABLE INITIALLY DEFERRED"
+        " FOR EACH ROW EXECUTE FUNCTION hear()",
+    ):
+        postgres.execute(sql, database)
+    yield lambda: postgres.execute("SELECT tenant FROM heard", database)
+    postgres.execute(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{database}'")
+    postgres.execute("DROP TABLE heard", database)
+
+
 INSERT = "INSERT INTO notes VALUES ($1::int, 'n') RETURNING id"
 COUNT = "SELECT count(*) FROM notes"
 
@@ -98,7 +118,7 @@ def test_once_prepared_nothing_is_parsed_again(drive: Drive, open_connection: Op
     drive(run(connection, fetch(TENANT, settings=TWO)))
     with traced(connection) as messages:
         drive(run(connection, fetch(TENANT, settings=TWO)))
-    assert kinds(messages, "F") == ["Bind", "Describe", "Execute"] * 2 + ["Sync"]
+    assert kinds(messages, "F") == ["Bind", "Describe", "Execute"] * 4 + ["Sync"]
 
 
 def test_a_statement_without_settings_is_sent_as_ever(drive: Drive, open_connection: Open) -> None:
@@ -142,7 +162,7 @@ def test_a_setting_that_is_refused_keeps_the_statement_from_running(
     drive(wind_up(connection))
     assert connection.is_idle
     assert drive(run(connection, fetch(COUNT))) == (b"0",)
-    assert drive(run(connection, fetch(INSERT, b"1", settings=TWO))) == (b"1",)
+    assert drive(run(connection, fetch(TENANT, settings=TWO))) == (b"acme",)
 
 
 def test_an_error_of_the_statement_is_told_as_ever(drive: Drive, open_connection: Open) -> None:
@@ -160,11 +180,62 @@ def test_an_error_of_the_statement_is_told_as_ever(drive: Drive, open_connection
     assert drive(run(connection, fetch(TENANT, settings=TWO))) == (b"acme",)
 
 
-def test_what_is_deferred_fails_with_the_statement(drive: Drive, open_connection: Open, table: str) -> None:
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT set_config('app.cache', 'kept', false)",
+        "SELECT set_config('search_path', 'pg_catalog', false)",
+        "SELECT set_config('statement_timeout', '1s', false)",
+        "SELECT set_config('default_transaction_read_only', 'on', false)",
+        "SELECT set_config('role', 'pg_read_all_data', false)",
+        "SELECT set_config('session_authorization', 'pg_read_all_data', false)",
+        "SELECT leave('DECLARE held CURSOR WITH HOLD FOR SELECT 1')",
+        "SELECT leave('LISTEN gossip')",
+        "SELECT leave('SET work_mem = 1024')",
+    ],
+)
+def test_what_a_query_leaves_in_the_session_goes_with_its_transaction(
+    drive: Drive, open_connection: Open, postgres: EmbeddedPostgres, module_database_url: str, sql: str
+) -> None:
+    postgres.execute(
+        "CREATE OR REPLACE FUNCTION leave(sql text) RETURNS text LANGUAGE plpgsql AS"
+        " $$ BEGIN EXECUTE sql; RETURN 'done'; END $$",
+        module_database_url.rpartition("=")[2],
+    )
+    look = fetch(
+        "SELECT (SELECT json_agg(json_build_array(name, setting) ORDER BY name) FROM pg_settings"
+        " WHERE name NOT LIKE '%.%'), current_user,"
+        " session_user, coalesce(current_setting('app.cache', true), ''), (SELECT json_agg(name) FROM pg_cursors),"
+        " (SELECT json_agg(c) FROM pg_listening_channels() c)",
+        columns=6,
+    )
     connection = open_connection()
-    with pytest.raises(DatabaseError) as caught:
-        drive(run(connection, fetch("INSERT INTO links VALUES (5) RETURNING note", settings=TWO)))
-    assert (caught.value.sqlstate, caught.value.place.table) == ("23503", "links")
+    before = drive(run(connection, look))
+    drive(run(connection, fetch(sql, settings=TWO)))
+    assert drive(run(connection, look)) == before
+    assert not connection.unclean
+
+
+@pytest.mark.parametrize("settings", [TWO, ()])
+def test_under_settings_a_statement_only_reads(
+    drive: Drive, open_connection: Open, table: str, settings: Settings
+) -> None:
+    connection = open_connection()
+    if settings:
+        with pytest.raises(DatabaseError) as caught:
+            drive(run(connection, fetch(INSERT, b"1", settings=settings)))
+        assert caught.value.sqlstate == "25006"
+    else:
+        drive(run(connection, fetch(INSERT, b"1")))
+    assert connection.is_idle
+    assert drive(run(connection, fetch(COUNT))) == (b"0" if settings else b"1",)
+
+
+def test_an_error_under_settings_takes_a_round_trip_more(drive: Drive, open_connection: Open) -> None:
+    connection = open_connection()
+    with traced(connection) as messages, pytest.raises(DatabaseError, match="division"):
+        drive(run(connection, fetch("SELECT 1 / 0", settings=TWO)))
+    assert round_trips(messages) == 2
     assert connection.is_idle
 
 
@@ -233,7 +304,7 @@ def test_cancelled_in_the_midst_of_a_pipeline(drive: Drive, open_connection: Ope
             pass
         assert connection.is_busy
         drive(cancel(connection))
-        drive(drain(connection))
+        drive(wind_up(connection))
         assert connection.is_idle
         assert drive(run(connection, fetch(TENANT, settings=TWO))) == (b"acme",)
 
@@ -258,7 +329,8 @@ def test_begin_and_settings_go_out_with_the_first_statement(drive: Drive, open_c
     with traced(connection) as messages:
         assert drive(transaction.fetch(fetch(TENANT, settings=TWO))) == (b"acme",)
     assert round_trips(messages) == 1
-    assert kinds(messages, "F").count("Execute") == 1, "the settings are not told again"
+    ran = ["Bind", "Describe", "Execute"]
+    assert kinds(messages, "F") == [*ran, "Parse", *ran, "Sync"], "the settings again, prepared"
     other = ((b"app.tenant", b"other"), TWO[1])
     assert drive(transaction.fetch(fetch(TENANT, settings=other))) == (b"other",)
     assert drive(transaction.fetch(fetch(TENANT, settings=TWO))) == (b"acme",)
@@ -271,6 +343,80 @@ def test_begin_and_settings_go_out_with_the_first_statement(drive: Drive, open_c
     assert connection.is_idle
     assert not connection.unclean
     assert drive(run(connection, fetch(COUNT))) == (b"1",)
+
+
+OTHER = "SELECT set_config('app.tenant', 'other', true)"
+CHANGES = {
+    "a function": [fetch(OTHER, settings=TWO)],
+    "behind a savepoint of ours": [fetch(OTHER, settings=TWO, guarded=True)],
+    "for the session": [fetch(OTHER.replace("true", "false"), settings=TWO)],
+    "a trigger": [fetch("INSERT INTO notes VALUES (1, 'other') RETURNING id", settings=TWO)],
+    "a user's statement": [Execute(OTHER, settings=TWO)],
+    "SET": [Execute("SET LOCAL app.tenant = 'other'", settings=TWO)],
+    "RESET": [Execute("RESET ALL", settings=TWO)],
+    "a savepoint, rolled back": [
+        fetch(OTHER, settings=TWO),
+        Execute("SAVEPOINT a"),
+        fetch("SELECT 1", settings=TWO),
+        Execute("ROLLBACK TO a"),
+    ],
+}
+
+
+@pytest.mark.parametrize("changes", CHANGES.values(), ids=CHANGES.keys())
+def test_what_was_told_holds_again_whatever_a_users_sql_did_to_it(
+    drive: Drive, open_connection: Open, heard: Callable[[], list[Any]], changes: list[Fetch | Execute]
+) -> None:
+    connection = open_connection()
+    transaction = Transaction(connection, Isolation.READ_COMMITTED)
+
+    def change() -> None:
+        for effect in changes:
+            drive(transaction.fetch(effect) if isinstance(effect, Fetch) else transaction.execute(effect))
+
+    drive(transaction.fetch(fetch("INSERT INTO links VALUES (NULL) RETURNING 1", settings=TWO)))
+    change()
+    with traced(connection) as messages:
+        assert drive(transaction.fetch(fetch(TENANT, settings=TWO))) == (b"acme",)
+    assert round_trips(messages) == 1
+    drive(transaction.execute(Execute("DELETE FROM notes", settings=TWO)))
+    change()
+    with traced(connection) as messages:
+        drive(transaction.commit(TWO))
+        drive(wind_up(connection))
+    assert round_trips(messages[: messages.index("B ReadyForQuery") + 1]) == 1
+    assert not connection.unclean
+    assert heard() == [("acme",)], "what is deferred is told it too"
+
+
+def test_a_user_goes_back_to_a_savepoint_though_nothing_can_be_told_meanwhile(
+    drive: Drive, open_connection: Open
+) -> None:
+    transaction = Transaction(open_connection(), Isolation.READ_COMMITTED)
+    drive(transaction.execute(Execute("SAVEPOINT a", settings=TWO)))
+    for _ in range(2):
+        with pytest.raises(DatabaseError) as caught:
+            drive(transaction.execute(Execute("SELECT 1 / 0", settings=TWO)))
+        assert caught.value.sqlstate == "22012"
+        with pytest.raises(DatabaseError) as caught:
+            drive(transaction.fetch(fetch("SELECT 1", settings=TWO)))
+        assert (caught.value.sqlstate, isinstance(caught.value, SettingRefused)) == ("25P02", False)
+        drive(transaction.execute(Execute("ROLLBACK TO a", settings=TWO)))
+        assert drive(transaction.fetch(fetch(TENANT, settings=TWO))) == (b"acme",)
+    drive(transaction.commit(TWO))
+
+
+def test_a_setting_that_is_refused_at_the_commit(drive: Drive, open_connection: Open, table: str) -> None:
+    connection = open_connection()
+    transaction = Transaction(connection, Isolation.READ_COMMITTED)
+    drive(transaction.fetch(fetch(INSERT, b"1")))
+    with pytest.raises(SettingRefused) as caught:
+        drive(transaction.commit(((b"role", b"nobody_at_all"),)))
+    assert caught.value.sqlstate == "22023"
+    drive(wind_up(connection))
+    assert connection.is_idle
+    assert not connection.unclean
+    assert drive(run(connection, fetch(COUNT))) == (b"0",)
 
 
 @pytest.mark.parametrize("isolation", list(Isolation))
@@ -311,7 +457,10 @@ def test_a_guarded_first_statement_in_error(drive: Drive, open_connection: Open,
     drive(transaction.commit())
 
 
-def test_a_failed_transaction_is_not_taken_for_a_committed_one(drive: Drive, open_connection: Open, table: str) -> None:
+@pytest.mark.parametrize("settings", [(), TWO])
+def test_a_failed_transaction_is_not_taken_for_a_committed_one(
+    drive: Drive, open_connection: Open, table: str, settings: Settings
+) -> None:
     connection = open_connection()
     transaction = Transaction(connection, Isolation.READ_COMMITTED)
     drive(transaction.fetch(fetch(INSERT, b"1")))
@@ -320,7 +469,7 @@ def test_a_failed_transaction_is_not_taken_for_a_committed_one(drive: Drive, ope
             drive(transaction.fetch(fetch(INSERT, b"1")))
         assert caught.value.sqlstate == sqlstate
     with pytest.raises(DatabaseError) as caught:
-        drive(transaction.commit())
+        drive(transaction.commit(settings))
     assert caught.value.sqlstate == "25P02"
     drive(wind_up(connection))
     assert connection.is_idle
@@ -379,6 +528,7 @@ def test_a_prepared_statement_that_is_lost_within_a_transaction(
 
 @pytest.mark.parametrize("ending", ["terminate", "kill"])
 @pytest.mark.parametrize("moment", ["before", "in"])
+@pytest.mark.parametrize("settings", [(), TWO])
 def test_a_backend_that_dies_before_or_in_the_commit(
     drive: Drive,
     open_connection: Open,
@@ -387,6 +537,7 @@ def test_a_backend_that_dies_before_or_in_the_commit(
     table: str,
     ending: str,
     moment: str,
+    settings: Settings,
 ) -> None:
     database = module_database_url.rpartition("=")[2]
     postgres.execute(
@@ -402,7 +553,7 @@ def test_a_backend_that_dies_before_or_in_the_commit(
     connection = open_connection()
     transaction = Transaction(connection, Isolation.READ_COMMITTED)
     drive(transaction.fetch(fetch(INSERT, b"1")))
-    talk = transaction.commit()
+    talk = transaction.commit(settings)
     first = next(talk) if moment == "in" else None
     if ending == "kill":
         postgres.kill_backend(connection.backend_pid)

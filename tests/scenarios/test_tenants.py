@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 import fraiseql
-from fraiseql import Caller, ClientRequest, DatabaseContext, Info
+from fraiseql import ID, Caller, ClientRequest, DatabaseContext, Info
 from fraiseql.cli.rls import function_sql
 from fraiseql.effects import Statement
 from fraiseql.limits import MutationLimits
@@ -132,6 +132,27 @@ async def test_requests_of_many_callers_share_connections_and_plans(url: str) ->
             for token in (*expected, *expected, *expected):
                 group.start_soon(work, token)
         assert app.database.pool.size <= 2
+
+
+async def test_what_a_policy_keeps_in_the_session_is_not_there_for_the_next_caller(
+    url: str, postgres: EmbeddedPostgres
+) -> None:
+    postgres.execute(
+        """create function kept_organisation() returns text language plpgsql as $$
+        begin
+            if coalesce(current_setting('desk.kept', true), '') = '' then
+                perform set_config('desk.kept', fraiseql_setting('desk.organisation'), false);
+            end if;
+            return current_setting('desk.kept');
+        end $$;
+        create policy kept on tickets for select using (organisation_id = kept_organisation());
+        drop policy organisation on tickets;""",
+        name_of(url),
+    )
+    async with serving(url, pool_max_size=1) as app, desk(app) as client:
+        for _ in range(2):
+            assert await client.data("ada", TITLES) == ACME
+            assert await client.data("grace", TITLES) == GLOBEX
 
 
 async def test_pipelined_requests_of_one_connection_have_callers_of_their_own(url: str) -> None:
@@ -300,6 +321,90 @@ async def test_an_idempotency_key_is_its_organisations(url: str, postgres: Embed
         other = json.loads(await client.ask("ada", create, key="one"))
         assert other["data"]["createTicket"]["author"] == {"name": "Ada"}
         assert json.loads(await client.ask("grace", create, key="one")) == first
+
+
+SWITCH = """
+create function fn_switch(input jsonb) returns integer language plpgsql as $$
+begin
+    if input ->> 'role' is not null then
+        perform set_config('role', input ->> 'role', true);
+    end if;
+    perform set_config('desk.organisation', 'globex', true), set_config('desk.member', '3', true);
+    return (input ->> 'ticket')::integer;
+end $$;
+create function fn_switching() returns trigger language plpgsql as $$
+begin
+    perform set_config('desk.organisation', 'globex', true), set_config('desk.member', '3', true);
+    return null;
+end $$;
+create trigger switching after insert on comments for each row execute function fn_switching();
+create table closed (organisation text default fraiseql_setting('desk.organisation'), who text default current_user);
+create function fn_closed() returns trigger language plpgsql as $$
+begin
+    insert into closed default values;
+    return null;
+end $$;
+create constraint trigger closed after update on tickets deferrable initially deferred
+    for each row execute function fn_closed();
+grant insert on closed to public;
+"""
+
+
+@fraiseql.mutation(function="fn_switch")
+def switch(ticket: ID, role: str | None = None) -> tenants.Ticket | None: ...
+
+
+@fraiseql.mutation
+async def switch_in_python(info: Info) -> str:
+    await info.db.execute("select set_config('desk.organisation', 'globex', true)")
+    async with info.db.transaction():
+        await info.db.execute("set local role desk_reader")
+    return "done"
+
+
+SWITCHING = fraiseql.Schema(
+    types=[tenants.Ticket, tenants.Comment],
+    queries=[tenants.tickets],
+    mutations=[switch, switch_in_python],
+    database_context=tenants.database_context,
+)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        'switch(ticket: "1") { id }',
+        'switch(ticket: "1", role: "desk_reader") { id }',
+        'createComment(input: {ticketId: "1", body: "b"}) { id }',
+        "switchInPython",
+    ],
+)
+async def test_what_sql_of_ones_own_sets_is_of_no_use_to_what_follows(
+    url: str, postgres: EmbeddedPostgres, changes: str
+) -> None:
+    postgres.execute(SWITCH, name_of(url))
+    globex = everything(postgres, url)
+    async with serving(url, schema=SWITCHING, pool_max_size=1) as app, desk(app) as client:
+        found = await client.data(
+            "ada",
+            f"mutation {{ first: {changes}"
+            ' theirs: updateTicket(id: "3", input: {title: "acme was here"}) { title }'
+            f" again: {changes}"
+            ' switch(ticket: "3") { title author { name } }'
+            ' own: updateTicket(id: "1", input: {hours: 5}) { title author { name } }'
+            ' create: createTicket(input: {title: "Of acme"}) { author { name } }'
+            f" last: {changes} }}",
+        )
+        assert found["first"] in ({"id": "1"}, {"id": "100"}, "done")
+        assert (found["theirs"], found["switch"]) == (None, None)
+        assert found["own"] == {"title": "The acme printer is on fire", "author": {"name": "Ada"}}
+        assert found["create"] == {"author": {"name": "Ada"}}
+        assert (await client.data("grace", TITLES)) == GLOBEX
+        await assert_clean_apart(app)
+    assert [row for row in everything(postgres, url)[0] if row[1] == "globex"] == [
+        row for row in globex[0] if row[1] == "globex"
+    ]
+    assert postgres.execute("select * from closed", name_of(url)) == [("acme", "desk_agent")]
 
 
 # Python

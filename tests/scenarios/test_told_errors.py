@@ -31,6 +31,10 @@ create table book (
     pages int constraint "has pages" check (pages > 0),
     author_id int not null references author
 );
+create table review (
+    id int generated always as identity primary key,
+    book_id int not null references book deferrable initially deferred
+);
 create unique index one_title on book (lower(title));
 insert into author ("Full name", mail) values ('Ada', 'ada@x'), ('Bob', null);
 insert into book (title, pages, author_id) values ('One', 1, 1);
@@ -78,6 +82,12 @@ class Book:
     author_id: int
 
 
+@fraiseql.type(sql_source="review", jsonb_column=None)
+class Review:
+    id: ID
+    book_id: int
+
+
 @fraiseql.type(sql_source="v_raising", jsonb_column=None)
 class Raising:
     id: ID
@@ -114,7 +124,9 @@ def add(input: AddInput) -> Author | None: ...
 
 fraiseql.crud(Author, create=True, update=True, delete=True, optional=["id"], nested=["books"])
 fraiseql.crud(Book, create=True, optional=["id"])
+fraiseql.crud(Review, create=True, optional=["id"])
 schema = fraiseql.Schema(
+    types=[Review],
     queries=[authors, raising, refusing],
     mutations=[add],
     errors={
@@ -182,6 +194,19 @@ async def test_mutations(url: str, field: str, code: str, fields: list[str] | No
             assert error["extensions"].get("fields") == fields
             assert error["extensions"]["requestId"]
             assert b"secret" not in answer.body
+
+
+async def test_what_is_deferred_is_told_of_each_field_and_blamed_on_those_that_may_have_broken_it(url: str) -> None:
+    query = """mutation {
+        a: createAuthor(input: {fullName: "X"}) { id }
+        b: createReview(input: {bookId: 99}) { id }
+        c: createReview(input: {bookId: 1}) { id }
+    }"""
+    async with asked(url, []) as client:
+        errors = (await client.ask(query)).json["errors"]
+    told = {error["path"][0]: error["extensions"].get("fields") for error in errors}
+    assert told == {"a": None, "b": ["bookId"], "c": ["bookId"]}
+    assert {error["extensions"]["code"] for error in errors} == {"FOREIGN_KEY_VIOLATION"}
 
 
 @pytest.mark.parametrize(

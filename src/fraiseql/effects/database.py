@@ -113,9 +113,14 @@ class Begin:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Commit:
-    """Commit a transaction; raises DatabaseError, 08007 where nobody can tell whether it was committed."""
+    """Commit a transaction; raises DatabaseError, 08007 where nobody can tell whether it was committed.
+
+    Attributes:
+        settings: told before it, in the same round trip: what is deferred runs under them.
+    """
 
     transaction: Any
+    settings: Settings = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

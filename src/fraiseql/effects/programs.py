@@ -80,9 +80,9 @@ def begin(isolation: Isolation = Isolation.READ_COMMITTED) -> Program[Any]:
     return handle
 
 
-def commit(transaction: Any) -> Program[None]:
+def commit(transaction: Any, settings: Settings = ()) -> Program[None]:
     """Commit a transaction; raises DatabaseError: 08007 where nobody can tell whether it was committed."""
-    yield Commit(transaction)
+    yield Commit(transaction, settings)
 
 
 def rollback(transaction: Any) -> Program[None]:

@@ -121,7 +121,7 @@ class DatabaseAccess:
     def commit(self) -> Program[None]:
         """End the block that this is inside of with success; raises DatabaseError, and has undone it then."""
         if not self._savepoint:
-            return (yield from commit(self.transaction))
+            return (yield from commit(self.transaction, self._told or ()))
         try:
             yield from self.run(f"release savepoint {self._savepoint}", ())
         except DatabaseError:  # a statement in it has failed

@@ -69,16 +69,17 @@ def connect(conninfo: str, *, max_prepared: int) -> Conversation[Connection]:
 def run(connection: Connection, fetch: Fetch) -> Conversation[Row]:
     """Run one statement outside of a transaction and return its only row, in text format.
 
-    With settings it takes one round trip too: the statement and what tells them are one implicit transaction.
+    With settings it takes one round trip too. They and the statement are one transaction then, which only reads, and is
+    rolled back.
 
     It is prepared at its first use on this connection, unless it is very long. When it raises, `connection.is_idle`
-    says whether the connection can be used again; when it is closed half way, `cancel` and `drain` must follow, or the
-    connection's end.
+    says whether the connection can be used again; when it is closed half way, `cancel` and `wind_up` must follow, or
+    the connection's end.
 
     Raises:
         DatabaseError: the statement failed (with PostgreSQL's SQLSTATE), gave anything but one row of
-            `fetch.statement.columns` columns (21000), or the connection was lost (08006); SettingRefused where a
-            setting was refused.
+            `fetch.statement.columns` columns (21000), would have written where there are settings (25006), or the
+            connection was lost (08006); SettingRefused where a setting was refused.
     """
     check_parameters(fetch.parameters)
     if fetch.settings:

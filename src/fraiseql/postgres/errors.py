@@ -73,6 +73,7 @@ def statement_failed(result: PGresult) -> DatabaseError:
         # 42601 is a syntax error, also one in a value of a type with a syntax, as jsonpath or ltree.
         parameter=_parameter(result) if sqlstate.startswith("22") or sqlstate == "42601" else None,
         source_file=re.split(r"[\\/]", _field(result, DiagnosticField.SOURCE_FILE))[-1],
+        source_function=_field(result, DiagnosticField.SOURCE_FUNCTION),
         said=_field(result, DiagnosticField.MESSAGE_PRIMARY),
         place=ErrorPlace(*(_field(result, field) for field in _PLACE)),
     )

@@ -72,7 +72,7 @@ class Exchange:
     """One pipeline: commands, each with its purpose, and Syncs are put in, then the answers are read Sync by Sync.
 
     Nothing else may be said on the connection until the last Sync is answered. Where a conversation is closed half way,
-    `drain` must follow, or the connection's end.
+    `wind_up` must follow, or the connection's end.
 
     Raises:
         psycopg.Error: the connection was lost, here and when something is put in.

@@ -1,4 +1,8 @@
-"""Statements before which PostgreSQL is told settings, in the same transaction and the same round trip."""
+"""Statements before which PostgreSQL is told settings, in the same transaction and the same round trip.
+
+A statement of ours runs functions, views and policies of the application's. So that nothing of one caller's reaches the
+next, its transaction writes nothing, and is rolled back: with it goes what it set, its role, cursors, LISTEN.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ from fraiseql.postgres.errors import connection_lost, is_fatal, setting_refused,
 from fraiseql.postgres.exchange import Answers, Exchange, Purpose
 from fraiseql.postgres.waits import Conversation
 
-__all__ = ["check_parameters", "check_settings", "failure", "run_told", "tell"]
+__all__ = ["check_parameters", "check_settings", "failure", "run_told", "tell", "undo"]
 
 
 def tell(exchange: Exchange, settings: Settings) -> None:
@@ -47,7 +51,7 @@ def check_settings(settings: Settings) -> None:
 
 
 def run_told(connection: Connection, fetch: Fetch) -> Conversation[PGresult]:
-    """Tell the settings and run the statement, as one implicit transaction.
+    """Tell the settings and run the statement, in a transaction that only reads, and roll it back.
 
     Raises:
         DatabaseError: see `conversation.run`; SettingRefused where a setting was refused.
@@ -59,6 +63,20 @@ def run_told(connection: Connection, fetch: Fetch) -> Conversation[PGresult]:
     if (error := failure(answers)) is not None:
         raise error
     return answers.results[Purpose.STATEMENT]
+
+
+def undo(connection: Connection, *commands: bytes) -> Conversation[None]:
+    """Roll back, wholly or to a savepoint, after an error; raises DatabaseError."""
+    try:
+        exchange = Exchange(connection)
+        for command in commands:
+            exchange.command(Purpose.END, command)
+        exchange.sync()
+    except psycopg.Error as error:
+        raise broken(connection, error) from None
+    answers = yield from exchange.answers()
+    if (failed := failure(answers)) is not None:
+        raise failed
 
 
 def failure(answers: Answers) -> DatabaseError | None:
@@ -74,12 +92,17 @@ def failure(answers: Answers) -> DatabaseError | None:
 def _attempt(connection: Connection, fetch: Fetch) -> Conversation[Answers]:
     try:
         exchange = Exchange(connection)
+        exchange.statement(Purpose.BEGIN, b"BEGIN READ ONLY", ())
         tell(exchange, fetch.settings)
         exchange.statement(Purpose.STATEMENT, fetch.statement.sql, fetch.parameters)
+        exchange.statement(Purpose.END, b"ROLLBACK", ())
         exchange.sync()
     except psycopg.Error as error:
         raise broken(connection, error) from None
-    return (yield from exchange.answers())
+    answers = yield from exchange.answers()
+    if connection.in_transaction:  # an error has passed over the ROLLBACK
+        yield from undo(connection, b"ROLLBACK")
+    return answers
 
 
 @lru_cache(maxsize=64)

@@ -1,4 +1,8 @@
-"""Transactions: BEGIN goes out with the first statement, and what a session keeps is undone beside COMMIT."""
+"""Transactions: BEGIN goes out with the first statement, and what a session keeps is undone beside COMMIT.
+
+What is told holds until the transaction ends, unless SQL of a user's own changes it: a function, a trigger, a view's
+expression, a savepoint that is rolled back. None of that can be seen from here, so each statement is told it again.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +17,10 @@ from fraiseql.errors import DatabaseError
 from fraiseql.postgres.cleaning import put_cleaning
 from fraiseql.postgres.connection import Connection, broken
 from fraiseql.postgres.conversation import only_row
-from fraiseql.postgres.errors import connection_lost, is_fatal, outcome_unknown, statement_failed
+from fraiseql.postgres.errors import connection_lost, is_fatal, outcome_unknown
 from fraiseql.postgres.exchange import Answers, Exchange, Purpose
 from fraiseql.postgres.executing import UserStatement
-from fraiseql.postgres.telling import check_parameters, check_settings, failure, tell
+from fraiseql.postgres.telling import check_parameters, check_settings, failure, tell, undo
 from fraiseql.postgres.waits import Conversation
 
 __all__ = ["Transaction", "execute_alone"]
@@ -33,14 +37,13 @@ class Transaction:
         is_spoilt: whether a statement began or ended a transaction behind our back: only this one's end may follow.
     """
 
-    __slots__ = ("_isolation", "_told", "connection", "has_begun", "is_spoilt")
+    __slots__ = ("_isolation", "connection", "has_begun", "is_spoilt")
 
     def __init__(self, connection: Connection, isolation: Isolation) -> None:
         self.connection = connection
         self.has_begun = False
         self.is_spoilt = False
         self._isolation = isolation
-        self._told: Settings = ()
 
     def fetch(self, fetch: Fetch) -> Conversation[Row]:
         """Run one statement and return its only row.
@@ -72,15 +75,17 @@ class Transaction:
         check_settings(effect.settings)
         statement = UserStatement(effect)
         result = yield from self._run(statement.put_into, effect.settings, False)
-        self._told = ()  # it may have set them
         statement.note(self.connection, result)
         if statement.is_control(result) or self.connection.pgconn.transaction_status != TransactionStatus.INTRANS:
             self.is_spoilt = True
             raise _control()
         return statement.result_set(result)
 
-    def commit(self) -> Conversation[None]:
+    def commit(self, settings: Settings = ()) -> Conversation[None]:
         """Commit; `wind_up` must follow, whatever comes of it, and reads how the cleaning behind the COMMIT went.
+
+        Args:
+            settings: what is deferred runs under them.
 
         Raises:
             DatabaseError: it is not committed, with PostgreSQL's SQLSTATE: 25P02 where a statement had failed, 08006
@@ -91,41 +96,47 @@ class Transaction:
             raise connection_lost("before the transaction was committed")
         try:
             exchange = Exchange(connection)
+            if settings and not self._has_failed:
+                tell(exchange, settings)
             exchange.command(Purpose.END, b"COMMIT")
             exchange.sync()
             put_cleaning(exchange, connection)
             answers = yield from exchange.answers()
         except (psycopg.Error, DatabaseError) as error:  # as soon as the first byte is out, it may be committed
             raise outcome_unknown(str(error)) from None
-        result = answers.results[Purpose.END]
-        if answers.failed is not None:
+        result = answers.results.get(answers.failed or Purpose.END)
+        if result is None:
+            raise outcome_unknown("the server gave no result")
+        if answers.failed is not None and (failed := failure(answers)) is not None:
             if is_fatal(result):  # it may have come behind the commit
-                raise outcome_unknown(result.get_error_message())
-            raise statement_failed(result)
+                raise outcome_unknown(str(failed))
+            raise _again(failed) if answers.forgotten else failed
         if result.command_status != b"COMMIT":
             raise DatabaseError("a statement had failed: it was rolled back", sqlstate="25P02")
+
+    @property
+    def _has_failed(self) -> bool:
+        """Whether nothing runs any more but what ends it, or goes back to a savepoint, to what was told before that."""
+        return self.connection.pgconn.transaction_status == TransactionStatus.INERROR
 
     def _run(self, put: Callable[[Exchange], None], settings: Settings, guarded: bool) -> Conversation[PGresult]:
         had_begun = self.has_begun
         answers = yield from self._attempt(put, settings, guarded)
         if answers.forgotten:
             if not had_begun:
-                yield from self._undo(b"ROLLBACK")
-                self.has_begun, self._told = False, ()
+                yield from undo(self.connection, b"ROLLBACK")
+                self.has_begun = False
                 answers = yield from self._attempt(put, settings, guarded)
             elif guarded and answers.failed is Purpose.STATEMENT:
-                yield from self._undo(*_TO_SAVEPOINT)
+                yield from undo(self.connection, *_TO_SAVEPOINT)
                 answers = yield from self._attempt(put, settings, guarded)
         error = failure(answers)
         if error is None:
-            self._told = settings or self._told
             return answers.results[Purpose.STATEMENT]
         if guarded and answers.failed is Purpose.STATEMENT and answers.complete:
-            yield from self._undo(*_TO_SAVEPOINT)
-            self._told = settings or self._told
+            yield from undo(self.connection, *_TO_SAVEPOINT)
         elif answers.forgotten:
-            text = f"the transaction must be run again, to prepare a statement anew: {error}"
-            raise DatabaseError(text, sqlstate="40001", retryable=True)
+            raise _again(error)
         raise error
 
     def _attempt(self, put: Callable[[Exchange], None], settings: Settings, guarded: bool) -> Conversation[Answers]:
@@ -135,7 +146,7 @@ class Transaction:
             exchange = Exchange(connection)
             if not self.has_begun:
                 exchange.command(Purpose.BEGIN, f"BEGIN ISOLATION LEVEL {self._isolation.value}".encode())
-            if settings and (settings != self._told or not self.has_begun):
+            if settings and not self._has_failed:
                 tell(exchange, settings)
             if guarded:
                 exchange.command(Purpose.SAVEPOINT, b"SAVEPOINT fraiseql")
@@ -148,18 +159,6 @@ class Transaction:
         answers = yield from exchange.answers()
         self.has_begun = connection.in_transaction
         return answers
-
-    def _undo(self, *commands: bytes) -> Conversation[None]:
-        try:
-            exchange = Exchange(self.connection)
-            for command in commands:
-                exchange.command(Purpose.END, command)
-            exchange.sync()
-        except psycopg.Error as error:
-            raise broken(self.connection, error) from None
-        answers = yield from exchange.answers()
-        if (failed := failure(answers)) is not None:
-            raise failed
 
 
 def execute_alone(connection: Connection, effect: Execute) -> Conversation[ResultSet]:
@@ -199,6 +198,11 @@ def execute_alone(connection: Connection, effect: Execute) -> Conversation[Resul
 def _lost(connection: Connection, error: psycopg.Error) -> DatabaseError:
     found = broken(connection, error)
     return outcome_unknown(str(found)) if connection.is_lost else found
+
+
+def _again(error: DatabaseError) -> DatabaseError:
+    text = f"the transaction must be run again, to prepare a statement anew: {error}"
+    return DatabaseError(text, sqlstate="40001", retryable=True)
 
 
 def _control() -> DatabaseError:

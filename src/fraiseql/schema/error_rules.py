@@ -20,9 +20,10 @@ _OTHER_CASE: Final = re.compile(r"(?i:[0-9][0-9A-Z]{4}|P[0-9]{4}|[0-9][0-9A-Z]|[
 _UNAVAILABLE: Final = re.compile(r"08(?!P01).*|53.*|57P0.*")  # as DatabaseError.unavailable has it
 _CODE_EXPECTED: Final = "a code in capitals: letters, digits and _, as EMAIL_TAKEN"
 
-# Where PL/pgSQL, PL/Python, PL/Perl and PL/Tcl raise what their users' functions ask for. Any other message of the
-# server may hold a value or a piece of SQL.
-_RAISED: Final = frozenset({"pl_exec.c", "plpy_elog.c", "plpy_plpymodule.c", "plperl.c", "pltcl.c"})
+# Where PL/pgSQL carries out RAISE. Any other message of the server may hold a value or a piece of SQL: PL/pgSQL's own,
+# and all that come by way of PL/Python, PL/Perl or PL/Tcl, which pass on in one place what their functions raise and
+# what PostgreSQL told these.
+_RAISE: Final = "exec_stmt_raise"
 
 # How PostgreSQL's translations quote a name; an apostrophe is a letter of some languages.
 _QUOTES: Final = '"«»„“”「」『』'
@@ -35,7 +36,7 @@ class ErrorRule:
     Attributes:
         code: `extensions.code`.
         message: shown in place of PostgreSQL's, which never is; a general sentence by default.
-        show_message: show what RAISE said, where it was a function of the user's own that raised the error.
+        show_message: show what RAISE said, where that raised the error, in PL/pgSQL.
         fields: `extensions.fields`: what of the input is wrong, by GraphQL names; by default those of the column or of
             the constraint's columns.
     """
@@ -125,7 +126,7 @@ class ErrorRules:
         if fields is None and default is not None and default.fields == ():
             fields = ()
         message = rule.message or (default.message if default is not None else None) or _UNTOLD
-        if rule.show_message and error.said and error.source_file in _RAISED:
+        if rule.show_message and error.said and error.source_function == _RAISE:
             return FoundRule(rule.code, error.said, False, fields)
         return FoundRule(rule.code, message, rule is default or rule.message is None, fields)
 

@@ -102,6 +102,25 @@ create function app.fn_array(p_ids int[]) returns jsonb language sql as $$
     select jsonb_agg(to_jsonb(u) order by u.id) from app.users u where id = any (p_ids)
 $$;
 create function app.fn_count() returns int language sql as $$ select count(*)::int from app.users $$;
+create table app.media (id int generated always as identity primary key, kind text, title text, pages int);
+insert into app.media (kind, title, pages) values ('book', 'Emma', 474), ('film', 'Metropolis', null);
+create function app.fn_medium(p_id int) returns app.media language sql as $$ select * from app.media where id = p_id $$;
+create function app.fn_media(p_ids int[]) returns setof int language sql as $$ select unnest(p_ids) $$;
+create function app.fn_drop_medium(p_id int) returns table (status text, entity jsonb) language sql as $$
+    delete from app.media where id = p_id returning 'deleted', to_jsonb(media)
+$$;
+create function app.fn_json(input jsonb) returns jsonb language sql as $$ select input -> 'value' $$;
+create function app.fn_jsons(input jsonb) returns setof jsonb language sql as $$
+    select * from jsonb_array_elements(input -> 'value')
+$$;
+create function app."fn's \\ints"(input jsonb) returns int[] language sql as $$
+    select array_agg(nullif(each, 'null')::int) from jsonb_array_elements_text(nullif(input -> 'value', 'null')) each
+$$;
+create function app.fn_int_set(input jsonb) returns setof int language sql as $$
+    select each::int from jsonb_array_elements_text(input -> 'value') each
+$$;
+create function app.fn_either(input jsonb) returns int[] language sql as $$ select array[1, 2] $$;
+create function app.fn_either() returns setof int language sql as $$ select generate_series(3, 4) $$;
 create function app.fn_none() returns app.users language sql as $$ select * from app.users where false $$;
 create function app.fn_raise(p_state text) returns app.users language plpgsql as $$
 begin
@@ -350,6 +369,61 @@ def by_array(ids: list[int]) -> list[User] | None: ...
 def count_users() -> int: ...
 
 
+@fraiseql.interface(sql_source="app.media", jsonb_column=None, discriminator="kind")
+class Medium:
+    id: ID
+    title: str
+
+
+@fraiseql.type(when="book")
+class Book(Medium):
+    pages: int | None
+
+
+@fraiseql.type(when="film")
+class Film(Medium): ...
+
+
+@fraiseql.mutation(function="app.fn_medium", arguments="named", prefix="p_")
+def medium(id: ID) -> Medium | None: ...
+
+
+@fraiseql.mutation(function="app.fn_media", arguments="named", prefix="p_")
+def media(ids: list[int]) -> list[Medium | None]: ...
+
+
+@fraiseql.mutation(function="app.fn_drop_medium", arguments="named", prefix="p_", returns="result")
+def drop_medium(id: ID) -> Medium | None: ...
+
+
+@fraiseql.mutation(function="app.fn_json")
+def json_value(value: JSON | None) -> JSON | None: ...
+
+
+@fraiseql.mutation(function="app.fn_json")
+def json_list(value: JSON | None) -> list[JSON | None] | None: ...
+
+
+@fraiseql.mutation(function="app.fn_jsons")
+def json_set(value: JSON | None) -> list[JSON | None] | None: ...
+
+
+@fraiseql.mutation(function="app.fn's \\ints")
+def ints(value: JSON | None) -> list[int | None] | None: ...
+
+
+@fraiseql.mutation(function="app.fn_int_set")
+def int_set(value: JSON | None) -> list[int | None] | None: ...
+
+
+@fraiseql.mutation(function="app.fn_either")
+def either(value: JSON) -> list[int]: ...
+
+
+@fraiseql.mutation(function="app.fn_either")
+def either_set() -> list[int]: ...
+
+
 @fraiseql.mutation(function="app.fn_none")
 def nobody() -> User | None: ...
 
@@ -406,5 +480,6 @@ _EVERY: Any = [
         view_row,
     ),
     *(by_ids, some_by_ids, by_rows, by_array, count_users, nobody, raise_state, raise_or_refuse, typed),
+    *(medium, media, drop_medium, json_value, json_list, json_set, ints, int_set, either, either_set),
 ]
-schema = fraiseql.Schema(types=[Post], queries=[users], mutations=_EVERY)
+schema = fraiseql.Schema(types=[Post, Book, Film], queries=[users], mutations=_EVERY)

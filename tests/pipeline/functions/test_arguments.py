@@ -19,7 +19,7 @@ def call(query: str, variables: dict[str, Any] | None = None) -> tuple[str, list
     """The call in the SQL of a mutation, and its parameters."""
     explanation = _PIPELINE.explain(f"mutation {query}" if variables is None else query, variables)
     before, _, rest = explanation.sql.partition(" from ")
-    assert before == "select array_to_json(array(select to_jsonb(r$)"
+    assert before == "select array_to_json(array(select case when not r$ is null then to_jsonb(r$) end"
     return rest.removesuffix(" r$))"), list(explanation.parameters)
 
 

@@ -300,6 +300,50 @@ def test_rows_that_must_be_there(server: Server) -> None:
     assert server.ask("mutation { byIds(ids: [99]) { id } }").error["path"] == ["byIds", 0]
 
 
+NULLS = {"a": None, "b": None}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        *(("jsonValue", value, value) for value in (NULLS, {}, [NULLS], [[1, 2]], [[]], None, "x", {"a": NULLS})),
+        *(("jsonList", value, value) for value in ([NULLS, None, {}], [[1, 2]], [[1], [2]], [[]], [], [None], None)),
+        *(("jsonSet", value, value) for value in ([NULLS, None, {}], [[1, 2]], [[1], [2]], [[]], [], [None])),
+        *(("ints", value, value) for value in ([1, 2], [1], [None], None)),
+        *(("intSet", value, value) for value in ([1, 2], [1], [None], [])),
+    ],
+)
+def test_values_and_lists_of_them_come_as_the_function_gives_them(
+    server: Server, field: str, value: Any, expected: Any
+) -> None:
+    query = f"mutation ($value: JSON) {{ {field}(value: $value) }}"
+    assert server.ask(query, {"value": value}).data == {field: expected}
+
+
+def test_functions_of_one_name_may_differ_in_what_they_return(server: Server) -> None:
+    found = server.ask("mutation { either(value: 1) eitherSet }").data
+    assert found == {"either": [1, 2], "eitherSet": [3, 4]}
+
+
+def test_an_interface(server: Server) -> None:
+    pages = "__typename title ... on Book { pages }"
+    found = server.ask(
+        f"mutation {{ medium(id: 1) {{ {pages} }} film: medium(id: 2) {{ title }} none: medium(id: 9) {{ id }}"
+        f" media(ids: [2, 9, 1]) {{ {pages} }} }}"
+    ).data
+    emma = {"__typename": "Book", "title": "Emma", "pages": 474}
+    metropolis = {"__typename": "Film", "title": "Metropolis"}
+    assert found == {
+        "medium": emma,
+        "film": {"title": "Metropolis"},
+        "none": None,
+        "media": [metropolis, None, emma],
+    }
+    gone = server.ask(f"mutation {{ dropMedium(id: 1) {{ {pages} }} media(ids: [1]) {{ id }} }}").data
+    assert gone == {"dropMedium": emma, "media": [None]}
+    assert server.ask("mutation { dropMedium(id: 1) { id } }").data == {"dropMedium": None}
+
+
 def test_scalars(server: Server) -> None:
     (count,) = server.run("select count(*) from app.users")
     assert server.ask("mutation { countUsers }").data == {"countUsers": int(str(count[0]))}
@@ -364,17 +408,17 @@ def test_arguments_inside_of_what_is_selected(server: Server) -> None:
 
 
 def test_row_level_security_holds_for_the_entity(server: Server) -> None:
-    server.run("create role reader")
+    server.run("create role entity_reader")
     for sql in (
-        "grant usage on schema app to reader",
-        "grant select, update on all tables in schema app to reader",
+        "grant usage on schema app to entity_reader",
+        "grant select, update on all tables in schema app to entity_reader",
         "alter table app.users enable row level security",
         "create policy visible on app.users using (id <> 2)",
     ):
         server.run(sql)
     entity = {"id": 2, "name": "Grace"}
     try:
-        server.run("set role reader")
+        server.run("set role entity_reader")
         assert say(server, {"status": "success", "entity_id": 2, "entity": entity}).data["say"]["user"] is None
         assert say(server, {"status": "success", "entity_id": 1}).data["say"]["user"] == {"id": "1", "name": "Ada"}
         assert server.ask("mutation { byIds(ids: [2]) { name } }").error["path"] == ["byIds", 0]
@@ -382,6 +426,8 @@ def test_row_level_security_holds_for_the_entity(server: Server) -> None:
     finally:
         server.run("reset role")
         server.run("alter table app.users disable row level security")
+        for sql in ("drop policy visible on app.users", "drop owned by entity_reader", "drop role entity_reader"):
+            server.run(sql)
 
 
 def test_what_the_function_refuses_is_kept_and_what_it_raises_is_not(server: Server) -> None:

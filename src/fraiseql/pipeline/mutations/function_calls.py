@@ -7,23 +7,23 @@ of the function's own argument, so that enums, domains and identifiers of any ty
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from fraiseql.effects import Statement
 from fraiseql.pipeline.sql.bind import encode
-from fraiseql.pipeline.sql.quoting import identifier
-from fraiseql.schema.function_actions import FunctionAction, Passing
-from fraiseql.schema.model import EnumType, InputField, InputType, MutationField, SchemaModel, TypeReference
-from fraiseql.schema.numbers import JSONFloat, json_text
+from fraiseql.pipeline.sql.quoting import identifier, literal
+from fraiseql.schema.function_actions import FunctionAction, Passing, Returned
+from fraiseql.schema.model import EnumType, InputField, InputType, MutationField, SchemaModel, Source, TypeReference
+from fraiseql.schema.numbers import json_text, stored_number
 from fraiseql.schema.scalar import Scalar
 
 __all__ = ["FunctionCall", "function_call"]
 
-_EXACT: Final = ("Decimal", "BigInt")  # whose canonical values are texts of numbers
-
 
 class FunctionCall(NamedTuple):
-    """A statement whose only column is a JSON array of what the function returned.
+    """A statement whose first column is a JSON array of what the function returned.
+
+    Where the field gives a list, the second one says whether that was a set; NULL where functions of this name differ.
 
     Attributes:
         names: of what each parameter holds, in GraphQL.
@@ -46,9 +46,23 @@ def function_call(model: SchemaModel, mutation: MutationField, arguments: Mappin
     written, parameters, names = passed(model, mutation, arguments)
     schema = "" if action.function.schema is None else f"{identifier(action.function.schema)}."
     called = f"{schema}{identifier(action.function.name)}({', '.join(written)})"
-    # A row becomes an object of its columns, and a scalar itself, whether it comes alone or in a set.
-    sql = f"select array_to_json(array(select to_jsonb(r$) from {called} r$))"
-    return FunctionCall(Statement(sql.encode(), 1), tuple(parameters), tuple(names))
+    # A row becomes an object of its columns, and a scalar itself, whether it comes alone or in a set. NULL of a
+    # composite type comes as a row of nulls where no set was declared.
+    columns = [f"array_to_json(array(select case when not r$ is null then to_jsonb(r$) end from {called} r$))"]
+    if action.returned is Returned.ROW and action.success.item is not None:
+        columns.append(_is_set(action.function))
+    return FunctionCall(
+        Statement(f"select {', '.join(columns)}".encode(), len(columns)), tuple(parameters), tuple(names)
+    )
+
+
+def _is_set(function: Source) -> str:
+    """Whether a function returns a set, which what it returned cannot tell: one row, or an array of several."""
+    place = "pg_function_is_visible(p$.oid)"
+    if function.schema is not None:
+        place = f"p$.pronamespace = {literal(identifier(function.schema))}::regnamespace"
+    rows = f"from pg_catalog.pg_proc p$ where p$.proname = {literal(function.name)} and {place}"
+    return f"(select case when bool_and(p$.proretset) = bool_or(p$.proretset) then bool_and(p$.proretset) end {rows})"
 
 
 def _as_jsonb(
@@ -132,7 +146,5 @@ def _stored(model: SchemaModel, reference: TypeReference, value: Any) -> Any:
     if isinstance(named, InputType):
         fields = named.fields
         return {fields[name].target: _stored(model, fields[name].type, each) for name, each in value.items()}
-    if isinstance(named, Scalar) and named.name in _EXACT and isinstance(value, str):
-        return JSONFloat(value)
     assert isinstance(named, (EnumType, Scalar))
-    return value
+    return stored_number(named.name, value)

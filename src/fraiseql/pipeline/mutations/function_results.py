@@ -82,18 +82,13 @@ class Result:
 
 
 def read_returned(text: bytes | None) -> list[Any]:
-    """What a call returned: an object for each row, or a value for each scalar; raises Defect."""
+    """What a call returned: an object for each row, or a value for each scalar, None for NULL; raises Defect."""
     try:
         found = decode_payload(text or b"[]")
     except (ValueError, RecursionError) as error:
         raise Defect(f"what it returned cannot be read: {error}") from error
     assert isinstance(found, list)
-    return [None if _is_null_row(each) else each for each in found]
-
-
-def _is_null_row(value: Any) -> bool:
-    """NULL of a composite type comes as a row of nulls where no set was declared."""
-    return isinstance(value, dict) and bool(value) and all(each is None for each in value.values())
+    return found
 
 
 def read_result(returned: list[Any]) -> Result | None:

@@ -25,9 +25,9 @@ Rows: TypeAlias = "Mapping[str, bytes]"
 
 
 def selected_member(serving: Serving, name: str) -> tuple[Selection | None, str]:
-    """What is selected of a type that the field gives, and the key that tells of it; empty where none does."""
+    """What is selected of a type that the field gives, and the key that tells of it; empty where none has to."""
     selection = serving.root.selection
-    if selection is None or not selection.members:
+    if selection is None or selection.type.name == name:  # an interface too tells of its members by itself
         return selection, ""
     return next(member for member in selection.members if member.type.name == name), selection.type_key
 

@@ -68,7 +68,7 @@ class _Call:
     def run(self) -> Program[bytes]:
         call = function_call(self._model, self._serving.field, self._serving.arguments())
         try:
-            (text,) = yield from self._serving.fetch(call.statement, call.parameters)
+            text, *is_set = yield from self._serving.fetch(call.statement, call.parameters)
         except DatabaseError as error:
             if error.parameter is None or error.parameter > len(call.names):
                 raise
@@ -76,7 +76,7 @@ class _Call:
         try:
             returned = read_returned(text)
             if self._action.returned is Returned.ROW:
-                return (yield from self._rows(returned))
+                return (yield from self._rows(returned, is_set=is_set == [b"t"]))
             result = read_result(returned)
             if result is None and self._serving.field.type.nullable:
                 return b"null"
@@ -95,17 +95,16 @@ class _Call:
         fields = {"fields": [name]} if name else {}
         return RequestError(f"{what} not fit what the function takes.", code="BAD_USER_INPUT", extensions=fields)
 
-    def _rows(self, returned: list[Any]) -> Program[bytes]:
+    def _rows(self, returned: list[Any], *, is_set: bool) -> Program[bytes]:
         """The rows that the function returned itself, selected by their ids; or its scalars."""
-        success = self._action.success
-        is_list = success.item is not None
-        if is_list and len(returned) == 1 and isinstance(returned[0], list):  # an array, or a jsonb of several
-            returned = returned[0]
-        if is_list and returned == [None]:  # NULL, and no set
-            return (yield from self._entity(None))
-        if not is_list and len(returned) > 1:
-            raise Defect(f"it returned {len(returned)} rows")
-        return (yield from self._entity(returned if is_list else returned[0] if returned else None))
+        only = returned[0] if len(returned) == 1 else None
+        if self._action.success.item is None:
+            if len(returned) > 1:
+                raise Defect(f"it returned {len(returned)} rows")
+            return (yield from self._entity(only))
+        if not is_set and len(returned) == 1 and (only is None or isinstance(only, list)):
+            return (yield from self._entity(only))  # NULL, an array, or a jsonb of several
+        return (yield from self._entity(returned))
 
     def _success(self, result: Result) -> Program[bytes]:
         success = self._action.success

@@ -12,8 +12,6 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
-
 from fraiseql.effects import Program, Row, Settings, Statement, fetch
 from fraiseql.errors import DatabaseError, RequestError, ValueRefused
 from fraiseql.limits import MutationLimits
@@ -43,7 +41,6 @@ class Claim:
     _transaction: Any
     _row: tuple[bytes, bytes]
     _own: Settings  # the role and the search path by which the table is found
-    _callers: Settings
 
 
 class IdempotencyKeys:
@@ -64,7 +61,7 @@ class IdempotencyKeys:
         self._claims = 0
         self._claim = _statement(_CLAIM, self.table, 3)
         self._find = _statement(_FIND, self.table, 2)
-        self._keep = _statement(_KEEP, self.table, 2)
+        self._keep = _statement(_KEEP, self.table, 1)
         self._purge = _statement(_PURGE, self.table, 1)
 
     def claim(self, asking: Asking, transaction: Any) -> Program[Claim]:
@@ -94,16 +91,12 @@ class IdempotencyKeys:
         if claimed == b"t":
             yield from self._forget(transaction)
         own = ((b"role", role or b"none"), (b"search_path", path or b""))
-        return Claim(answer, transaction, row, own, asking.settings)
+        return Claim(answer, transaction, row, own)
 
     def keep(self, claim: Claim, body: bytes) -> Program[None]:
-        """Keep the answer of what was claimed, as the last thing before COMMIT; raises DatabaseError.
-
-        What PostgreSQL was told of the caller holds again behind it: deferred constraints may look at it.
-        """
-        callers = orjson.dumps([[name.decode(), value.decode()] for name, value in claim._callers])
-        parameters = (*claim._row, body.hex().encode(), callers)
-        kept, _ = yield from fetch(self._keep, parameters, settings=claim._own, transaction=claim._transaction)
+        """Keep the answer of what was claimed, as the last thing before COMMIT, as its role; raises DatabaseError."""
+        parameters = (*claim._row, body.hex().encode())
+        (kept,) = yield from fetch(self._keep, parameters, settings=claim._own, transaction=claim._transaction)
         if kept != b"1":
             raise DatabaseError("the row of an idempotency key is gone from its own transaction", sqlstate="55000")
 
@@ -121,6 +114,7 @@ class IdempotencyKeys:
 
 
 _BAD_KEY: Final = "An idempotency key is a text of 1 to 255 visible ASCII characters."
+_LEFT_OPEN: Final = "It is not known whether the mutation was applied."
 _REUSED: Final = "The idempotency key was used for another request. The mutation was not run."
 
 
@@ -128,8 +122,8 @@ def _kept(found: Row, fingerprint: bytes) -> bytes:
     known, body = found
     if known != fingerprint:
         raise Refusal(Outcome.KEY_REUSED, [RequestError(_REUSED, code="IDEMPOTENCY_KEY_REUSED")])
-    if body is None:
-        raise DatabaseError("an idempotency key was committed without its answer", sqlstate="55000")
+    if body is None:  # SQL of the application's own has committed in the middle of it
+        raise Refusal(Outcome.FAILED, [RequestError(_LEFT_OPEN, code="OUTCOME_UNKNOWN")])
     return bytes.fromhex(body.decode())
 
 
@@ -188,16 +182,14 @@ _FIND: Final = """\
 select encode(fingerprint, 'hex'), encode(body, 'hex') from @table@
 where scope = decode($1::text, 'hex') and key = $2::text"""
 
-# The settings are told once the row is written, which `number` says.
+# Its age begins with the answer, however long that took.
 _KEEP: Final = """\
 with kept as (
-    update @table@ set body = decode($3::text, 'hex')
+    update @table@ set body = decode($3::text, 'hex'), created_at = clock_timestamp()
     where scope = decode($1::text, 'hex') and key = $2::text
     returning 1
-), counted as materialized (select count(*) as number from kept)
-select number, (
-    select count(set_config(told ->> 0, told ->> 1, true)) from json_array_elements($4::json) told where number > 0
-) from counted"""
+)
+select count(*) from kept"""
 
 _PURGE: Final = f"""\
 with gone as (

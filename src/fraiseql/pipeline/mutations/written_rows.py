@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from fraiseql.errors import RequestError
-from fraiseql.pipeline.sql.inserts import Insert, Reference
+from fraiseql.pipeline.sql.inserts import Insert, Reference, is_there
+from fraiseql.pipeline.sql.values import Values
 from fraiseql.schema.fields import Source, TypeReference
 from fraiseql.schema.model import ObjectType, SchemaModel
-from fraiseql.schema.numbers import json_text
+from fraiseql.schema.numbers import json_text, stored_number
 from fraiseql.schema.table_actions import NestedRows, Nesting, WrittenTable
-from fraiseql.schema.table_inputs import CREATE
+from fraiseql.schema.table_inputs import CONNECT, CREATE
 
 __all__ = ["Address", "WrittenRows", "column_values", "wrong"]
 
@@ -43,14 +44,14 @@ def column_values(
 
 
 def _stored(model: SchemaModel, reference: TypeReference, value: Any) -> Any:
-    """A value as a column or jsonb holds it: an object by the keys of its fields."""
+    """A value as a column or jsonb holds it: an object by the keys of its fields, numbers with all their digits."""
     if value is None:
         return None
     if reference.item is not None:
         return [_stored(model, reference.item, each) for each in value]
     named = model.types[reference.name]
     if not isinstance(named, ObjectType):
-        return value
+        return stored_number(named.name, value)
     return {named.fields[name].key: _stored(model, named.fields[name].type, each) for name, each in value.items()}
 
 
@@ -79,15 +80,30 @@ class WrittenRows:
         self._places: dict[_Way, int] = {(): 0}
         self._inserts: dict[Insert, tuple[int, list[dict[str, Any]]]] = {}
         self._sizes: dict[int, int] = {}  # how many inserts a place has
+        self._connected: dict[str, list[tuple[Any, str]]] = {}  # keys and their places among the arguments, by type
 
     @property
     def inserts(self) -> tuple[Insert, ...]:
         """What the statement is made of."""
         return tuple(self._inserts)
 
+    @property
+    def connected(self) -> tuple[str, ...]:
+        """The conditions that rows which others are bound to are there: one for each of their types."""
+        values = Values(self._model)
+        return tuple(
+            is_there(values, self._model.object_type(name), self._tables[name].key) for name in self._connected
+        )
+
+    def connected_place(self, number: int, index: int) -> str:
+        """Where among the arguments the key of such a row is: of the type so numbered, from 0, the n-th, from 1."""
+        return list(self._connected.values())[number][index - 1][1]
+
     def parameters(self) -> list[bytes]:
-        """The rows of each insert."""
-        return [json_text(rows).encode() for _, rows in self._inserts.values()]
+        """The rows of each insert, and the keys of `connected`."""
+        given: list[list[Any]] = [rows for _, rows in self._inserts.values()]
+        given += [[key for key, _ in keys] for keys in self._connected.values()]
+        return [json_text(each).encode() for each in given]
 
     def counts(self) -> list[int]:
         """How many rows each insert has."""
@@ -151,7 +167,7 @@ class WrittenRows:
                 raise wrong(f'The arguments "{here}" and "{place}.{name}" exclude each other', self._path)
         ((chosen, value),) = choice.items()
         if chosen != CREATE:
-            values[nested.on[0][1]] = value
+            values[nested.on[0][1]] = self._connect(nested, value, here)
             return []
         below = (*way, nested.name)
         address = self.add(self._tables[nested.target], value, f"{here}.{CREATE}", below)
@@ -172,8 +188,14 @@ class WrittenRows:
             address = self.add(self._tables[nested.target], value, f"{place}.{CREATE}", below)
             bound.append((self._reference(below, [(its, theirs) for theirs, its in nested.on]), address))
         else:
-            values[nested.on[0][1]] = value
+            values[nested.on[0][1]] = self._connect(nested, value, place)
         self._put(nested.through.source, values, (*below, _BETWEEN), bound)
+
+    def _connect(self, nested: NestedRows, key: Any, place: str) -> Any:
+        """The key of a row that must be there."""
+        value = _stored(self._model, self._tables[nested.target].key.type, key)
+        self._connected.setdefault(nested.target, []).append((value, f"{place}.{CONNECT}"))
+        return value
 
     def _reference(self, way: _Way, pairs: Iterable[tuple[str, str]]) -> Reference:
         return Reference(self._places[way], tuple(pairs))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fraiseql.pipeline.sql.inserts import typed_value
 from fraiseql.pipeline.sql.quoting import identifier
 from fraiseql.pipeline.sql.rendering import Rendering, Site
-from fraiseql.pipeline.sql.values import source_name
+from fraiseql.pipeline.sql.values import empty_row, source_name
 from fraiseql.schema.table_actions import WrittenTable
 
 __all__ = ["FoundRows", "delete_sql"]
@@ -59,7 +59,7 @@ class FoundRows:
         table, key = source_name(self.written.table), identifier(self.written.key_column)
         parts = [self._found("for no key update" if keys is None else "", every=keys is not None)]
         joined = f"w$.{key} = f$.key"
-        origin = f"found$ f$, json_populate_record(null::{table}, ${values}::json) r$"
+        origin = f"found$ f$, json_populate_record({empty_row(self.written.table)}, ${values}::json) r$"
         if keys is not None:
             parts.append(_locked(self.written, keys))
             origin += " join locked$ l$ on true"

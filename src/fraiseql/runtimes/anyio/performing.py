@@ -82,8 +82,8 @@ class Performer:
                     return await self._database.execute(effect)
             case Begin(isolation):
                 return await self._begin(isolation, run)
-            case Commit(transaction):
-                return await transaction.commit()
+            case Commit(transaction, settings):
+                return await transaction.commit(settings)
             case Rollback(transaction):
                 return await transaction.rollback()
             case Emit(emission, to_newcomers):

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import anyio
 
-from fraiseql.effects import Execute, Fetch, Isolation, ResultSet, Row
+from fraiseql.effects import Execute, Fetch, Isolation, ResultSet, Row, Settings
 from fraiseql.errors import DatabaseError
 from fraiseql.postgres import Connection, Conversation, Transaction
 from fraiseql.runtimes.anyio.waits import TookTooLong, drive, in_time
@@ -63,8 +63,8 @@ class OpenTransaction:
         """Run a statement of a user's own and return what it gave; raises DatabaseError."""
         return await self._run(self._talk.execute(effect), effect.timeout)
 
-    async def commit(self) -> None:
-        """Commit; sends nothing where there was no statement.
+    async def commit(self, settings: Settings = ()) -> None:
+        """Commit under these settings; sends nothing where there was no statement.
 
         Raises:
             DatabaseError: it is not committed; 08007 where nobody can tell.
@@ -73,7 +73,7 @@ class OpenTransaction:
             self._need_open()
             try:
                 if self._talk.has_begun:
-                    await drive(self._talk.commit())
+                    await drive(self._talk.commit(settings))
                 elif self._talk.connection.unclean:
                     raise DatabaseError("the transaction did not begin", sqlstate="25P02")
             finally:
