@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fraiseql.pipeline.mutations.function_names import known_names
 from fraiseql.pipeline.mutations.serving import Serving
-from fraiseql.schema.model import InputField, InputType, SchemaModel
 from fraiseql.schema.table_actions import Nesting, TableAction, WrittenTable
 from fraiseql.schema.table_inputs import CREATE
 
@@ -22,7 +22,7 @@ def field_names(serving: Serving) -> Mapping[str, str]:
     action = serving.field.action
     if isinstance(action, TableAction):
         return dict(reversed([*_written(action, action.written, serving.arguments().get("input"), "")]))
-    return _named(serving.asking.planning.model, serving.field.arguments)
+    return known_names(serving.asking.planning.model, serving.field.arguments)
 
 
 def _written(action: TableAction, table: WrittenTable, given: Any, place: str) -> Iterator[tuple[str, str]]:
@@ -42,28 +42,3 @@ def _written(action: TableAction, table: WrittenTable, given: Any, place: str) -
             if nested.nesting in (Nesting.PARENT, Nesting.LINKED):  # each is new, or is there already
                 flat, inner = [each[CREATE] for each in flat if CREATE in each], f"{inner}{CREATE}."
             yield from _written(action, action.tables[nested.target], flat, inner)
-
-
-def _named(model: SchemaModel, arguments: Mapping[str, InputField]) -> dict[str, str]:
-    """By what the function knows the fields as, the outermost first."""
-    found: dict[str, str] = {}
-    level = [(field, "") for field in arguments.values()]
-    only = _inside(model, level[0][0]) if len(level) == 1 else None
-    if only is not None:
-        level = [(field, "") for field in only.fields.values()]
-    seen: set[str] = set()
-    while level:
-        below = list[tuple[InputField, str]]()
-        for field, place in level:
-            found.setdefault(field.target, f"{place}{field.name}")
-            inside = _inside(model, field)
-            if inside is not None and inside.name not in seen:
-                seen.add(inside.name)
-                below += [(each, f"{place}{field.name}.") for each in inside.fields.values()]
-        level = below
-    return found
-
-
-def _inside(model: SchemaModel, field: InputField) -> InputType | None:
-    named = model.types[field.type.named]
-    return named if isinstance(named, InputType) else None
