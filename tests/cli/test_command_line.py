@@ -213,7 +213,7 @@ def test_a_runtime_that_is_not_installed_is_named(run: Run, monkeypatch: pytest.
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     outcome = run("serve", DEMO, "--runtime", "trio", "--database-url", "dbname=x")
     assert outcome.code == 1
-    assert outcome.err == "fraiseql: trio is not installed; install it with: pip install 'fraiseql[trio]'\n"
+    assert outcome.err == "fraiseql: trio is not installed; install it with: pip install '.[trio]', in a clone\n"
 
 
 def test_sql_of_one_of_several_operations(run: Run) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from fraiseql.pipeline.mutations.function_names import known_names
 from fraiseql.pipeline.mutations.serving import Serving
-from fraiseql.schema.model import InputField, InputType, SchemaModel
 from fraiseql.schema.table_actions import Nesting, TableAction, WrittenTable
 from fraiseql.schema.table_inputs import CONNECT, CREATE
 
@@ -22,7 +22,8 @@ def field_names(serving: Serving) -> Mapping[str, tuple[str, ...]]:
     """
     action = serving.field.action
     if not isinstance(action, TableAction):
-        return _named(serving.asking.planning.model, serving.field.arguments)
+        known = known_names(serving.asking.planning.model, serving.field.arguments)
+        return {column: (name,) for column, name in known.items()}
     found: dict[str, dict[str, None]] = {}
     for column, name in _written(action, action.written, _objects([serving.arguments().get("input")]), ""):
         found.setdefault(column, {})[name] = None
@@ -72,28 +73,3 @@ def _objects(given: Iterable[Any]) -> list[dict[str, Any]]:
     """The objects among what is given, those in lists included."""
     flat = (one for each in given for one in (each if isinstance(each, list) else [each]))
     return [each for each in flat if isinstance(each, dict)]
-
-
-def _named(model: SchemaModel, arguments: Mapping[str, InputField]) -> dict[str, tuple[str, ...]]:
-    """By what the function knows the fields as, the outermost first."""
-    found: dict[str, tuple[str, ...]] = {}
-    level = [(field, "") for field in arguments.values()]
-    only = _inside(model, level[0][0]) if len(level) == 1 else None
-    if only is not None:
-        level = [(field, "") for field in only.fields.values()]
-    seen: set[str] = set()
-    while level:
-        below = list[tuple[InputField, str]]()
-        for field, place in level:
-            found.setdefault(field.target, (f"{place}{field.name}",))
-            inside = _inside(model, field)
-            if inside is not None and inside.name not in seen:
-                seen.add(inside.name)
-                below += [(each, f"{place}{field.name}.") for each in inside.fields.values()]
-        level = below
-    return found
-
-
-def _inside(model: SchemaModel, field: InputField) -> InputType | None:
-    named = model.types[field.type.named]
-    return named if isinstance(named, InputType) else None
