@@ -229,7 +229,7 @@ class Database:
             return
         if connection.is_idle and not connection.unclean:
             reason = "a very large answer made its buffers grow for good"
-        self._observe(ConnectionLost(connection.backend_pid, reason))
+        self._observe(ConnectionLost(connection.backend_pid, connection.fault or reason))
         self._handle(pool_events.ConnectionDistrusted(id, lost=connection.is_lost))
 
     async def _recover(self, connection: Connection) -> None:
