@@ -43,8 +43,8 @@ _FOUND = (
     " limit 1001 for {} of t$0)"
 )
 _ANSWER = (
-    "select json_build_array((select count(*) from found$), coalesce((select json_agg(a$.key::text order by a$.key)"
-    " from {} a$), '[]'))"
+    "select json_build_array((select count(*) from found$), coalesce("
+    "(select json_agg((to_json(a$.key) #>> '{{}}') order by a$.key) from {} a$), '[]'))"
 )
 
 
@@ -62,7 +62,8 @@ _ANSWER = (
             + f" cross join lateral json_populate_record({_LINE}, e.value->'v') r join k$0 p0"
             " on p0.s = (e.value->'r'->0->>0)::int4 and p0.n = (e.value->'r'->0->>1)::int8 order by e.n"
             " returning 1 as c0), k$1 as (select 0 as s, row_number() over () as n, w.* from w$1 w)"
-            " select json_build_array((select json_agg(json_build_array(k.s, k.n, k.c0::text)) from k$0 k),"
+            " select json_build_array((select json_agg(json_build_array(k.s, k.n, (to_json(k.c0) #>> '{}')))"
+            " from k$0 k),"
             " json_build_array((select count(*) from w$0), (select count(*) from w$1)), '[]'::json)",
             [[{"v": {"note": "N"}}], [{"v": {"n": 1}, "r": [[0, 1]]}, {"v": {"n": 2}, "r": [[0, 1]]}]],
         ),
@@ -72,7 +73,8 @@ _ANSWER = (
             + _ROWS.format(1)
             + ' order by e.n returning t$."id" as c0),'
             " k$0 as (select 0 as s, row_number() over () as n, w.* from w$0 w)"
-            " select json_build_array((select json_agg(json_build_array(k.s, k.n, k.c0::text)) from k$0 k),"
+            " select json_build_array((select json_agg(json_build_array(k.s, k.n, (to_json(k.c0) #>> '{}')))"
+            " from k$0 k),"
             " json_build_array((select count(*) from w$0)), '[]'::json)",
             [[{"v": {}}]],
         ),

@@ -65,6 +65,29 @@ class Node:
     children: list[Node] = fraiseql.relation(on={"tenant": "tenant", "parent_id": "id"})
 
 
+@fraiseql.type(sql_source="shops", jsonb_column=None)
+class Shop:
+    id: ID
+
+
+@fraiseql.type(sql_source="people", jsonb_column=None)
+class Person:
+    id: ID
+    shop_id: ID
+    name: str
+
+
+@fraiseql.type(sql_source="orders", jsonb_column=None)
+class Order:
+    id: ID
+    shop_id: ID
+    buyer_id: ID
+    clerk_id: ID | None
+    shop: Shop = fraiseql.relation(on={"id": "shop_id"})
+    buyer: Person = fraiseql.relation(on={"shop_id": "shop_id", "id": "buyer_id"})
+    clerk: Person | None = fraiseql.relation(on={"shop_id": "shop_id", "id": "clerk_id"})
+
+
 @fraiseql.type(sql_source="drafts", jsonb_column=None)
 class Draft:
     id: ID
@@ -94,6 +117,9 @@ class PlainMail:
 every = {"create": True, "update": True, "delete": True, "upsert": True}
 fraiseql.crud(Mail, **every, table="mails", optional=("id", "to"), columns={"to": "address"})
 fraiseql.crud(PlainMail, **every, optional=("id",))
+fraiseql.crud(Shop)
+fraiseql.crud(Person, generated=("id",))
+fraiseql.crud(Order, create=True, generated=("id",), nested=("shop", "buyer", "clerk"))
 fraiseql.crud(Draft, create=True, generated=("id",), optional=("size",), nested=("pages",))
 fraiseql.crud(Page, generated=("id",), optional=("size",))
 fraiseql.crud(Thing, create=True, update=True, upsert=True)
@@ -104,7 +130,7 @@ fraiseql.crud(Node, create=True, update=True, optional=("id",), nested=("parent"
 def things() -> list[Thing]: ...
 
 
-PIPELINE = Pipeline(fraiseql.Schema(types=[Thing, Node, Draft, Mail, PlainMail], queries=[things]))
+PIPELINE = Pipeline(fraiseql.Schema(types=[Thing, Node, Draft, Order, Mail, PlainMail], queries=[things]))
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +157,15 @@ def _database(module_database_url: str) -> Iterator[Database]:
         );
         create view v_mail as
             select jsonb_build_object('id', id, 'to', address, 'note', note) as data, weight from mails;
+        create table shops (id int primary key);
+        create table people (
+            shop_id int not null, id int generated always as identity unique, name text not null,
+            primary key (shop_id, id)
+        );
+        create table orders (
+            id int generated always as identity primary key, shop_id int not null references shops,
+            buyer_id int not null, clerk_id int
+        );
         create sequence node_ids;
         create table nodes (
             tenant int not null, id int not null default nextval('node_ids'), label text not null, parent_id int,
@@ -143,7 +178,8 @@ def _database(module_database_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def database(_database: Database) -> Database:
-    _database.run("truncate things, nodes, mails; alter sequence node_ids restart; alter sequence mail_ids restart")
+    _database.run("""truncate things, nodes, mails, shops, people, orders restart identity;
+        alter sequence node_ids restart; alter sequence mail_ids restart""")
     return _database
 
 
@@ -301,3 +337,50 @@ def test_columns_of_domains_that_are_not_null(database: Database, name: str, sho
 def test_domains_hold_for_what_is_given(database: Database, value: str, code: str) -> None:
     answer = database.ask(PIPELINE, f"mutation {{ createMail(input: {{to: {value}}}) {{ id }} }}")
     assert [error["extensions"]["code"] for error in answer["errors"]] == [code]
+
+
+ADA, BOB, EVE = ({"create": {"shopId": shop, "name": name}} for shop, name in ((1, "Ada"), (1, "Bob"), (2, "Eve")))
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({"buyer": ADA}, {"shopId": "1", "buyer": "Ada", "clerk": None}),
+        ({"buyer": ADA, "clerk": BOB}, {"shopId": "1", "buyer": "Ada", "clerk": "Bob"}),
+        ({"buyer": ADA, "clerkId": 7}, {"shopId": "1", "buyer": "Ada", "clerk": "There"}),
+        ({"buyerId": 7, "clerk": ADA}, {"shopId": "1", "buyer": "There", "clerk": "Ada"}),
+        ({"buyerId": 7, "shop": {"connect": 1}}, {"shopId": "1", "buyer": "There", "clerk": None}),
+        ({"buyerId": 7, "shopId": 1}, {"shopId": "1", "buyer": "There", "clerk": None}),
+    ],
+)
+def test_parents_may_share_a_column(database: Database, given: dict[str, Any], shown: dict[str, Any]) -> None:
+    database.run("insert into shops values (1); insert into people overriding system value values (1, 7, 'There')")
+    query = "mutation ($i: CreateOrderInput!) { createOrder(input: $i) { shopId buyer { name } clerk { name } } }"
+    answer = database.ask(PIPELINE, query, {"i": given})
+    assert "errors" not in answer, answer
+    made = answer["data"]["createOrder"]
+    assert {**made, "buyer": made["buyer"]["name"], "clerk": made["clerk"] and made["clerk"]["name"]} == shown
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "message"),
+    [
+        ({"buyer": ADA, "clerk": EVE}, "NOT_WRITTEN", "The database did not let every row be written and be seen."),
+        (
+            {"buyer": ADA, "shopId": 1},
+            *("BAD_USER_INPUT", 'The arguments "input.buyer" and "input.shopId" exclude each other.'),
+        ),
+        (
+            {"buyer": ADA, "shop": {"connect": 1}},
+            *("BAD_USER_INPUT", 'The arguments "input.buyer" and "input.shop" exclude each other.'),
+        ),
+        ({"buyerId": 7}, "BAD_USER_INPUT", 'One of the arguments "input.shop" and "input.shopId" is needed.'),
+        ({"clerk": ADA}, "BAD_USER_INPUT", 'One of the arguments "input.buyer" and "input.buyerId" is needed.'),
+    ],
+)
+def test_parents_that_do_not_fit_each_other(database: Database, given: dict[str, Any], code: str, message: str) -> None:
+    database.run("insert into shops values (1)")
+    query = "mutation ($i: CreateOrderInput!) { createOrder(input: $i) { id } }"
+    (error,) = database.ask(PIPELINE, query, {"i": given})["errors"]
+    assert (error["extensions"]["code"], error["message"]) == (code, message)
+    assert database.values("select count(*) from people union all select count(*) from orders") == ["0", "0"]

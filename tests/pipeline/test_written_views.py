@@ -46,6 +46,12 @@ class Weird:
     value: str | None = fraiseql.field(column="v\"al'ue")
 
 
+@fraiseql.type(sql_source="v_coded")
+class Coded:
+    id: ID
+    value: str | None
+
+
 @fraiseql.interface(sql_source="animals", jsonb_column=None, discriminator="kind")
 class Animal:
     id: ID
@@ -94,6 +100,7 @@ fraiseql.crud(
 )
 fraiseql.crud(Step, **every, table="tb_step", generated=("id",), nested=("task",))
 fraiseql.crud(Owner, create=True, table="tb_owner", generated=("id",), columns={"full_name": "name"})
+fraiseql.crud(Coded, **every, upsert=True, table="coded")
 fraiseql.crud(Weird, **every, upsert=True)
 fraiseql.crud(Cat, **every, upsert=True)
 fraiseql.crud(Dog, **every)
@@ -109,7 +116,7 @@ def tasks() -> list[Task]: ...
 def animals() -> list[Animal]: ...
 
 
-PIPELINE = Pipeline(fraiseql.Schema(types=[Task, Owner, Weird, Cat, Dog, Note], queries=[tasks, animals]))
+PIPELINE = Pipeline(fraiseql.Schema(types=[Task, Owner, Coded, Weird, Cat, Dog, Note], queries=[tasks, animals]))
 TABLES = r"""
 create table tb_owner (pk bigserial primary key, id uuid not null unique default gen_random_uuid(), name text not null);
 create table tb_task (
@@ -268,6 +275,25 @@ def test_names_of_any_letters(database: Database) -> None:
     assert ask(database, 'mutation { deleteWeirds(where: {value: {eq: "c"}}) { id } }') == {
         "deleteWeirds": [{"id": "1"}]
     }
+
+
+@pytest.mark.parametrize(
+    ("sql_type", "key"),
+    [("char(5)", "ab   "), ("inet", "10.0.0.1"), ("timestamptz", "2024-02-29T00:00:00+00:00"), ("bool", "true")],
+)
+def test_keys_inside_jsonb(database: Database, sql_type: str, key: str) -> None:
+    """Whatever their type makes of them as texts elsewhere."""
+    database.run(f"""drop table if exists coded cascade; create table coded (id {sql_type} primary key, value text);
+        create view v_coded as select to_jsonb(c) as data from coded c; set timezone = 'UTC'""")
+    for field, shown in (
+        ('createCoded(input: {id: $id, value: "1"})', {"id": key, "value": "1"}),
+        ('updateCoded(id: $id, input: {value: "2"})', {"id": key, "value": "2"}),
+        ('upsertCoded(input: {id: $id, value: "3"})', {"id": key, "value": "3"}),
+        ('updateCodeds(where: {id: {eq: $id}}, input: {value: "4"})', [{"id": key, "value": "4"}]),
+        ("deleteCoded(id: $id)", {"id": key, "value": "4"}),
+    ):
+        assert ask(database, f"mutation ($id: ID!) {{ it: {field} {{ id value }} }}", id=key) == {"it": shown}, field
+    assert database.values("select count(*) from coded") == ["0"]
 
 
 def test_rows_of_an_interface_are_of_their_type(database: Database) -> None:

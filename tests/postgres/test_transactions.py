@@ -457,6 +457,66 @@ def test_a_guarded_first_statement_in_error(drive: Drive, open_connection: Open,
     drive(transaction.commit())
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 1 / 0",
+        "INSERT INTO notes VALUES (1, 'again')",
+        "DO $$ BEGIN INSERT INTO notes VALUES (2, 'm'); RAISE EXCEPTION 'no'; END $$",
+        "no SQL at all",
+    ],
+)
+def test_a_users_guarded_statement_fails_alone(drive: Drive, open_connection: Open, table: str, sql: str) -> None:
+    connection = open_connection()
+    transaction = Transaction(connection, Isolation.READ_COMMITTED)
+    drive(transaction.fetch(fetch(INSERT, b"1", settings=TWO)))
+    with pytest.raises(DatabaseError):
+        drive(transaction.execute(Execute(sql, settings=TWO, guarded=True)))
+    with traced(connection) as messages:
+        drive(transaction.execute(Execute("INSERT INTO notes VALUES (3, 'm')", settings=TWO, guarded=True)))
+    assert round_trips(messages) == 1
+    drive(transaction.commit())
+    drive(wind_up(connection))
+    assert drive(run(connection, fetch("SELECT json_agg(id) FROM notes"))) == (b"[1, 3]",)
+
+
+@pytest.mark.parametrize("savepoint", ["SAVEPOINT mine", "/* a */ savepoint mine -- b"])
+@pytest.mark.parametrize("back", ["ROLLBACK TO mine", " -- now\nrollback work to savepoint mine"])
+def test_a_users_savepoints_among_guarded_statements(
+    drive: Drive, open_connection: Open, table: str, savepoint: str, back: str
+) -> None:
+    connection = open_connection()
+    transaction = Transaction(connection, Isolation.READ_COMMITTED)
+    for sql in (
+        "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+        "INSERT INTO notes VALUES (1, 'm')",
+        savepoint,
+        "INSERT INTO notes VALUES (2, 'm')",
+        back,
+        "INSERT INTO notes VALUES (3, 'm')",
+        "RELEASE mine",
+    ):
+        drive(transaction.execute(Execute(sql, guarded=True)))
+    drive(transaction.commit())
+    drive(wind_up(connection))
+    assert drive(run(connection, fetch("SELECT json_agg(id) FROM notes"))) == (b"[1, 3]",)
+
+
+@pytest.mark.parametrize("guarded", [False, True])
+@pytest.mark.parametrize("sql", ["PREPARE TRANSACTION 'x'", "COMMIT", "COMMIT AND CHAIN", "END"])
+@pytest.mark.parametrize("before", ["INSERT INTO links VALUES (5)", None])
+def test_a_transaction_that_an_error_has_ended_is_not_begun_again(
+    drive: Drive, open_connection: Open, table: str, before: str | None, sql: str, guarded: bool
+) -> None:
+    connection = open_connection()
+    transaction = Transaction(connection, Isolation.READ_COMMITTED)
+    if before is not None:  # what is deferred refuses the COMMIT
+        drive(transaction.execute(Execute(before)))
+    with pytest.raises(DatabaseError):
+        drive(transaction.execute(Execute(sql, guarded=guarded)))
+    assert transaction.is_spoilt
+
+
 @pytest.mark.parametrize("settings", [(), TWO])
 def test_a_failed_transaction_is_not_taken_for_a_committed_one(
     drive: Drive, open_connection: Open, table: str, settings: Settings

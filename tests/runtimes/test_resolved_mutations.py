@@ -9,7 +9,7 @@ import pytest
 
 from fraiseql import DatabaseError, Info, RequestError
 from fraiseql.observations import Observation
-from runtimes.writers import bodies, causes
+from runtimes.writers import Writer, bodies, causes
 
 pytestmark = pytest.mark.anyio
 
@@ -83,3 +83,47 @@ async def test_a_savepoint_keeps_the_mutation(ask_writers: Any, observations: li
     assert await ask_writers('mutation { mutate(name: "try") }') == {"data": {"mutate": ["Cy"] * 3}}, causes(
         observations
     )
+
+
+async def _let_pass(info: Info) -> Any:
+    """An error of SQL, and one of a selection, that the function takes no notice of."""
+    for wrong in (
+        info.db.execute("update writers set full_name = 'Ada' where id = 3"),
+        info.db.fetch_all("select 1 / 0"),
+        info.db.execute("no SQL at all"),
+        info.db.find(Writer, where={"full_name": {"matches": "("}}),
+    ):
+        with pytest.raises(DatabaseError):
+            await wrong
+    await info.db.execute("update books set title = 'After' where id = 4")
+    return await info.db.fetch_value("select full_name from writers where id = 3")
+
+
+async def test_an_error_that_a_mutation_goes_on_after(ask_writers: Any, observations: list[Observation]) -> None:
+    bodies["let pass"] = _let_pass
+    answer = await ask_writers('mutation { rename(id: 3, name: "Dee") { id } mutate(name: "let pass") }')
+    assert answer == {"data": {"rename": {"id": 3}, "mutate": "Dee"}}, causes(observations)
+    found = await ask_writers('{ rowsOf(sql: "select title from books where id = 4") }')
+    assert found == {"data": {"rowsOf": [{"title": "After"}]}}
+    await ask_writers('mutation { rename(id: 3, name: "Cy") { id } }')
+
+
+@pytest.mark.parametrize("sql", ["prepare transaction 'x'", "commit", "rollback"])
+async def test_a_mutation_whose_transaction_is_ended_behind_its_back_is_none(
+    sql: str, ask_writers: Any, observations: list[Observation]
+) -> None:
+    async def end(info: Info) -> Any:
+        await info.db.execute("create temp table mine (id int unique deferrable initially deferred) on commit drop")
+        await info.db.execute("insert into mine values (1), (1)")
+        with pytest.raises(DatabaseError):
+            await info.db.execute(sql)
+        return "over"
+
+    bodies["end"] = end
+    fields = 'a: rename(id: 3, name: "Dee") { id } b: mutate(name: "end") c: rename(id: 2, name: "Eve") { id }'
+    answer = await ask_writers(f"mutation {{ {fields} }}")
+    assert answer["data"] == {"a": None, "b": None, "c": None}
+    assert len(answer["errors"]) == 3
+    assert await ask_writers("{ writers(where: {id: {in: [2, 3]}}) { fullName } }") == {
+        "data": {"writers": [{"fullName": "Bo"}, {"fullName": "Cy"}]}
+    }

@@ -212,6 +212,26 @@ async def test_a_transaction_that_a_statement_ends_behind_our_back(server: Serve
         assert server.in_transaction() == 0
 
 
+@pytest.mark.parametrize("guarded", [False, True])
+async def test_a_transaction_that_ends_with_an_error_is_over(server: Server, guarded: bool) -> None:
+    """Its PREPARE TRANSACTION or COMMIT is refused, and the error caught: what went before is gone."""
+    async with opened(server, max_size=1) as database:
+        for sql in ("PREPARE TRANSACTION 'x'", "COMMIT"):
+            server.sql("CREATE TABLE IF NOT EXISTS links (id int REFERENCES notes DEFERRABLE INITIALLY DEFERRED)")
+            transaction = await database.begin()
+            await transaction.fetch(Fetch(INSERT, (b"1",)))
+            await transaction.execute(Execute("INSERT INTO links VALUES (2)"))
+            with pytest.raises(DatabaseError) as refused:
+                await transaction.execute(Execute(sql, guarded=guarded))
+            for late in (transaction.fetch(Fetch(INSERT, (b"3",))), transaction.commit()):
+                with pytest.raises(DatabaseError) as caught:
+                    await late
+                assert caught.value.sqlstate == "25P02"
+                assert str(refused.value) in str(caught.value)
+            assert server.ids() == []
+        server.sql("DROP TABLE links")
+
+
 async def test_what_a_user_leaves_reaches_nobody(server: Server) -> None:
     leaks = (
         "SET work_mem = '123kB'",

@@ -29,7 +29,8 @@ create table book (
     id int generated always as identity primary key,
     title text not null,
     pages int constraint "has pages" check (pages > 0),
-    author_id int not null references author
+    author_id int not null references author,
+    sequel_of int unique references book
 );
 create table review (
     id int generated always as identity primary key,
@@ -37,7 +38,7 @@ create table review (
 );
 create unique index one_title on book (lower(title));
 insert into author ("Full name", mail) values ('Ada', 'ada@x'), ('Bob', null);
-insert into book (title, pages, author_id) values ('One', 1, 1);
+insert into book (title, pages, author_id, sequel_of) values ('One', 1, 1, null), ('Two', 1, 1, 1);
 
 create function fn_add(input jsonb) returns author language plpgsql as $$
 declare added author;
@@ -80,6 +81,9 @@ class Book:
     title: str
     pages: int | None
     author_id: int
+    sequel_of: int | None
+    sequels: list[Book] = fraiseql.relation(on={"sequel_of": "id"})
+    original: Book | None = fraiseql.relation(on={"id": "sequel_of"})
 
 
 @fraiseql.type(sql_source="review", jsonb_column=None)
@@ -123,10 +127,10 @@ def add(input: AddInput) -> Author | None: ...
 
 
 fraiseql.crud(Author, create=True, update=True, delete=True, optional=["id"], nested=["books"])
-fraiseql.crud(Book, create=True, optional=["id"])
+fraiseql.crud(Book, create=True, optional=["id"], nested=["sequels", "original"])
 fraiseql.crud(Review, create=True, optional=["id"])
 schema = fraiseql.Schema(
-    types=[Review],
+    types=[Book, Review],
     queries=[authors, raising, refusing],
     mutations=[add],
     errors={
@@ -153,6 +157,8 @@ async def asked(url: str, observe: list[Any]) -> AsyncIterator[Client]:
 
 
 IN_USE = "A value that must be unique is in use already: mail."
+TAKEN = "A value that must be unique is in use already:"
+MISSING = "A value refers to something that is not there:"
 CASES = [
     ('createAuthor(input: {fullName: "X", mail: "ada@x"}) { id }', "UNIQUE_VIOLATION", ["mail"], IN_USE),
     (
@@ -175,6 +181,31 @@ CASES = [
     (
         'createBook(input: {title: "X", authorId: 77}) { id }',
         *("FOREIGN_KEY_VIOLATION", ["authorId"], "A value refers to something that is not there: authorId."),
+    ),
+    *(
+        (
+            f'createBook(input: {{title: "N", authorId: 1, {more}}}) {{ id }}',
+            code,
+            fields,
+            f"{text} {', '.join(fields)}.",
+        )
+        for more, code, fields, text in (
+            # rows of one table in several places: PostgreSQL does not say which
+            (
+                'original: {create: {title: "one", authorId: 1}}',
+                "TITLE_TAKEN",
+                ["title", "original.create.title"],
+                TAKEN,
+            ),
+            ('sequels: [{title: "one", authorId: 1}]', "TITLE_TAKEN", ["title", "sequels.title"], TAKEN),
+            ("original: {connect: 1}", "UNIQUE_VIOLATION", ["original.connect"], TAKEN),
+            ("sequelOf: 1", "UNIQUE_VIOLATION", ["sequelOf"], TAKEN),
+            ("sequelOf: 99", "FOREIGN_KEY_VIOLATION", ["sequelOf"], MISSING),
+            (
+                'original: {connect: 1}, sequels: [{title: "S", authorId: 1}]',
+                *("UNIQUE_VIOLATION", ["original.connect"], TAKEN),
+            ),
+        )
     ),
     ('add(input: {fullName: "X", mail: "ada@x"}) { id }', "UNIQUE_VIOLATION", ["mail"], IN_USE),
     ('add(input: {mail: "y"}) { id }', "NOT_NULL_VIOLATION", ["fullName"], "A value is missing: fullName."),

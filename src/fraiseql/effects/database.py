@@ -77,6 +77,7 @@ class Execute:
         sql: with `$1`, `$2`, ... for the parameters.
         parameters: Python values; PostgreSQL's types are chosen by theirs.
         timeout, settings, transaction: as of Fetch.
+        guarded: as of Fetch; not where the statement is itself about the transaction or its savepoints.
     """
 
     sql: str
@@ -84,6 +85,7 @@ class Execute:
     timeout: float | None = None
     settings: Settings = ()
     transaction: Any = None
+    guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -51,9 +51,15 @@ class DatabaseAccess:
             self._told = self._ask()
         return self._told
 
+    @property
+    def _is_guarded(self) -> bool:
+        """Whether the transaction goes on after an error: that of a mutation does, a block is undone as a whole."""
+        return self.transaction is not None and not self._depth
+
     def run(self, sql: str, parameters: tuple[Any, ...]) -> Program[ResultSet]:
         """Run a statement with `$1`, `$2`, ... for its parameters; raises DatabaseError."""
-        return execute(Execute(sql, parameters, settings=self.settings, transaction=self.transaction))
+        told, transaction, guarded = self.settings, self.transaction, self._is_guarded
+        return execute(Execute(sql, parameters, settings=told, transaction=transaction, guarded=guarded))
 
     def fetch_all(self, sql: str, parameters: tuple[Any, ...]) -> Program[list[dict[str, Any]]]:
         """Its rows, as dicts by their columns' names."""
@@ -85,8 +91,9 @@ class DatabaseAccess:
     ) -> Program[list[Any]]:
         """Instances of a class; raises ValueError for what does not fit, DatabaseError."""
         search = self._finder.search(declared, where, order_by, limit, offset, fields)
+        told, transaction, guarded = self.settings, self.transaction, self._is_guarded
         row = yield from fetch(
-            search.statement, search.parameters, settings=self.settings, transaction=self.transaction
+            search.statement, search.parameters, settings=told, transaction=transaction, guarded=guarded
         )
         return search.load(row)
 

@@ -55,13 +55,13 @@ def told(
 
 
 def described(
-    planning: Planning, error: DatabaseError, field_names: Mapping[str, str], hint: Mapping[str, Any]
+    planning: Planning, error: DatabaseError, field_names: Mapping[str, tuple[str, ...]], hint: Mapping[str, Any]
 ) -> Program[RequestError | None]:
     """What a mutation's client is told of an error; its transaction must be rolled back before this is asked.
 
     Args:
-        field_names: for each column, as `email`, `users.email` or `blog.users.email`, the name of the input's field in
-            GraphQL; the longest that fits holds.
+        field_names: for each column, as `email`, `users.email` or `blog.users.email`, the names in GraphQL of the
+            input's fields that are written to it; the longest that fits holds.
         hint: entries of `extensions`: the request's id, under which the log has PostgreSQL's words.
 
     Returns:
@@ -104,11 +104,11 @@ def _rule(model: SchemaModel, error: DatabaseError, *, reading: bool = False) ->
     return model.errors.find(error, reading=reading)
 
 
-def _named(columns: Iterable[str], place: ErrorPlace, field_names: Mapping[str, str]) -> Iterator[str]:
+def _named(columns: Iterable[str], place: ErrorPlace, field_names: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
     for column in columns:
         for name in (f"{place.schema}.{place.table}.{column}", f"{place.table}.{column}", column):
             if name in field_names:
-                yield field_names[name]
+                yield from field_names[name]
                 break
 
 

@@ -32,6 +32,13 @@ _TO_SAVEPOINT = re.compile(
     rf"{_GAP}*+ ROLLBACK {_GAP}++ (?: (?: WORK | TRANSACTION ) {_GAP}++ )? TO \b",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
+# What is about the transaction or its savepoints: a savepoint around it would be in its way, or take what it does back.
+_STEERS = re.compile(
+    rf"""{_GAP}*+ (?:
+        ABORT | BEGIN | COMMIT | END | RELEASE | ROLLBACK | SAVEPOINT | START | (?: PREPARE | SET ) {_GAP}++ TRANSACTION
+    ) \b""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
 _INTERVAL = re.compile(
     rb"P(?:(-?\d+)Y)?(?:(-?\d+)M)?(?:(-?\d+)W)?(?:(-?\d+)D)?"
     rb"(?:T(?:(-?\d+)H)?(?:(-?\d+)M)?(?:(-?)(\d+)(?:\.(\d{1,6}))?S)?)?\Z"
@@ -71,17 +78,21 @@ _CONTEXT: AdaptContext = _Context()
 class UserStatement:
     """One statement of a user's, its parameters told as PostgreSQL reads them.
 
+    Attributes:
+        steers: whether it is about the transaction or its savepoints, so that it cannot be guarded by one.
+
     Raises:
         DatabaseError: 22021 for a NUL character or what is no Unicode, 42804 for a value that PostgreSQL cannot be
             told, both with its number as `parameter`; 54000 for too many.
     """
 
-    __slots__ = ("_formats", "_is_to_savepoint", "_parameters", "_sql", "_transformer", "_types")
+    __slots__ = ("_formats", "_is_to_savepoint", "_parameters", "_sql", "_transformer", "_types", "steers")
 
     def __init__(self, effect: Execute) -> None:
         if len(effect.parameters) > _MOST_PARAMETERS:
             raise DatabaseError(f"{len(effect.parameters)} parameters: 65,535 are the most", sqlstate="54000")
         self._sql = _text(effect.sql)
+        self.steers = _STEERS.match(effect.sql) is not None
         self._is_to_savepoint = _TO_SAVEPOINT.match(effect.sql) is not None
         self._transformer = Transformer(_CONTEXT)
         self._parameters = _dumped(self._transformer, effect.parameters)

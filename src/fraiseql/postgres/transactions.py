@@ -33,8 +33,9 @@ class Transaction:
 
     Attributes:
         connection: it is `unclean` from the first statement on.
-        has_begun: whether BEGIN was sent, and nothing was rolled back.
-        is_spoilt: whether a statement began or ended a transaction behind our back: only this one's end may follow.
+        has_begun: whether BEGIN was sent.
+        is_spoilt: whether a statement began or ended a transaction behind our back, be it in error: only this one's end
+            may follow.
     """
 
     __slots__ = ("_isolation", "connection", "has_begun", "is_spoilt")
@@ -74,9 +75,10 @@ class Transaction:
         """
         check_settings(effect.settings)
         statement = UserStatement(effect)
-        result = yield from self._run(statement.put_into, effect.settings, False)
+        guarded = effect.guarded and not statement.steers
+        result = yield from self._run(statement.put_into, effect.settings, guarded)
         statement.note(self.connection, result)
-        if statement.is_control(result) or self.connection.pgconn.transaction_status != TransactionStatus.INTRANS:
+        if statement.is_control(result):
             self.is_spoilt = True
             raise _control()
         return statement.result_set(result)
@@ -131,6 +133,8 @@ class Transaction:
                 yield from undo(self.connection, *_TO_SAVEPOINT)
                 answers = yield from self._attempt(put, settings, guarded)
         error = failure(answers)
+        if self.is_spoilt:
+            raise error or _control()
         if error is None:
             return answers.results[Purpose.STATEMENT]
         if guarded and answers.failed is Purpose.STATEMENT and answers.complete:
@@ -154,10 +158,12 @@ class Transaction:
             if guarded:
                 exchange.command(Purpose.RELEASE, b"RELEASE SAVEPOINT fraiseql")
             exchange.sync()
+            self.has_begun = True
         except psycopg.Error as error:
             raise broken(connection, error) from None
         answers = yield from exchange.answers()
-        self.has_begun = connection.in_transaction
+        if answers.complete and not connection.in_transaction:
+            self.is_spoilt = True
         return answers
 
 

@@ -14,12 +14,12 @@ from fraiseql.pipeline.sql.values import Base, Values, empty_row, source_name
 from fraiseql.schema.fields import Field, Source
 from fraiseql.schema.model import ObjectType
 
-__all__ = ["Conflict", "Insert", "Reference", "insert_sql", "is_there", "typed_value"]
+__all__ = ["Conflict", "Insert", "Reference", "insert_sql", "is_there", "key_text", "typed_value"]
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Columns that other rows of the same statement fill.
+    """Columns that other rows of the same statement fill; those that several fill must be the same in each.
 
     Attributes:
         place: of those rows.
@@ -64,6 +64,14 @@ def typed_value(table: Source, column: str, text: str) -> str:
     """An SQL value as one of the type of a column, whatever that is."""
     made = f"json_populate_record({empty_row(table)}, json_build_object({literal(column)}, {text}))"
     return f"({made}).{identifier(column)}"
+
+
+def key_text(key: str) -> str:
+    """A key as the text that jsonb has for it, which a view's document is compared with.
+
+    A cast to text would take the spaces from the end of a `char(n)`, and write times and addresses in another form.
+    """
+    return f"(to_json({key}) #>> '{{}}')"
 
 
 def is_there(values: Values, target: ObjectType, key: Field) -> str:
@@ -112,7 +120,7 @@ def insert_sql(
             for s, (number, _) in enumerate(places[place])
         ]
         parts.append(f"k${place} as ({' union all '.join(numbered)})")
-    keyed = f"json_build_array(k.s, k.n, k.c{needed[0].index(key)}::text)"
+    keyed = f"json_build_array(k.s, k.n, {key_text(f'k.c{needed[0].index(key)}')})"
     counts = ", ".join(f"(select count(*) from w${number})" for number in range(len(inserts)))
     answer = f"json_build_array((select json_agg({keyed}) from k$0 k), json_build_array({counts}), {missing})"
     return f"with {', '.join(parts)} select {answer}".encode()
@@ -162,12 +170,17 @@ def _insert(
     rows = f"json_array_elements(${number + 1}::json) with ordinality e(value, n)"
     if columns:
         rows += f" cross join lateral json_populate_record({empty_row(insert.table)}, e.value->'v') r"
+    filled: dict[str, str] = {}
     for index, reference in enumerate(insert.references):
         alias, address, theirs = f"p{index}", f"e.value->'r'->{index}", needed[reference.place]
-        columns += [identifier(ours) for ours, _ in reference.pairs]
-        values += [f"{alias}.c{theirs.index(column)}" for _, column in reference.pairs]
         rows += f" join k${reference.place} {alias}"
         rows += f" on {alias}.s = ({address}->>0)::int4 and {alias}.n = ({address}->>1)::int8"
+        for ours, column in reference.pairs:
+            value = f"{alias}.c{theirs.index(column)}"
+            if filled.setdefault(ours, value) is not value:  # else no row is made, and the counts tell
+                rows += f" and {value} = {filled[ours]}"
+    columns += map(identifier, filled)
+    values += filled.values()
     if is_checked:
         rows += " where not exists (select from missing$)"
     named = f" ({', '.join(columns)})" if columns else ""  # with none, all are what the database makes them
