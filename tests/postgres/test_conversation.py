@@ -139,7 +139,7 @@ def test_the_least_recently_used_statement_is_closed(drive: Drive, open_connecti
 def test_with_an_older_libpq_a_statement_is_closed_by_sql(
     drive: Drive, open_connection: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conversation, "_MESSAGES_TO_CLOSE", False)
+    monkeypatch.setattr(conversation, "CLOSES_BY_MESSAGE", False)
     connection = open_connection(max_prepared=2)
     for sql in ("SELECT 1", "SELECT 2", "SELECT 3"):
         drive(run(connection, fetch(sql)))

@@ -267,7 +267,7 @@ def test_a_prepared_statement_that_is_of_no_use_any_more_is_prepared_anew(
 def test_with_an_older_libpq_no_more_are_prepared_than_there_is_room_for(
     drive: Drive, open_connection: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exchange, "_MESSAGES_TO_CLOSE", False)
+    monkeypatch.setattr(exchange, "CLOSES_BY_MESSAGE", False)
     connection = open_connection(max_prepared=3)
     for number in (1, 2, 3, 4, 1, 4):
         assert drive(run(connection, fetch(f"SELECT {number}", settings=TWO))) == (b"%d" % number,)

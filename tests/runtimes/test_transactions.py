@@ -29,6 +29,7 @@ from fraiseql.effects import (
 )
 from fraiseql.errors import DatabaseError
 from fraiseql.limits import PoolLimits, SubscriptionLimits
+from fraiseql.observations import ConnectionLost, Observation
 from fraiseql.postgres import cleaning
 from fraiseql.runtimes.anyio.database import Database
 from fraiseql.runtimes.anyio.performing import Performer
@@ -41,6 +42,7 @@ ONE = Statement(b"SELECT 1", 1)
 INSERT = Statement(b"INSERT INTO notes VALUES ($1::int) RETURNING id", 1)
 COUNT = Statement(b"SELECT count(*) FROM notes", 1)
 SLEEP = Statement(b"SELECT pg_sleep($1::float8)", 1)
+PREPARED = Statement(b"SELECT count(*) FROM pg_prepared_statements WHERE from_sql", 1)
 PID = Statement(b"SELECT pg_backend_pid()", 1)
 TOLD: Settings = ((b"app.tenant", b"acme"),)
 
@@ -269,6 +271,117 @@ async def test_what_a_user_leaves_reaches_nobody(server: Server) -> None:
                     await transaction.execute(Execute(sql))
                     await getattr(transaction, ending)()
                 assert await database.fetch(look, ()) == (b"t",), (sql, ending)
+
+
+@pytest.mark.parametrize("ending", ["alone", "rollback", "commit", "guarded", "cancelled"])
+async def test_a_statement_that_fails_may_have_prepared_another(server: Server, ending: str) -> None:
+    """PREPARE outlives the error, and the transaction."""
+    fails = "DO $$ BEGIN EXECUTE 'PREPARE theirs AS SELECT 1'; PERFORM 1 / 0; END $$"
+    lost: list[Observation] = []
+    database = Database(server.url, PoolLimits(max_size=1), lost.append)
+    await database.start()
+    try:
+        for sql in (fails, "DO 'BEGIN PERFORM 1 / 0; END'"):
+            if ending == "alone":
+                with pytest.raises(DatabaseError, match="division"):
+                    await database.execute(Execute(sql))
+            elif ending == "cancelled":
+                async with anyio.create_task_group() as group:
+                    group.start_soon(database.execute, Execute(sql.replace("1 / 0", "pg_sleep(60)")))
+                    await server.until("PgSleep")
+                    group.cancel_scope.cancel()
+            else:
+                transaction = await database.begin()
+                with pytest.raises(DatabaseError, match="division"):
+                    await transaction.execute(Execute(sql, guarded=ending == "guarded"))
+                if ending == "rollback":
+                    await transaction.rollback()
+                elif ending == "guarded":
+                    await transaction.commit()
+                else:
+                    with pytest.raises(DatabaseError):
+                        await transaction.commit()
+            assert await database.fetch(PREPARED, ()) == (b"0",)
+    finally:
+        await database.aclose()
+    reasons = [each.reason for each in lost if isinstance(each, ConnectionLost)]
+    assert reasons == ["a statement was prepared in it, and cannot be told to go without its name"]
+
+
+@pytest.mark.parametrize("sql", ["COPY (SELECT 1) TO STDOUT", "COPY notes FROM STDIN"])
+@pytest.mark.parametrize("place", ["alone", "transaction"])
+async def test_copy_is_refused_and_the_log_says_why_its_connection_is_closed(
+    server: Server, sql: str, place: str
+) -> None:
+    lost: list[Observation] = []
+    database = Database(server.url, PoolLimits(max_size=1, recovery_timeout=0.2), lost.append)
+    await database.start()
+    try:
+        effect = Execute(sql, transaction=await database.begin() if place == "transaction" else None)
+        with pytest.raises(DatabaseError) as caught:
+            await database.execute(effect)
+        assert caught.value.sqlstate == "0A000"
+        assert database.pool.size == 0
+    finally:
+        await database.aclose()
+    assert [each.reason for each in lost if isinstance(each, ConnectionLost)] == [str(caught.value)]
+
+
+async def test_the_log_says_what_ended_a_connection(server: Server) -> None:
+    lost: list[Observation] = []
+    database = Database(server.url, PoolLimits(max_size=1), lost.append)
+    await database.start()
+    try:
+        transaction = await database.begin()
+        with pytest.raises(DatabaseError):
+            await transaction.execute(Execute("SELECT pg_terminate_backend(pg_backend_pid())"))
+    finally:
+        await database.aclose()
+    (reason,) = [each.reason for each in lost if isinstance(each, ConnectionLost)]
+    assert "terminating connection due to administrator command" in reason
+
+
+async def test_a_users_statement_after_somebody_has_deallocated_ours(server: Server) -> None:
+    server.sql(
+        "CREATE OR REPLACE FUNCTION forget() RETURNS text LANGUAGE plpgsql AS"
+        " $$ BEGIN DEALLOCATE ALL; RETURN 'done'; END $$"
+    )
+    forget, told = Statement(b"SELECT forget()", 1), "SELECT current_setting('app.tenant')"
+    async with opened(server, max_size=1) as database:
+        (pid,) = await database.fetch(PID, ())
+        for _ in range(2):
+            assert (await database.execute(Execute(told, settings=TOLD))).rows == [("acme",)]
+            await database.fetch(forget, ())
+            assert (await database.execute(Execute(told, settings=TOLD))).rows == [("acme",)]
+            await database.perform(Fetch(forget, (), settings=TOLD))
+            assert await database.perform(Fetch(ONE, (), settings=TOLD)) == (b"1",)
+        assert await database.fetch(PID, ()) == (pid,)
+
+
+async def test_a_transaction_that_deallocates_ours_succeeds_when_it_is_tried_again(server: Server) -> None:
+    server.sql(
+        "CREATE OR REPLACE FUNCTION forget() RETURNS text LANGUAGE plpgsql AS"
+        " $$ BEGIN DEALLOCATE ALL; RETURN 'done'; END $$"
+    )
+    forget = Statement(b"SELECT forget()", 1)
+
+    async def attempt(database: Database) -> None:
+        transaction = await database.begin()
+        try:
+            await transaction.fetch(Fetch(INSERT, (b"1",), settings=TOLD))
+            await transaction.fetch(Fetch(forget, (), settings=TOLD))
+            await transaction.fetch(Fetch(COUNT, (), settings=TOLD))
+        except BaseException:
+            await transaction.rollback()
+            raise
+        await transaction.commit(TOLD)
+
+    async with opened(server, max_size=1) as database:
+        with pytest.raises(DatabaseError) as caught:
+            await attempt(database)
+        assert caught.value.sqlstate == "40001"
+        await attempt(database)
+        assert server.ids() == [1]
 
 
 async def test_a_cleaning_that_takes_too_long_costs_the_connection_and_not_the_answer(

@@ -11,6 +11,7 @@ from psycopg import generators
 
 from fraiseql.postgres.connection import Connection, broken
 from fraiseql.postgres.exchange import Exchange, Purpose, read_out
+from fraiseql.postgres.telling import failure
 from fraiseql.postgres.waits import Conversation, on
 
 __all__ = ["put_cleaning", "wind_up"]
@@ -65,11 +66,12 @@ def wind_up(connection: Connection) -> Conversation[None]:
 def _prove(connection: Connection, cleaning: Exchange) -> Conversation[None]:
     answers = yield from cleaning.answers()
     left = answers.results.get(Purpose.LEFT)
-    if answers.failed is not None or not answers.complete:
-        return
-    if connection.may_prepare and (left is None or left.ntuples):
-        return
-    connection.unclean = connection.may_prepare = False
+    if (error := failure(answers)) is not None:
+        connection.fault = f"what was left in it could not be undone: {error}"
+    elif not connection.may_prepare or (left is not None and not left.ntuples):
+        connection.unclean, connection.may_prepare, connection.fault = False, False, ""
+    elif left is not None:
+        connection.fault = "a statement was prepared in it, and cannot be told to go without its name"
 
 
 def _read_out(connection: Connection) -> Conversation[None]:

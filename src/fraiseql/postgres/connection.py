@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import psycopg
+from psycopg import pq
 from psycopg.pq import ConnStatus, TransactionStatus
 from psycopg.pq.abc import PGconn
 
@@ -14,8 +15,10 @@ from fraiseql.postgres.errors import connection_lost
 if TYPE_CHECKING:
     from fraiseql.postgres.exchange import Exchange
 
-__all__ = ["Connection", "broken"]
+__all__ = ["CLOSES_BY_MESSAGE", "Connection", "broken"]
 
+# Whether libpq has a message to close a prepared statement by; else it takes DEALLOCATE, which can fail.
+CLOSES_BY_MESSAGE = pq.version() >= 170_000
 _LONGEST_PREPARED = 16_384  # bytes of SQL; a backend needs some forty times that for as long as it is prepared
 
 
@@ -26,7 +29,8 @@ class Connection:
         pgconn: libpq's own.
         fd: the socket's descriptor, which libpq no longer tells once the connection is lost.
         backend_pid: the process that serves it.
-        max_prepared: how many statements are kept prepared; 0 prepares none, for poolers that cannot.
+        max_prepared: how many statements are kept prepared; 0 prepares none, for poolers that cannot, and once
+            SQL of a user's has deallocated ours within a transaction.
         prepared: the name of each prepared statement by its SQL, the least recently used first.
         obsolete: names of prepared statements that are of no use any more, to be closed.
         settings: what the session had to be told to be ours, after it was made: RESET ALL undoes it.
@@ -35,12 +39,14 @@ class Connection:
         unclean: whether SQL of a user ran since the session was last proved to be as it was made.
         cleaning: the exchange in which the cleaning goes out behind a user's SQL.
         may_prepare: whether that SQL may have prepared statements of its own.
+        fault: why it is of no use any more, where that is known.
     """
 
     __slots__ = (
         "_names",
         "backend_pid",
         "cleaning",
+        "fault",
         "fd",
         "max_prepared",
         "may_prepare",
@@ -66,6 +72,7 @@ class Connection:
         self.unclean = False
         self.cleaning: Exchange | None = None
         self.may_prepare = False
+        self.fault = ""
         self._names = 0
 
     def new_name(self) -> bytes:

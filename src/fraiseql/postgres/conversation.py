@@ -12,7 +12,7 @@ from psycopg.pq.abc import PGresult
 
 from fraiseql.effects import Fetch, Row
 from fraiseql.errors import DatabaseError
-from fraiseql.postgres.connection import Connection, broken
+from fraiseql.postgres.connection import CLOSES_BY_MESSAGE, Connection, broken
 from fraiseql.postgres.conninfo import DATE_STYLE, INTERVAL_STYLE, wanted_time_zone
 from fraiseql.postgres.errors import (
     connection_failed,
@@ -30,7 +30,6 @@ __all__ = ["CAN_CANCEL", "cancel", "connect", "drain", "explain", "only_row", "r
 
 # The cancel of libpq < 17 blocks, with the interpreter's lock held. There the connection is discarded instead.
 CAN_CANCEL = pq.version() >= 170_000
-_MESSAGES_TO_CLOSE = pq.version() >= 170_000
 _OUTGROWN = 8_388_608  # bytes of one row: libpq keeps twice that for the rest of the connection's life
 
 
@@ -215,7 +214,7 @@ def _prepare(connection: Connection, sql: bytes) -> Conversation[bytes]:
 
 
 def _close(connection: Connection, name: bytes) -> Conversation[None]:
-    if _MESSAGES_TO_CLOSE:
+    if CLOSES_BY_MESSAGE:
         connection.pgconn.send_close_prepared(name)
     else:
         connection.pgconn.send_query(b"DEALLOCATE " + name)

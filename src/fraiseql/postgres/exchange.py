@@ -12,18 +12,17 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 import psycopg
-from psycopg import generators, pq
+from psycopg import generators
 from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGresult
 
 from fraiseql.errors import DatabaseError
-from fraiseql.postgres.connection import Connection, broken
-from fraiseql.postgres.errors import is_stale_plan, is_taken_name, is_unknown_statement
+from fraiseql.postgres.connection import CLOSES_BY_MESSAGE, Connection, broken
+from fraiseql.postgres.errors import is_fatal, is_stale_plan, is_taken_name, is_unknown_statement
 from fraiseql.postgres.waits import Conversation, on
 
 __all__ = ["Answers", "Exchange", "Purpose", "read_out"]
 
-_MESSAGES_TO_CLOSE = pq.version() >= 170_000
 _COPIES = (ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH)
 
 
@@ -158,6 +157,8 @@ class Exchange:
             self._connection.obsolete.append(closes)
         if closes:
             return
+        if status == ExecStatus.FATAL_ERROR and is_fatal(result):
+            self._connection.fault = " ".join(result.get_error_message().split())
         if status == ExecStatus.FATAL_ERROR and answers.failed is None:
             answers.failed = purpose
             answers.results[purpose] = result
@@ -183,12 +184,12 @@ class Exchange:
     def _has_room(self, sql: bytes) -> bool:
         """Whether it is prepared or can be; without messages to close others DEALLOCATE could fail, and all with it."""
         connection = self._connection
-        return _MESSAGES_TO_CLOSE or sql in connection.prepared or len(connection.prepared) < connection.max_prepared
+        return CLOSES_BY_MESSAGE or sql in connection.prepared or len(connection.prepared) < connection.max_prepared
 
     def _prepare(self, purpose: Purpose, sql: bytes) -> bytes:
         connection = self._connection
         prepared = connection.prepared
-        if _MESSAGES_TO_CLOSE:
+        if CLOSES_BY_MESSAGE:
             while len(prepared) >= connection.max_prepared:
                 connection.obsolete.append(prepared.pop(next(iter(prepared))))
             obsolete, connection.obsolete = connection.obsolete, []
@@ -224,7 +225,8 @@ def _read(connection: Connection) -> Conversation[list[PGresult]]:
         raise psycopg.OperationalError("the server gave no result")
     status = results[-1].status
     if status in _COPIES:
-        raise DatabaseError("COPY moves its data beside the result: it is not possible here", sqlstate="0A000")
+        connection.fault = "COPY moves its data beside the result: it is not possible here"
+        raise DatabaseError(connection.fault, sqlstate="0A000")
     if status == ExecStatus.PIPELINE_SYNC:
         connection.unanswered -= 1
         if not connection.unanswered:

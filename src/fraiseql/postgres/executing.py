@@ -107,12 +107,15 @@ class UserStatement:
         """Whether it begins or ends a transaction, by what PostgreSQL says that it was."""
         return result.command_status in _CONTROL and not self._is_to_savepoint
 
-    def note(self, connection: Connection, result: PGresult) -> None:
-        """Remember what it did to prepared statements."""
-        if result.command_status in _FORGETS:
-            connection.prepared.clear()
-        if result.command_status in _PREPARES:
+    def note(self, connection: Connection, result: PGresult | None) -> None:
+        """Remember what it did to prepared statements; without a result, as after an error, it may have done anything.
+
+        PREPARE is not undone with its transaction.
+        """
+        if result is None or result.command_status in _PREPARES:
             connection.may_prepare = True
+        if result is not None and result.command_status in _FORGETS:
+            connection.prepared.clear()
 
     def result_set(self, result: PGresult) -> ResultSet:
         """What it gave.

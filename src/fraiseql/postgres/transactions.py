@@ -14,10 +14,10 @@ from psycopg.pq.abc import PGresult
 
 from fraiseql.effects import Execute, Fetch, Isolation, ResultSet, Row, Settings
 from fraiseql.errors import DatabaseError
-from fraiseql.postgres.cleaning import put_cleaning
+from fraiseql.postgres.cleaning import put_cleaning, wind_up
 from fraiseql.postgres.connection import Connection, broken
 from fraiseql.postgres.conversation import only_row
-from fraiseql.postgres.errors import connection_lost, is_fatal, outcome_unknown
+from fraiseql.postgres.errors import connection_lost, is_fatal, is_unknown_statement, outcome_unknown
 from fraiseql.postgres.exchange import Answers, Exchange, Purpose
 from fraiseql.postgres.executing import UserStatement
 from fraiseql.postgres.telling import check_parameters, check_settings, failure, tell, undo
@@ -76,7 +76,11 @@ class Transaction:
         check_settings(effect.settings)
         statement = UserStatement(effect)
         guarded = effect.guarded and not statement.steers
-        result = yield from self._run(statement.put_into, effect.settings, guarded)
+        try:
+            result = yield from self._run(statement.put_into, effect.settings, guarded)
+        except BaseException:
+            statement.note(self.connection, None)
+            raise
         statement.note(self.connection, result)
         if statement.is_control(result):
             self.is_spoilt = True
@@ -112,7 +116,7 @@ class Transaction:
         if answers.failed is not None and (failed := failure(answers)) is not None:
             if is_fatal(result):  # it may have come behind the commit
                 raise outcome_unknown(str(failed))
-            raise _again(failed) if answers.forgotten else failed
+            raise self._again(answers, failed) if answers.forgotten else failed
         if result.command_status != b"COMMIT":
             raise DatabaseError("a statement had failed: it was rolled back", sqlstate="25P02")
 
@@ -140,8 +144,14 @@ class Transaction:
         if guarded and answers.failed is Purpose.STATEMENT and answers.complete:
             yield from undo(self.connection, *_TO_SAVEPOINT)
         elif answers.forgotten:
-            raise _again(error)
+            raise self._again(answers, error)
         raise error
+
+    def _again(self, answers: Answers, error: DatabaseError) -> DatabaseError:
+        if answers.failed is not None and is_unknown_statement(answers.results[answers.failed]):
+            self.connection.max_prepared = 0  # what deallocates them in this transaction would do so again in the next
+        text = f"the transaction must be run again, to prepare a statement anew: {error}"
+        return DatabaseError(text, sqlstate="40001", retryable=True)
 
     def _attempt(self, put: Callable[[Exchange], None], settings: Settings, guarded: bool) -> Conversation[Answers]:
         connection = self.connection
@@ -177,38 +187,48 @@ def execute_alone(connection: Connection, effect: Execute) -> Conversation[Resul
     """
     check_settings(effect.settings)
     statement = UserStatement(effect)
-    connection.unclean = True
     try:
-        exchange = Exchange(connection)
-        if effect.settings:
-            tell(exchange, effect.settings)
-        statement.put_into(exchange)
-        exchange.sync()
-        put_cleaning(exchange, connection)
-        answers = yield from exchange.answers()
-    except psycopg.Error as error:
-        raise _lost(connection, error) from None
-    except DatabaseError as error:
-        raise outcome_unknown(str(error)) if error.sqlstate == "08006" else error from None
-    if (failed := failure(answers)) is not None:
-        if answers.failed is None or is_fatal(answers.results[answers.failed]):
-            raise outcome_unknown(str(failed))
-        raise failed
-    result = answers.results[Purpose.STATEMENT]
+        result = yield from _run_alone(connection, effect.settings, statement)
+    except BaseException:
+        statement.note(connection, None)
+        raise
     statement.note(connection, result)
     if statement.is_control(result):
         raise _control()
     return statement.result_set(result)
 
 
+def _run_alone(connection: Connection, settings: Settings, statement: UserStatement) -> Conversation[PGresult]:
+    answers = yield from _attempt_alone(connection, settings, statement)
+    if answers.forgotten:  # it is what tells the settings, and the statement has not run
+        yield from wind_up(connection)
+        answers = yield from _attempt_alone(connection, settings, statement)
+    if (failed := failure(answers)) is not None:
+        if answers.failed is None or is_fatal(answers.results[answers.failed]):
+            raise outcome_unknown(str(failed))
+        raise failed
+    return answers.results[Purpose.STATEMENT]
+
+
+def _attempt_alone(connection: Connection, settings: Settings, statement: UserStatement) -> Conversation[Answers]:
+    connection.unclean = True
+    try:
+        exchange = Exchange(connection)
+        if settings:
+            tell(exchange, settings)
+        statement.put_into(exchange)
+        exchange.sync()
+        put_cleaning(exchange, connection)
+        return (yield from exchange.answers())
+    except psycopg.Error as error:
+        raise _lost(connection, error) from None
+    except DatabaseError as error:
+        raise outcome_unknown(str(error)) if error.sqlstate == "08006" else error from None
+
+
 def _lost(connection: Connection, error: psycopg.Error) -> DatabaseError:
     found = broken(connection, error)
     return outcome_unknown(str(found)) if connection.is_lost else found
-
-
-def _again(error: DatabaseError) -> DatabaseError:
-    text = f"the transaction must be run again, to prepare a statement anew: {error}"
-    return DatabaseError(text, sqlstate="40001", retryable=True)
 
 
 def _control() -> DatabaseError:
