@@ -10,16 +10,16 @@ from fraiseql.schema.model import InputField, InputType, MutationField, ObjectTy
 __all__ = ["entity_field", "input_field", "known_names"]
 
 
-def known_names(model: SchemaModel, arguments: Mapping[str, InputField]) -> Mapping[str, tuple[str, ...]]:
+def known_names(model: SchemaModel, arguments: Mapping[str, InputField]) -> Mapping[str, str]:
     """The names in GraphQL of all fields of the input by what the function knows them as, the outermost first."""
-    found: dict[str, tuple[str, ...]] = {}
+    found: dict[str, str] = {}
     _, fields = _outermost(model, arguments)
     level, seen = [("", fields)], set[str]()
     while level:
         below = list[tuple[str, Mapping[str, InputField]]]()
         for place, fields in level:
             for field in fields.values():
-                found.setdefault(field.target, (f"{place}{field.name}",))
+                found.setdefault(field.target, f"{place}{field.name}")
                 inside = _inside(model, field)
                 if inside is not None and field.type.named not in seen:
                     seen.add(field.type.named)
