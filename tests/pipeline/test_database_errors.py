@@ -91,6 +91,8 @@ NOT_NULL = ErrorPlace("public", "users", "email", "")
         (error("40P01"), "TRANSACTION_CONFLICT"),
         (error("55P03"), "TRANSACTION_CONFLICT"),
         (error("57014"), "REQUEST_TIMEOUT"),
+        (error("25P03"), "REQUEST_TIMEOUT"),
+        (error("25P04"), "REQUEST_TIMEOUT"),
         (error("08007"), None),
         (error("08006"), None),
         (error("53300"), None),
@@ -269,6 +271,7 @@ def test_a_wrong_rule_is_a_schema_error(rules: Any, where: str, sentence: str) -
         (error("42501", source_file="execMain.c"), False),  # row-level security
         (error("42501", source_file="aclchk.c"), True),  # a privilege that was not granted
         (error("57014"), True),
+        (error("25P04"), True),
     ],
 )
 def test_the_log_has_what_the_client_has_not(raised: DatabaseError, doubtful: bool) -> None:

@@ -199,6 +199,14 @@ async def test_a_users_statement_in_and_outside_of_a_transaction(server: Server)
         assert await perform(database, program()) == ([("acme", 5)], [(0,)], [(1, "")])
 
 
+async def test_a_result_that_cannot_be_told_does_not_undo_its_statement(server: Server) -> None:
+    async with opened(server, max_size=1) as database:
+        with pytest.raises(DatabaseError, match="was carried out") as caught:
+            await database.execute(Execute("INSERT INTO notes VALUES (1) RETURNING 'infinity'::timestamptz"))
+        assert caught.value.sqlstate == "22000"
+        assert server.ids() == [1]
+
+
 @pytest.mark.parametrize("sql", ["COMMIT", "ROLLBACK", "COMMIT AND CHAIN", "BEGIN"])
 async def test_a_transaction_that_a_statement_ends_behind_our_back(server: Server, sql: str) -> None:
     async with opened(server, max_size=1) as database:

@@ -10,8 +10,11 @@ from urllib.parse import quote
 import anyio
 import pytest
 
+from fraiseql.observations import ConnectionLost
 from fraiseql.runtimes.anyio import FraiseQLApp
+from fraiseql.runtimes.config import FraiseQLConfig
 from runtimes.websocket_client import opened
+from scenarios.bank import schema
 from scenarios.clients import Answer, connected
 from scenarios.watching import Bank
 
@@ -93,6 +96,20 @@ async def test_errors_of_postgresql(serve: Serve, bank: Bank, query: str, code: 
             assert secret not in answer.body.decode(), secret
         assert (bank.balances, bank.tokens) == (before, [])
         await bank.until_clean(app)
+
+
+async def test_a_transaction_that_takes_longer_than_the_server_lets_it(bank: Bank) -> None:
+    url = f"{bank.url} options='-c transaction_timeout=200ms'"
+    async with FraiseQLApp(schema, url, FraiseQLConfig(port=0), observe=bank.seen.append) as app:
+        async with connected(app.port) as client:
+            answer = await client.ask(
+                'mutation { a: count(name: "x", token: "a") b: linger(seconds: 600, token: "b") }'
+            )
+        assert answer.codes == {"a": "ROLLED_BACK", "b": "REQUEST_TIMEOUT"}
+        assert bank.tokens == []
+        assert ["transaction timeout" in each.reason for each in bank.seen if isinstance(each, ConnectionLost)] == [
+            True
+        ]
 
 
 async def test_an_error_at_commit_is_told(serve: Serve, bank: Bank) -> None:

@@ -36,6 +36,7 @@ Constraints: TypeAlias = Cache[ErrorPlace, Violated]
 
 _MOST: Final = 1_000  # constraints that are kept; few schemas have more that are ever violated
 _MAX_WEIGHT: Final = 1_048_576  # of their columns' names, in characters
+_TOO_LONG: Final = ("57014", "25P03", "25P04")  # a statement, an idle transaction, a whole one
 _TIMEOUT: Final = 5.0  # seconds; the catalogs are read in milliseconds
 
 
@@ -153,7 +154,7 @@ def _for_the_log(code: str, error: DatabaseError) -> ValueRefused:
     # A privilege may be withheld from this caller, or have been forgotten; row-level security is there on purpose.
     is_forgotten = error.sqlstate == "42501" and error.source_file == "aclchk.c"
     text = f"the client is told {code}: {error} (SQLSTATE {error.sqlstate})"
-    told = ValueRefused(text, doubtful=is_forgotten or error.sqlstate == "57014")
+    told = ValueRefused(text, doubtful=is_forgotten or error.sqlstate in _TOO_LONG)
     told.__cause__ = error
     return told
 

@@ -121,7 +121,8 @@ class UserStatement:
         """What it gave.
 
         Raises:
-            DatabaseError: 42601 where there was no statement, 22000 where a value has no like in Python.
+            DatabaseError: 42601 where there was no statement, 22000 where a value has no like in Python: what the
+                statement did holds all the same, and is committed where that was outside of a transaction.
         """
         if result.status == ExecStatus.EMPTY_QUERY:
             raise DatabaseError("there is no statement in the text", sqlstate="42601")
@@ -133,7 +134,8 @@ class UserStatement:
             self._transformer.set_pgresult(result)
             rows = self._transformer.load_rows(0, result.ntuples, tuple)
         except Exception as error:  # infinite dates, intervals out of range, and whatever else loaders of users meet
-            text = f"a value of the result has no like in Python: {type(error).__name__}: {error}"
+            found = f"{type(error).__name__}: {error}"
+            text = f"the statement was carried out, but a value of its result has no like in Python: {found}"
             raise DatabaseError(text, sqlstate="22000") from None
         return ResultSet(names, rows, affected)
 

@@ -99,6 +99,7 @@ class Transaction:
         """
         connection = self.connection
         if not connection.is_open():
+            connection.fault = "the server closed it within a transaction"
             raise connection_lost("before the transaction was committed")
         try:
             exchange = Exchange(connection)

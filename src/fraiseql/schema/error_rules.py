@@ -79,6 +79,9 @@ DEFAULT_RULES: Final[Mapping[str, ErrorRule]] = MappingProxyType(
         "40P01": ErrorRule("TRANSACTION_CONFLICT", "Another transaction was in the way. Try again.", fields=()),
         "55P03": ErrorRule("TRANSACTION_CONFLICT", "Another transaction was in the way. Try again.", fields=()),
         "57014": ErrorRule("REQUEST_TIMEOUT", "The database took too long.", fields=()),
+        # The server's limits for a transaction, which ends with its connection: without statements, and in all.
+        "25P03": ErrorRule("REQUEST_TIMEOUT", "The transaction took too long.", fields=()),
+        "25P04": ErrorRule("REQUEST_TIMEOUT", "The transaction took too long.", fields=()),
     }
 )
 """By SQLSTATE; what stands nowhere is masked."""
