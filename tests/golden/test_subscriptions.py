@@ -585,7 +585,7 @@ select array_to_json(array(
                 ) t$1
               ) r$2
             ) as "author"
-          from jsonb_populate_record(null::"shop"."book", given$.value) t$0
+          from jsonb_populate_record(row((null::"shop"."book").*)::"shop"."book", given$.value) t$0
           where t$0."author_id" = $1
           order by t$0."id"
           limit 1
@@ -621,7 +621,7 @@ select array_to_json(array(
         ) r$2
       ))::text when t$1."id" = $2 then 'null' end
     from jsonb_array_elements($3::jsonb) with ordinality given$(value, place),
-      lateral jsonb_populate_record(null::"v_author", given$.value) t$1
+      lateral jsonb_populate_record(row((null::"v_author").*)::"v_author", given$.value) t$1
     order by given$.place
   ))""",
         ),

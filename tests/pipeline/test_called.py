@@ -9,7 +9,7 @@ import pytest
 
 import fraiseql
 from fraiseql import DatabaseContext
-from fraiseql.context import Caller, Info
+from fraiseql.context import BlockingInfo, Caller
 from fraiseql.effects import CallAll, Fetch
 from fraiseql.errors import DatabaseError
 from fraiseql.pipeline import GraphQLResponse, Outcome, Pipeline
@@ -38,7 +38,7 @@ def rows() -> list[Row] | None: ...
 
 
 @fraiseql.query
-def number(info: Info, of: int = 1) -> int | None:
+def number(info: BlockingInfo, of: int = 1) -> int | None:
     return of
 
 

@@ -135,7 +135,7 @@ def test_a_warm_subscription_uses_the_same_statement() -> None:
 
 def test_explain_shows_the_statement() -> None:
     explanation = pipeline.explain(_EVENT, {"id": 7})
-    assert 'jsonb_populate_record(null::"blog"."post", given$.value)' in explanation.sql
+    assert 'jsonb_populate_record(row((null::"blog"."post").*)::"blog"."post", given$.value)' in explanation.sql
     assert explanation.parameters == ("7", "[]")
     assert pipeline.explain("subscription { count }").sql == ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Iterator
 from enum import Enum
 from typing import Any
@@ -324,14 +325,6 @@ def test_update_changes_what_is_given(database: Database) -> None:
             'The value of the argument "id" does not fit the column that it is compared with.',
         ),
         (
-            'updateUsers(where: {}, input: {name: "n"})',
-            'The argument "where" has no condition: it would mean every row.',
-        ),
-        (
-            "deleteUsers(where: {AND: [{OR: [{AND: []}, {}]}, {}]})",
-            'The argument "where" has no condition: it would mean every row.',
-        ),
-        (
             'createUser(input: {email: "e", score: null})',
             'The argument "input.score" must not be null; leave it out instead.',
         ),
@@ -350,6 +343,94 @@ def test_wrong_input_is_named(database: Database, query: str, message: str) -> N
     database.run("insert into users (email) values ('a')")
     assert refused(database, f"mutation {{ {query} {{ id }} }}") == (message, "BAD_USER_INPUT")
     assert database.run("select email, name from users") == [("a", "nobody")]
+
+
+WHERE_VARIABLES = {
+    "id": ("ID", None),
+    "ids": ("[ID!]", None),
+    "text": ("String", None),
+    "number": ("Int", None),  # absent
+    "given": ("String", "a"),
+    "empty": ("String", ""),
+    "texts": ("[String!]", []),
+    "null": ("ID", None),
+    "none": ("[UserWhereInput!]", []),
+    "wheres": ("[UserWhereInput!]", [{"id": {"eq": "7"}}, {"posts": {"every": {}}}]),
+}
+
+
+def with_variables(fields: str) -> tuple[str, dict[str, Any]]:
+    """A mutation that declares the variables it uses, and their values."""
+    used = {name: each for name, each in WHERE_VARIABLES.items() if re.search(rf"\${name}\b", fields)}
+    declared = ", ".join(f"${name}: {kind}" for name, (kind, _) in used.items())
+    given = {name: value for name, (_, value) in used.items() if value is not None or name == "null"}
+    return f"mutation {f'({declared}) ' if used else ''}{{ {fields} }}", given
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "{}",
+        "{AND: [{OR: [{AND: []}, {}]}, {}]}",
+        "{OR: [{email: {eq: $given}}, {id: {eq: $id}}]}",
+        "{AND: [{OR: [{email: {eq: $given}}, {NOT: {NOT: {id: {in: $ids}}}}]}]}",
+        "{OR: [{id: {eq: 1}}, {name: null}]}",
+        "{OR: $wheres}",
+        "{AND: $none, email: {eq: $text}}",
+        "{NOT: {OR: $none}}",
+        "{NOT: {id: {in: []}}}",
+        "{NOT: {AND: [{email: {eq: $given}}, {OR: []}]}}",
+        "{email: {nin: $texts}}",
+        "{email: {contains: $empty, startsWith: $empty, iendsWith: $empty}, name: {matches: $empty}}",
+        "{NOT: {name: {search: {plain: $empty}}}}",
+        "{name: {search: {config: ENGLISH}}}",
+        "{tags: {contains: $texts}}",
+        "{tags: {any: {eq: $text}, length: {gt: $number}}}",
+        "{NOT: {tags: {overlaps: []}}}",
+        "{extra: {contains: {}, hasAllKeys: []}}",
+        "{NOT: {extra: {hasAnyKeys: []}}}",
+        "{id: {neq: $null}, email: {distinctFrom: null}}",
+        "{NOT: {OR: [{id: {eq: $null}}, {posts: {some: {title: {eq: null}}}}]}}",
+        "{profile: {bio: {eq: $text}}}",
+        "{address: {street: {eq: $text}, flats: {every: {}}}}",
+        "{address: {flats: {count: {gte: $number}, some: {number: {eq: $number}}}}}",
+        "{posts: {every: {title: {eq: $text}}}}",
+        "{posts: {some: {author: {email: {eq: $text}}}}}",
+        "{posts: {none: {OR: []}, aggregate: {count: {gt: $number}, min: {title: {eq: $text}}}}}",
+    ],
+)
+@pytest.mark.parametrize("field", ["deleteUsers(where: %s)", 'updateUsers(where: %s, input: {name: "n"})'])
+def test_every_row_is_never_meant(database: Database, field: str, where: str) -> None:
+    database.run("insert into users (email) values ('a')")
+    query, given = with_variables(f"{field % where} {{ id }}")
+    message = 'The argument "where" would mean every row: what is absent or empty is no condition.'
+    assert refused(database, query, **given) == (message, "BAD_USER_INPUT")
+    assert database.statements == []
+
+
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        ("{OR: []}", []),
+        ("{id: {in: []}}", []),
+        ("{NOT: {}}", []),
+        ("{AND: [{email: {eq: $given}}, {id: {eq: $id}}]}", ["1"]),
+        ('{OR: [{email: {eq: $given}}, {id: {in: []}}, {posts: {some: {title: {eq: "x"}}}}]}', ["1", "2"]),
+        ("{name: {neq: null}, score: {gte: 0}}", ["1", "2"]),
+        ("{name: {eq: null}}", ["3"]),
+        ("{email: {isnull: false}}", ["1", "2", "3"]),
+        ("{posts: {none: {}}}", ["1", "3"]),
+        ("{NOT: {address: {}}}", ["1", "2", "3"]),
+        ("{email: {like: $empty}}", []),
+        ("{email: {search: {plain: $empty}}}", []),
+        ("{posts: {none: {author: {email: {eq: $given}}}, aggregate: {count: {gt: 0}}}}", ["2"]),
+    ],
+)
+def test_some_rows_are_meant(database: Database, where: str, found: list[str]) -> None:
+    database.run("insert into users (email, name) values ('a', 'A'), ('b', 'B'), ('c', null)")
+    database.run("insert into posts (author_id, title) values (2, 'x')")
+    query, given = with_variables(f"deleteUsers(where: {where}) {{ id }}")
+    assert ask(database, query, **given) == {"deleteUsers": [{"id": each} for each in found]}
 
 
 def test_many_are_updated_by_a_filter(database: Database) -> None:
@@ -372,6 +453,18 @@ def test_deleted_rows_are_shown_as_they_were(database: Database) -> None:
     query = f'mutation {{ deleteUsers(where: {{email: {{in: ["e3", "e9"]}}}}) {shown} }}'
     assert ask(database, query) == {"deleteUsers": [{"email": "e3", "posts": []}]}
     assert database.values("select email from users") == ["e1"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("more", ["", 'name: "n"'])
+def test_one_key_in_two_spellings(database: Database, there: bool, more: str) -> None:
+    if there:
+        database.run("insert into users (id, email) values (1, 'a')")
+    rows = f'[{{id: "1", email: "x"}}, {{id: "01", email: "y", {more}}}]'
+    message = 'Two rows of the argument "input" have the same id.'
+    query = f"mutation {{ upsertUsers(input: {rows}, onConflict: id) {{ id }} }}"
+    assert refused(database, query) == (message, "BAD_USER_INPUT")
+    assert database.values("select email from users") == (["a"] if there else [])
 
 
 def test_upsert_changes_only_what_is_given(database: Database) -> None:

@@ -36,14 +36,15 @@ def orders() -> list[Order]: ...
 
 PIPELINE = Pipeline(fraiseql.Schema(queries=[orders]))
 
+_ORDER, _LINE = 'row((null::"shop"."orders").*)::"shop"."orders"', 'row((null::"tb_line").*)::"tb_line"'
 _ROWS = "json_array_elements(${}::json) with ordinality e(value, n)"
 _FOUND = (
     'found$ as materialized (select t$0."id" as key from "shop"."orders" t$0 where t$0."note" = $1 order by 1'
     " limit 1001 for {} of t$0)"
 )
 _ANSWER = (
-    "select json_build_array((select count(*) from found$), coalesce((select json_agg(a$.key::text order by a$.key)"
-    " from {} a$), '[]'))"
+    "select json_build_array((select count(*) from found$), coalesce("
+    "(select json_agg((to_json(a$.key) #>> '{{}}') order by a$.key) from {} a$), '[]'))"
 )
 
 
@@ -54,15 +55,16 @@ _ANSWER = (
             'createOrder(input: {note: "N", lines: [{count: 1}, {count: 2}]}) { id }',
             'with w$0 as (insert into "shop"."orders" as t$ ("note") select r."note" from '
             + _ROWS.format(1)
-            + ' cross join lateral json_populate_record(null::"shop"."orders", e.value->\'v\') r order by e.n'
+            + f" cross join lateral json_populate_record({_ORDER}, e.value->'v') r order by e.n"
             ' returning t$."id" as c0), k$0 as (select 0 as s, row_number() over () as n, w.* from w$0 w),'
             ' w$1 as (insert into "tb_line" as t$ ("n", "order_id") select r."n", p0.c0 from '
             + _ROWS.format(2)
-            + " cross join lateral json_populate_record(null::\"tb_line\", e.value->'v') r join k$0 p0"
+            + f" cross join lateral json_populate_record({_LINE}, e.value->'v') r join k$0 p0"
             " on p0.s = (e.value->'r'->0->>0)::int4 and p0.n = (e.value->'r'->0->>1)::int8 order by e.n"
             " returning 1 as c0), k$1 as (select 0 as s, row_number() over () as n, w.* from w$1 w)"
-            " select json_build_array((select json_agg(json_build_array(k.s, k.n, k.c0::text)) from k$0 k),"
-            " json_build_array((select count(*) from w$0), (select count(*) from w$1)))",
+            " select json_build_array((select json_agg(json_build_array(k.s, k.n, (to_json(k.c0) #>> '{}')))"
+            " from k$0 k),"
+            " json_build_array((select count(*) from w$0), (select count(*) from w$1)), '[]'::json)",
             [[{"v": {"note": "N"}}], [{"v": {"n": 1}, "r": [[0, 1]]}, {"v": {"n": 2}, "r": [[0, 1]]}]],
         ),
         (
@@ -71,15 +73,16 @@ _ANSWER = (
             + _ROWS.format(1)
             + ' order by e.n returning t$."id" as c0),'
             " k$0 as (select 0 as s, row_number() over () as n, w.* from w$0 w)"
-            " select json_build_array((select json_agg(json_build_array(k.s, k.n, k.c0::text)) from k$0 k),"
-            " json_build_array((select count(*) from w$0)))",
+            " select json_build_array((select json_agg(json_build_array(k.s, k.n, (to_json(k.c0) #>> '{}')))"
+            " from k$0 k),"
+            " json_build_array((select count(*) from w$0)), '[]'::json)",
             [[{"v": {}}]],
         ),
         (
             'updateOrders(where: {note: {eq: "N"}}, input: {note: null}) { id }',
             f"with {_FOUND.format('no key update')},"
             ' written$ as (update "shop"."orders" w$ set "note" = r$."note" from found$ f$,'
-            ' json_populate_record(null::"shop"."orders", $2::json) r$ where w$."id" = f$.key'
+            f' json_populate_record({_ORDER}, $2::json) r$ where w$."id" = f$.key'
             ' and (select count(*) from found$) <= 1000 returning w$."id" as key) ' + _ANSWER.format("written$"),
             ["N", {"note": None}],
         ),
@@ -91,7 +94,7 @@ _ANSWER = (
         (
             "deleteLine(id: 3) { id }",
             "with found$ as materialized (select"
-            ' (json_populate_record(null::"tb_line", json_build_object(\'id\', s$.key)))."id"'
+            f" (json_populate_record({_LINE}, json_build_object('id', s$.key))).\"id\""
             ' as key from (select distinct (t$0."data"->>\'id\') as key from "v_line" t$0'
             ' where (t$0."data"->>\'id\') = $1 order by 1 limit 1001) s$), locked$ as (select w$."id" as key'
             ' from "tb_line" w$ where w$."id" in (select f$.key from found$ f$) order by w$."id" for update of w$) '

@@ -16,6 +16,13 @@ from fraiseql.pipeline import Pipeline
 from pipeline.driving import Database
 
 
+@fraiseql.type
+class Size:
+    wide: Decimal | None
+    big: BigInt | None
+    steps: list[Decimal]
+
+
 @fraiseql.type(sql_source="things", jsonb_column=None)
 class Thing:
     id: ID
@@ -42,6 +49,8 @@ class Thing:
     days: list[dt.date] | None
     any: JSON | None
     anys: list[JSON] | None
+    size: Size | None
+    sizes: list[Size] | None
     span: Int4Range | None
     dates: DateRange | None
 
@@ -54,6 +63,29 @@ class Node:
     parent_id: ID | None
     parent: Node | None = fraiseql.relation(on={"tenant": "tenant", "id": "parent_id"})
     children: list[Node] = fraiseql.relation(on={"tenant": "tenant", "parent_id": "id"})
+
+
+@fraiseql.type(sql_source="shops", jsonb_column=None)
+class Shop:
+    id: ID
+
+
+@fraiseql.type(sql_source="people", jsonb_column=None)
+class Person:
+    id: ID
+    shop_id: ID
+    name: str
+
+
+@fraiseql.type(sql_source="orders", jsonb_column=None)
+class Order:
+    id: ID
+    shop_id: ID
+    buyer_id: ID
+    clerk_id: ID | None
+    shop: Shop = fraiseql.relation(on={"id": "shop_id"})
+    buyer: Person = fraiseql.relation(on={"shop_id": "shop_id", "id": "buyer_id"})
+    clerk: Person | None = fraiseql.relation(on={"shop_id": "shop_id", "id": "clerk_id"})
 
 
 @fraiseql.type(sql_source="drafts", jsonb_column=None)
@@ -69,6 +101,25 @@ class Page:
     size: int
 
 
+@fraiseql.type(sql_source="v_mail")
+class Mail:
+    id: ID
+    to: str
+    note: str | None
+
+
+@fraiseql.type(sql_source="mails", jsonb_column=None)
+class PlainMail:
+    id: ID
+    note: str | None
+
+
+every = {"create": True, "update": True, "delete": True, "upsert": True}
+fraiseql.crud(Mail, **every, table="mails", optional=("id", "to"), columns={"to": "address"})
+fraiseql.crud(PlainMail, **every, optional=("id",))
+fraiseql.crud(Shop)
+fraiseql.crud(Person, generated=("id",))
+fraiseql.crud(Order, create=True, generated=("id",), nested=("shop", "buyer", "clerk"))
 fraiseql.crud(Draft, create=True, generated=("id",), optional=("size",), nested=("pages",))
 fraiseql.crud(Page, generated=("id",), optional=("size",))
 fraiseql.crud(Thing, create=True, update=True, upsert=True)
@@ -79,7 +130,7 @@ fraiseql.crud(Node, create=True, update=True, optional=("id",), nested=("parent"
 def things() -> list[Thing]: ...
 
 
-PIPELINE = Pipeline(fraiseql.Schema(types=[Thing, Node, Draft], queries=[things]))
+PIPELINE = Pipeline(fraiseql.Schema(types=[Thing, Node, Draft, Order, Mail, PlainMail], queries=[things]))
 
 
 @pytest.fixture(scope="module")
@@ -90,11 +141,30 @@ def _database(module_database_url: str) -> Iterator[Database]:
             id text primary key, count int, big int8, ratio float8, price numeric, flag bool, text text,
             short varchar(3), token uuid, day date, moment timestamptz, local timestamp, clock time, length interval,
             bytes bytea, ip inet, net cidr, mac macaddr, numbers int[], matrix int[], prices numeric[], days date[],
-            "any" jsonb, anys jsonb[], span int4range, dates daterange
+            "any" jsonb, anys jsonb[], size jsonb, sizes jsonb, span int4range, dates daterange
         );
         create table drafts (id serial primary key, size int not null default 7);
         create table pages (
             id serial primary key, draft_id int not null references drafts, size int not null default 3
+        );
+        create domain address as text not null check (value like '%@%');
+        create domain weight as int not null;
+        create domain mail_id as int not null;
+        create sequence mail_ids;
+        create table mails (
+            id mail_id primary key default nextval('mail_ids'), address address default 'x@y', note text,
+            weight weight default 3
+        );
+        create view v_mail as
+            select jsonb_build_object('id', id, 'to', address, 'note', note) as data, weight from mails;
+        create table shops (id int primary key);
+        create table people (
+            shop_id int not null, id int generated always as identity unique, name text not null,
+            primary key (shop_id, id)
+        );
+        create table orders (
+            id int generated always as identity primary key, shop_id int not null references shops,
+            buyer_id int not null, clerk_id int
         );
         create sequence node_ids;
         create table nodes (
@@ -108,7 +178,8 @@ def _database(module_database_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def database(_database: Database) -> Database:
-    _database.run("truncate things, nodes; alter sequence node_ids restart")
+    _database.run("""truncate things, nodes, mails, shops, people, orders restart identity;
+        alter sequence node_ids restart; alter sequence mail_ids restart""")
     return _database
 
 
@@ -153,6 +224,21 @@ def test_a_value_comes_back(database: Database, name: str, value: Any) -> None:
     assert ask("$i: UpsertThingInput!) { it: upsertThing(input: $i", i=expected) == expected
     database.run("update things set text = 'x', count = 1")
     assert ask('$i: UpdateThingInput!) { it: updateThing(id: "k", input: $i', i={name: value}) == expected
+
+
+def test_numbers_inside_of_objects_are_numbers(database: Database) -> None:
+    size = {"wide": "12345678901234567890.1234567890", "big": "9223372036854775807", "steps": ["0.10", "-1E+3"]}
+    query = "mutation ($i: CreateThingInput!) { createThing(input: $i) { size { wide big } sizes { wide steps } } }"
+    answer = database.ask(PIPELINE, query, {"i": {"id": "k", "size": size, "sizes": [size]}})
+    shown = {
+        "size": {"wide": size["wide"], "big": size["big"]},
+        "sizes": [{"wide": size["wide"], "steps": ["0.10", "-1000"]}],
+    }
+    assert answer["data"] == {"createThing": shown}
+    kinds = (
+        "select jsonb_typeof(size->'wide'), jsonb_typeof(size->'big'), jsonb_typeof(sizes#>'{0,steps,1}') from things"
+    )
+    assert database.run(kinds) == [("number", "number", "number")]
 
 
 @pytest.mark.parametrize(
@@ -227,3 +313,74 @@ def test_a_table_related_to_itself_by_several_columns(database: Database) -> Non
         ("7", "7", "6"),
         ("8", "2", "1"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown", "more"), [("Mail", "{ id to note }", {"to": "x@y"}), ("PlainMail", "{ id note }", {})]
+)
+def test_columns_of_domains_that_are_not_null(database: Database, name: str, shown: str, more: dict[str, str]) -> None:
+    def ask(field: str) -> Any:
+        answer = database.ask(PIPELINE, f"mutation {{ it: {field} {shown} }}")
+        assert "errors" not in answer, answer
+        return answer["data"]["it"]
+
+    assert ask(f'create{name}(input: {{note: "a"}})') == {"id": "1", "note": "a", **more}
+    assert ask(f'update{name}(id: 1, input: {{note: "b"}})') == {"id": "1", "note": "b", **more}
+    assert ask(f'upsert{name}(input: {{id: 1, note: "c"}})') == {"id": "1", "note": "c", **more}
+    changed = ask(f'update{name}s(where: {{note: {{eq: "c"}}}}, input: {{note: "d"}})')
+    assert changed == [{"id": "1", "note": "d", **more}]
+    assert database.run("select * from mails") == [("1", "x@y", "d", "3")]
+    assert ask(f"delete{name}(id: 1)") == {"id": "1", "note": "d", **more}
+
+
+@pytest.mark.parametrize(("value", "code"), [('"no address"', "CHECK_VIOLATION"), ("null", "BAD_USER_INPUT")])
+def test_domains_hold_for_what_is_given(database: Database, value: str, code: str) -> None:
+    answer = database.ask(PIPELINE, f"mutation {{ createMail(input: {{to: {value}}}) {{ id }} }}")
+    assert [error["extensions"]["code"] for error in answer["errors"]] == [code]
+
+
+ADA, BOB, EVE = ({"create": {"shopId": shop, "name": name}} for shop, name in ((1, "Ada"), (1, "Bob"), (2, "Eve")))
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({"buyer": ADA}, {"shopId": "1", "buyer": "Ada", "clerk": None}),
+        ({"buyer": ADA, "clerk": BOB}, {"shopId": "1", "buyer": "Ada", "clerk": "Bob"}),
+        ({"buyer": ADA, "clerkId": 7}, {"shopId": "1", "buyer": "Ada", "clerk": "There"}),
+        ({"buyerId": 7, "clerk": ADA}, {"shopId": "1", "buyer": "There", "clerk": "Ada"}),
+        ({"buyerId": 7, "shop": {"connect": 1}}, {"shopId": "1", "buyer": "There", "clerk": None}),
+        ({"buyerId": 7, "shopId": 1}, {"shopId": "1", "buyer": "There", "clerk": None}),
+    ],
+)
+def test_parents_may_share_a_column(database: Database, given: dict[str, Any], shown: dict[str, Any]) -> None:
+    database.run("insert into shops values (1); insert into people overriding system value values (1, 7, 'There')")
+    query = "mutation ($i: CreateOrderInput!) { createOrder(input: $i) { shopId buyer { name } clerk { name } } }"
+    answer = database.ask(PIPELINE, query, {"i": given})
+    assert "errors" not in answer, answer
+    made = answer["data"]["createOrder"]
+    assert {**made, "buyer": made["buyer"]["name"], "clerk": made["clerk"] and made["clerk"]["name"]} == shown
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "message"),
+    [
+        ({"buyer": ADA, "clerk": EVE}, "NOT_WRITTEN", "The database did not let every row be written and be seen."),
+        (
+            {"buyer": ADA, "shopId": 1},
+            *("BAD_USER_INPUT", 'The arguments "input.buyer" and "input.shopId" exclude each other.'),
+        ),
+        (
+            {"buyer": ADA, "shop": {"connect": 1}},
+            *("BAD_USER_INPUT", 'The arguments "input.buyer" and "input.shop" exclude each other.'),
+        ),
+        ({"buyerId": 7}, "BAD_USER_INPUT", 'One of the arguments "input.shop" and "input.shopId" is needed.'),
+        ({"clerk": ADA}, "BAD_USER_INPUT", 'One of the arguments "input.buyer" and "input.buyerId" is needed.'),
+    ],
+)
+def test_parents_that_do_not_fit_each_other(database: Database, given: dict[str, Any], code: str, message: str) -> None:
+    database.run("insert into shops values (1)")
+    query = "mutation ($i: CreateOrderInput!) { createOrder(input: $i) { id } }"
+    (error,) = database.ask(PIPELINE, query, {"i": given})["errors"]
+    assert (error["extensions"]["code"], error["message"]) == (code, message)
+    assert database.values("select count(*) from people union all select count(*) from orders") == ["0", "0"]

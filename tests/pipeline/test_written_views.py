@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -30,6 +31,7 @@ class Task:
 class Step:
     id: ID = fraiseql.field(column="id")
     text: str
+    task: Task = fraiseql.relation(on={"id": "task_id"})
 
 
 @fraiseql.type(sql_source="v_owner", jsonb_column=None)
@@ -42,6 +44,12 @@ class Owner:
 class Weird:
     id: ID = fraiseql.field(column="the key")
     value: str | None = fraiseql.field(column="v\"al'ue")
+
+
+@fraiseql.type(sql_source="v_coded")
+class Coded:
+    id: ID
+    value: str | None
 
 
 @fraiseql.interface(sql_source="animals", jsonb_column=None, discriminator="kind")
@@ -65,13 +73,17 @@ class Note:
     id: ID
     text: str
     owner: str
+    pet_id: ID | None
+    pet: Cat | None = fraiseql.relation(on={"id": "pet_id"})
     lines: list[Line] = fraiseql.relation(on={"note_id": "id"})
+    others: list[Note] = fraiseql.relation(through="note_pairs", on={"id": "right"}, own={"left": "id"})
 
 
 @fraiseql.type(sql_source="lines", jsonb_column=None)
 class Line:
     id: ID
     text: str
+    note: Note = fraiseql.relation(on={"id": "note_id"})
 
 
 every = {"create": True, "update": True, "delete": True}
@@ -86,13 +98,14 @@ fraiseql.crud(
     read_only=("step_count",),
     nested=("steps", "owner"),
 )
-fraiseql.crud(Step, **every, table="tb_step", generated=("id",))
+fraiseql.crud(Step, **every, table="tb_step", generated=("id",), nested=("task",))
 fraiseql.crud(Owner, create=True, table="tb_owner", generated=("id",), columns={"full_name": "name"})
+fraiseql.crud(Coded, **every, upsert=True, table="coded")
 fraiseql.crud(Weird, **every, upsert=True)
 fraiseql.crud(Cat, **every, upsert=True)
 fraiseql.crud(Dog, **every)
-fraiseql.crud(Note, **every, upsert=True, optional=("id", "owner"), nested=("lines",))
-fraiseql.crud(Line, create=True, generated=("id",))
+fraiseql.crud(Note, **every, upsert=True, optional=("id", "owner"), nested=("lines", "pet", "others"))
+fraiseql.crud(Line, create=True, generated=("id",), nested=("note",))
 
 
 @fraiseql.query
@@ -103,7 +116,7 @@ def tasks() -> list[Task]: ...
 def animals() -> list[Animal]: ...
 
 
-PIPELINE = Pipeline(fraiseql.Schema(types=[Task, Owner, Weird, Cat, Dog, Note], queries=[tasks, animals]))
+PIPELINE = Pipeline(fraiseql.Schema(types=[Task, Owner, Coded, Weird, Cat, Dog, Note], queries=[tasks, animals]))
 TABLES = r"""
 create table tb_owner (pk bigserial primary key, id uuid not null unique default gen_random_uuid(), name text not null);
 create table tb_task (
@@ -119,7 +132,7 @@ create view v_step as select id, task_id, jsonb_build_object('text', text) as da
 create view v_task as select t.id, t.owner_id, jsonb_build_object(
     'id', t.id, 'title', t.task_title, 'state', t.state, 'owner_id', t.owner_id, 'details', t.details,
     'step_count', (select count(*) from tb_step s where s.task_id = t.id)
-) as data from tb_task t where not hidden;
+) as data from tb_task t where not hidden and state <> 'archived';
 
 create schema "my app";
 create table "my app"."we""ird" ("the key" text primary key, "v""al'ue" text);
@@ -127,7 +140,11 @@ create table animals (
     id text primary key, kind text not null, name text not null, lives int, trick text
 );
 
-create table notes (id int primary key, text text not null, owner text not null default current_setting('app.who'));
+create table notes (
+    id int primary key, text text not null, owner text not null default current_setting('app.who'),
+    pet_id text references animals
+);
+create table note_pairs ("left" int references notes, "right" int references notes);
 create table lines (
     id serial primary key, note_id int not null references notes on delete cascade, text text not null,
     owner text not null default current_setting('app.who')
@@ -227,6 +244,23 @@ def test_what_the_view_hides_is_not_touched(database: Database) -> None:
     assert rows == [("hidden", "open"), ("shown", "x")]
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        'updateTask(id: "{}", input: {{state: "archived"}})',
+        'updateTasks(where: {{title: {{isnull: false}}}}, input: {{state: "archived"}})',
+        'createTask(input: {{title: "T", state: "archived"}})',
+        'upsertTask(input: {{title: "a", state: "archived"}})',
+    ],
+)
+def test_what_is_written_is_seen(database: Database, field: str) -> None:
+    """Nothing leaves the view by a mutation of its type."""
+    database.run("insert into tb_task (task_title) values ('a'), ('b')")
+    (key, _) = database.values("select id from tb_task order by task_title")
+    assert code(database, f"mutation {{ {field.format(key)} {{ id }} }}") == "NOT_WRITTEN"
+    assert database.run("select task_title, state from tb_task order by 1") == [("a", "open"), ("b", "open")]
+
+
 def test_names_of_any_letters(database: Database) -> None:
     rows = 'input: [{id: "1", value: "a"}, {id: "\'", value: null}]'
     assert ask(database, f"mutation {{ createWeirds({rows}) {{ id value }} }}") == {
@@ -241,6 +275,25 @@ def test_names_of_any_letters(database: Database) -> None:
     assert ask(database, 'mutation { deleteWeirds(where: {value: {eq: "c"}}) { id } }') == {
         "deleteWeirds": [{"id": "1"}]
     }
+
+
+@pytest.mark.parametrize(
+    ("sql_type", "key"),
+    [("char(5)", "ab   "), ("inet", "10.0.0.1"), ("timestamptz", "2024-02-29T00:00:00+00:00"), ("bool", "true")],
+)
+def test_keys_inside_jsonb(database: Database, sql_type: str, key: str) -> None:
+    """Whatever their type makes of them as texts elsewhere."""
+    database.run(f"""drop table if exists coded cascade; create table coded (id {sql_type} primary key, value text);
+        create view v_coded as select to_jsonb(c) as data from coded c; set timezone = 'UTC'""")
+    for field, shown in (
+        ('createCoded(input: {id: $id, value: "1"})', {"id": key, "value": "1"}),
+        ('updateCoded(id: $id, input: {value: "2"})', {"id": key, "value": "2"}),
+        ('upsertCoded(input: {id: $id, value: "3"})', {"id": key, "value": "3"}),
+        ('updateCodeds(where: {id: {eq: $id}}, input: {value: "4"})', [{"id": key, "value": "4"}]),
+        ("deleteCoded(id: $id)", {"id": key, "value": "4"}),
+    ):
+        assert ask(database, f"mutation ($id: ID!) {{ it: {field} {{ id value }} }}", id=key) == {"it": shown}, field
+    assert database.values("select count(*) from coded") == ["0"]
 
 
 def test_rows_of_an_interface_are_of_their_type(database: Database) -> None:
@@ -315,6 +368,54 @@ def test_row_security_holds_for_every_form(database: Database) -> None:
     assert made == {"createNote": {"owner": "ann", "lines": [{"text": "l"}]}}
     database.run("reset role")
     assert database.run("select * from notes where id between 2 and 8 order by id") == before
+
+
+@pytest.mark.parametrize(
+    ("given", "place"),
+    [
+        ("createLine(input: {{text: 'x', note: {{connect: {}}}}})", "input.note.connect"),
+        (
+            "createLines(input: [{{text: 'x', note: {{connect: 3}}}}, {{text: 'y', note: {{connect: {}}}}}])",
+            "input[1].note.connect",
+        ),
+        (
+            "createNote(input: {{id: 7, text: 'x', others: [{{connect: 1}}, {{connect: {}}}]}})",
+            "input.others[1].connect",
+        ),
+        (
+            "createNote(input: {{text: 'x', lines: [{{text: 'x'}}],"
+            " others: [{{create: {{text: 'y', others: [{{connect: {}}}]}}}}]}})",
+            "input.others[0].create.others[0].connect",
+        ),
+    ],
+)
+def test_who_may_not_see_a_row_cannot_bind_another_to_it(database: Database, given: str, place: str) -> None:
+    """And is told the same as where there is none: foreign keys know no policies."""
+    database.run("""insert into notes (id, text, owner) values
+        (1, 'mine', 'ann'), (2, 'theirs', 'bob'), (3, 'public theirs', 'bob')""")
+    database.run("set role member")
+    query = given.replace("'", '"')
+    fields = [re.sub(r"\[\d\]", "", place).removeprefix("input.")]
+    for key in (2, 99):
+        (error,) = database.ask(PIPELINE, f"mutation {{ it: {query.format(key)} {{ id }} }}")["errors"]
+        assert error["message"] == f'The argument "{place}" names a row that is not there.'
+        assert error["extensions"] == {"code": "FOREIGN_KEY_VIOLATION", "fields": fields}
+        assert error["path"] == ["it"]
+    assert database.values("select count(*) from lines union all select count(*) from note_pairs") == ["0", "0"]
+    for key in (1, 3):
+        ask(database, f"mutation {{ {query.replace('id: 7', f'id: 7{key}').format(key)} {{ id }} }}")
+
+
+def test_rows_that_their_type_does_not_show_are_not_there(database: Database) -> None:
+    database.run("insert into tb_task (task_title, hidden) values ('hidden', true), ('shown', false)")
+    hidden, shown = database.values("select id from tb_task order by task_title")
+    step = 'mutation ($id: ID!) { createStep(input: {text: "s", task: {connect: $id}}) { task { title } } }'
+    assert code(database, step, id=hidden) == "FOREIGN_KEY_VIOLATION"
+    assert ask(database, step, id=shown) == {"createStep": {"task": {"title": "shown"}}}
+    database.run("insert into animals (id, kind, name) values ('1', 'c''at', 'Tom'), ('2', 'dog', 'Rex')")
+    note = 'mutation ($id: ID!) { createNote(input: {text: "n", pet: {connect: $id}}) { pet { name } } }'
+    assert code(database, note, id="2") == "FOREIGN_KEY_VIOLATION"
+    assert ask(database, note, id="1") == {"createNote": {"pet": {"name": "Tom"}}}
 
 
 @pytest.mark.parametrize(

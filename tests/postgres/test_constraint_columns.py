@@ -11,7 +11,7 @@ import pytest
 from fraiseql import ErrorRule
 from fraiseql.effects import Fetch, Program, Statement
 from fraiseql.errors import DatabaseError
-from fraiseql.pipeline.database_errors import constraint_columns, constraints_cache
+from fraiseql.pipeline.database_errors import constraints_cache, violated
 from fraiseql.postgres import Connection, run
 from fraiseql.schema.error_rules import ErrorRules, error_rules
 
@@ -43,8 +43,16 @@ create table "The table" (need text constraint "one mail" unique);
 create table other (
     a int, b int, c int, primary key (a, b), constraint pair foreign key (c, b) references other (a, b)
 );
-create table parted (id int, kind int, unique (kind, id)) partition by list (kind);
-create table part_1 partition of parted for values in (1);
+create table other_key (id int primary key);
+create table parted (
+    id int, kind int, need text not null, code text, other int constraint refers references other_key,
+    constraint one_each unique (kind, id), constraint coded check (code <> '')
+) partition by list (kind);
+create table part_1 partition of parted for values in (1) partition by list (id);
+create table "part 1.1" partition of part_1 for values in (1, 2);
+create table refers_to_parts (
+    id int, kind int, constraint to_parts foreign key (kind, id) references parted (kind, id)
+);
 create domain small as int constraint "is small" check (value < 10);
 create table with_domain (n small);
 create function refuse() returns int language plpgsql as $$
@@ -55,7 +63,8 @@ insert into "Odd ""schema"."The table" (id, "E mail", tenant, "first", "last", c
     values (1, 'a@b', 1, 'Ann', 'Lee', 'c', '[1,5]', 'x', null), (2, 'c@d', 1, 'Bo', 'Lee', 'd', null, 'x', 1);
 insert into "The table" values ('x');
 insert into other values (1, 1, null), (2, 1, 1);
-insert into parted values (1, 1);
+insert into parted values (1, 1, 'x', 'a');
+insert into refers_to_parts values (1, 1);
 """
 
 T = '"Odd ""schema"."The table"'
@@ -114,7 +123,6 @@ def insert(table: str, columns: str, values: str) -> str:
         pytest.param(
             insert(T, "id, need, span", "9, 'x', '[3,4]'"), "EXCLUSION_VIOLATION", ("span",), id="exclusion"
         ),
-        pytest.param(insert("parted", "id, kind", "1, 1"), "UNIQUE_VIOLATION", ("kind", "id"), id="partition"),
         pytest.param(
             f"with gone as (delete from {T} where id = 1 returning 1) select count(*) from gone",
             "RESTRICT_VIOLATION", ("parent",), id="still referred to, by its own table",
@@ -133,7 +141,8 @@ def test_constraints(
     rule = ErrorRules().find(error)
     assert rule is not None
     assert rule.code == code
-    assert answered(connection, drive, constraint_columns(constraints_cache(), error.place)) == columns
+    found = answered(connection, drive, violated(constraints_cache(), error.place))
+    assert (found.columns, found.place) == (columns, error.place)
 
 
 def test_not_null_names_its_column(connection: Connection, drive: Callable[..., Any]) -> None:
@@ -141,6 +150,45 @@ def test_not_null_names_its_column(connection: Connection, drive: Callable[..., 
     assert error.sqlstate == "23502"
     assert error.place.column == "need"
     assert error.place.constraint == ""
+
+
+@pytest.mark.parametrize(
+    ("sql", "table", "constraint", "columns"),
+    [
+        (insert("parted", "id, kind, need", "1, 1, 'x'"), "parted", "one_each", ("kind", "id")),
+        (insert("parted", "id, kind, need, code", "2, 1, 'x', ''"), "parted", "coded", ("code",)),
+        (insert("parted", "id, kind, need, other", "2, 1, 'x', 9"), "parted", "refers", ("other",)),
+        (insert("parted", "id, kind", "2, 1"), "parted", "", ("need",)),
+        (
+            "with gone as (delete from parted returning 1) select count(*) from gone",
+            *("refers_to_parts", "to_parts", ("kind", "id")),
+        ),
+    ],
+)
+def test_what_a_partition_refuses_is_of_the_whole_table(
+    sql: str, table: str, constraint: str, columns: tuple[str, ...], connection: Connection, drive: Callable[..., Any]
+) -> None:
+    error = refused(connection, drive, sql)
+    found = answered(connection, drive, violated(constraints_cache(), error.place))
+    assert (found.place.schema, found.place.table, found.place.constraint) == ("public", table, constraint)
+    assert found.columns == columns
+    rules = error_rules({f"{table}.{constraint}": ErrorRule("A")} if constraint else {error.sqlstate: ErrorRule("A")})
+    rule = rules.find(error, whole=found.place)
+    assert rule is not None
+    assert rule.code == "A"
+
+
+def test_an_index_of_a_partition_is_one_of_the_whole_table(
+    connection: Connection, drive: Callable[..., Any], filled: str
+) -> None:
+    with psycopg.connect(filled, autocommit=True) as writer:
+        writer.execute("create unique index if not exists coded_once on parted (lower(code), kind, id)")
+        writer.execute("alter table parted drop constraint if exists one_each cascade")
+    error = refused(connection, drive, insert("parted", "id, kind, need, code", "1, 1, 'x', 'A'"))
+    found = answered(connection, drive, violated(constraints_cache(), error.place))
+    assert error.place.table == "part 1.1"
+    assert (found.place.table, found.place.constraint) == ("parted", "coded_once")
+    assert found.columns == ("kind", "id", "code")
 
 
 def test_what_a_function_raises(connection: Connection, drive: Callable[..., Any]) -> None:

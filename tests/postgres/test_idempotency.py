@@ -335,8 +335,9 @@ def test_a_key_without_an_answer_is_no_answer(session: Session) -> None:
     of = keys()
     session.run(of.claim(asking(), session.transaction))
     session.commit()
-    with pytest.raises(DatabaseError, match="without its answer"):
+    with pytest.raises(Refusal) as refused:
         session.run(of.claim(asking(), session.transaction))
+    assert [error.code for error in refused.value.errors] == ["OUTCOME_UNKNOWN"]
 
 
 def test_the_row_of_a_claim_cannot_get_lost(session: Session) -> None:

@@ -19,6 +19,7 @@ from fraiseql.effects import Fetch, Statement
 from fraiseql.errors import ConfigurationError, DatabaseError
 from fraiseql.limits import PoolLimits
 from fraiseql.observations import ConnectionLost, ConnectionOpened, Observation, ReconnectFailed
+from fraiseql.postgres import Connection, Conversation, cancel
 from fraiseql.runtimes.anyio.database import Database
 from fraiseql.testing.embedded import EmbeddedPostgres
 
@@ -168,6 +169,27 @@ async def test_cancelled_while_the_connection_is_made(module_database_url: str) 
                 await database.fetch(ONE, ())
         await until_idle(database)
         assert 1 <= database.pool.size <= 3
+        assert await database.fetch(ONE, ()) == (b"1",)
+
+
+async def test_a_request_to_cancel_that_is_passed_over_is_sent_again(
+    module_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server passes over one that comes before the statement has begun there."""
+    asked = list[Connection]()
+
+    def cancel_late(connection: Connection) -> Conversation[None]:
+        asked.append(connection)
+        if len(asked) > 1:
+            yield from cancel(connection)
+
+    monkeypatch.setattr("fraiseql.runtimes.anyio.database.cancel", cancel_late)
+    async with opened(module_database_url, max_size=1, recovery_timeout=20.0) as database:
+        await database.check()
+        with anyio.move_on_after(0.05):
+            await database.fetch(SLEEP, (b"600",))
+        assert len(asked) == 2
+        assert (database.pool.size, database.pool.granted) == (1, 0), "the connection is good for the next"
         assert await database.fetch(ONE, ()) == (b"1",)
 
 

@@ -33,7 +33,7 @@ async def test_functions_stand_beside_what_sql_serves_in_the_order_asked_for(ask
         "data": {
             "plain": 42,
             "first": [{"fullName": "Ada"}],
-            "greeting": "Hello Bo {'text': 'tea', 'mood': <Mood.GLAD: 'glad'>} from ada",
+            "greeting": "Hello Bo {'tags': None, 'text': 'tea', 'mood': <Mood.GLAD: 'glad'>} from ada",
             "__typename": "Query",
             "notes": [
                 {"text": "one", "mood": "GLAD", "askedBy": "ada"},

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import anyio
@@ -79,7 +80,7 @@ class Bench:
                 assert run.participant is not None
                 return await self.streams.join(stream, run.participant, user, self.perform)
             case Open(ResolverSource() as source):
-                handle = self.generators.open(source, "the bus")
+                handle = self.generators.open(source, "the bus", partial(self.perform, run=run))
                 run.finalisers.append(handle.aclose)
                 return handle
             case Next(handle, timeout):

@@ -109,6 +109,8 @@ class Replaced:
 class Wish:
     text: str
     mood: Mood = Mood.GLAD
+    tags: list[str] | None = None
+    size: int | None
 
 
 batches: list[int] = []

@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 
 import fraiseql
-from fraiseql import ID, Info
+from fraiseql import ID, BlockingInfo, Info
 from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.limits import MutationLimits
 from fraiseql.pipeline.mutations.idempotency_table import IdempotencyTable
@@ -243,7 +243,7 @@ async def note(info: Info, token: str) -> int | None:
 
 
 @fraiseql.mutation
-def plain_note(info: Info, token: str) -> int | None:
+def plain_note(info: BlockingInfo, token: str) -> int | None:
     """Write, in a thread."""
     return int(info.db.execute(NOTE, token))
 
@@ -271,6 +271,8 @@ async def blunder(info: Info, token: str, how: str) -> int | None:
         with suppress(DatabaseError):
             await info.db.execute("select 1 / 0")
         return 1
+    if how == "misfit":
+        return "no number"  # type: ignore[return-value]
     raise ValueError("secret words")
 
 

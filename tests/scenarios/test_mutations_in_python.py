@@ -51,7 +51,12 @@ async def test_functions_of_both_languages_share_a_transaction(serve: Serve, ban
 
 @pytest.mark.parametrize(
     ("how", "code"),
-    [("request", "NOT_SO"), ("database", "UNIQUE_VIOLATION"), ("value", "INTERNAL_SERVER_ERROR")],
+    [
+        ("request", "NOT_SO"),
+        ("database", "UNIQUE_VIOLATION"),
+        ("value", "INTERNAL_SERVER_ERROR"),
+        ("misfit", "INTERNAL_SERVER_ERROR"),
+    ],
 )
 async def test_what_one_raises_takes_all_back(serve: Serve, bank: Bank, how: str, code: str) -> None:
     async with serve(pool_max_size=1) as app, connected(app.port) as client:

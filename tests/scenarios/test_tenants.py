@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 import fraiseql
-from fraiseql import ID, Caller, ClientRequest, DatabaseContext, Info
+from fraiseql import ID, BlockingInfo, Caller, ClientRequest, DatabaseContext, Info
 from fraiseql.cli.rls import function_sql
 from fraiseql.effects import Statement
 from fraiseql.limits import MutationLimits
@@ -417,7 +417,7 @@ async def titles(info: Info) -> list[str]:
 
 
 @fraiseql.query
-def titles_in_thread(info: Info) -> list[str]:
+def titles_in_thread(info: BlockingInfo) -> list[str]:
     return [row["title"] for row in info.db.fetch_all("select title from tickets order by id")]
 
 

@@ -29,11 +29,16 @@ create table book (
     id int generated always as identity primary key,
     title text not null,
     pages int constraint "has pages" check (pages > 0),
-    author_id int not null references author
+    author_id int not null references author,
+    sequel_of int unique references book
+);
+create table review (
+    id int generated always as identity primary key,
+    book_id int not null references book deferrable initially deferred
 );
 create unique index one_title on book (lower(title));
 insert into author ("Full name", mail) values ('Ada', 'ada@x'), ('Bob', null);
-insert into book (title, pages, author_id) values ('One', 1, 1);
+insert into book (title, pages, author_id, sequel_of) values ('One', 1, 1, null), ('Two', 1, 1, 1);
 
 create function fn_add(input jsonb) returns author language plpgsql as $$
 declare added author;
@@ -76,6 +81,15 @@ class Book:
     title: str
     pages: int | None
     author_id: int
+    sequel_of: int | None
+    sequels: list[Book] = fraiseql.relation(on={"sequel_of": "id"})
+    original: Book | None = fraiseql.relation(on={"id": "sequel_of"})
+
+
+@fraiseql.type(sql_source="review", jsonb_column=None)
+class Review:
+    id: ID
+    book_id: int
 
 
 @fraiseql.type(sql_source="v_raising", jsonb_column=None)
@@ -113,8 +127,10 @@ def add(input: AddInput) -> Author | None: ...
 
 
 fraiseql.crud(Author, create=True, update=True, delete=True, optional=["id"], nested=["books"])
-fraiseql.crud(Book, create=True, optional=["id"])
+fraiseql.crud(Book, create=True, optional=["id"], nested=["sequels", "original"])
+fraiseql.crud(Review, create=True, optional=["id"])
 schema = fraiseql.Schema(
+    types=[Book, Review],
     queries=[authors, raising, refusing],
     mutations=[add],
     errors={
@@ -141,6 +157,8 @@ async def asked(url: str, observe: list[Any]) -> AsyncIterator[Client]:
 
 
 IN_USE = "A value that must be unique is in use already: mail."
+TAKEN = "A value that must be unique is in use already:"
+MISSING = "A value refers to something that is not there:"
 CASES = [
     ('createAuthor(input: {fullName: "X", mail: "ada@x"}) { id }', "UNIQUE_VIOLATION", ["mail"], IN_USE),
     (
@@ -164,6 +182,31 @@ CASES = [
         'createBook(input: {title: "X", authorId: 77}) { id }',
         *("FOREIGN_KEY_VIOLATION", ["authorId"], "A value refers to something that is not there: authorId."),
     ),
+    *(
+        (
+            f'createBook(input: {{title: "N", authorId: 1, {more}}}) {{ id }}',
+            code,
+            fields,
+            f"{text} {', '.join(fields)}.",
+        )
+        for more, code, fields, text in (
+            # rows of one table in several places: PostgreSQL does not say which
+            (
+                'original: {create: {title: "one", authorId: 1}}',
+                "TITLE_TAKEN",
+                ["title", "original.create.title"],
+                TAKEN,
+            ),
+            ('sequels: [{title: "one", authorId: 1}]', "TITLE_TAKEN", ["title", "sequels.title"], TAKEN),
+            ("original: {connect: 1}", "UNIQUE_VIOLATION", ["original.connect"], TAKEN),
+            ("sequelOf: 1", "UNIQUE_VIOLATION", ["sequelOf"], TAKEN),
+            ("sequelOf: 99", "FOREIGN_KEY_VIOLATION", ["sequelOf"], MISSING),
+            (
+                'original: {connect: 1}, sequels: [{title: "S", authorId: 1}]',
+                *("UNIQUE_VIOLATION", ["original.connect"], TAKEN),
+            ),
+        )
+    ),
     ('add(input: {fullName: "X", mail: "ada@x"}) { id }', "UNIQUE_VIOLATION", ["mail"], IN_USE),
     ('add(input: {mail: "y"}) { id }', "NOT_NULL_VIOLATION", ["fullName"], "A value is missing: fullName."),
     ('add(input: {mail: "raise"}) { id }', "REFUSED", None, "The cellar is full of <NULL>."),
@@ -182,6 +225,19 @@ async def test_mutations(url: str, field: str, code: str, fields: list[str] | No
             assert error["extensions"].get("fields") == fields
             assert error["extensions"]["requestId"]
             assert b"secret" not in answer.body
+
+
+async def test_what_is_deferred_is_told_of_each_field_and_blamed_on_those_that_may_have_broken_it(url: str) -> None:
+    query = """mutation {
+        a: createAuthor(input: {fullName: "X"}) { id }
+        b: createReview(input: {bookId: 99}) { id }
+        c: createReview(input: {bookId: 1}) { id }
+    }"""
+    async with asked(url, []) as client:
+        errors = (await client.ask(query)).json["errors"]
+    told = {error["path"][0]: error["extensions"].get("fields") for error in errors}
+    assert told == {"a": None, "b": ["bookId"], "c": ["bookId"]}
+    assert {error["extensions"]["code"] for error in errors} == {"FOREIGN_KEY_VIOLATION"}
 
 
 @pytest.mark.parametrize(

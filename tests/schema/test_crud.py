@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from enum import Enum
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -323,6 +325,48 @@ def test_relations_that_nothing_is_created_along(nested: str, message: str) -> N
     with pytest.raises(SchemaError) as caught:
         schema(names)
     assert str(caught.value).startswith(message), str(caught.value)
+
+
+@fraiseql.type(sql_source="orgs", jsonb_column=None)
+class Org:
+    id: ID
+    crews: list[Crew] = fraiseql.relation(on={"org_id": "id"})
+    tags: list[Tag] = fraiseql.relation(through="org_tags", on={"id": "tag"}, own={"org": "id"})
+
+
+@fraiseql.type(sql_source="crews", jsonb_column=None)
+class Crew:
+    id: ID
+    org_id: ID
+    partner_id: ID | None
+    partner: Org | None = fraiseql.relation(on={"id": "partner_id"})
+
+
+@fraiseql.type(sql_source="tags", jsonb_column=None)
+class Tag:
+    id: ID
+    orgs: list[Org] = fraiseql.relation(through="org_tags", on={"id": "org"}, own={"tag": "id"})
+
+
+fraiseql.crud(Org, create=True, optional=("id",), nested=("crews", "tags"))
+fraiseql.crud(Crew, create=True, generated=("id",), nested=("partner",))
+fraiseql.crud(Tag, create=True, generated=("id",), nested=("orgs",))
+
+
+@pytest.mark.parametrize(
+    "order", [*permutations((Org, Crew, Tag))], ids=lambda order: "-".join(t.__name__ for t in order)
+)
+def test_types_may_be_nested_in_each_other(order: tuple[type, ...]) -> None:
+    @fraiseql.query
+    def orgs() -> list[Org]: ...
+
+    sdl = print_sdl(fraiseql.Schema(types=order, queries=[orgs]))
+    for line in (
+        "input CreateOrgInput {\n  id: ID\n  crews: [CreateOrgCrewsInput!]\n  tags: [CreateOrgTagsInput!]\n}",
+        "input CreateOrgCrewsInput {\n  partnerId: ID\n  partner: CreateCrewPartnerInput\n}",
+        "input CreateTagInput {\n  orgs: [CreateTagOrgsInput!]\n}",
+    ):
+        assert line in re.sub(r'\n *"""[^\n]*"""', "", sdl), sdl
 
 
 def test_one_word_for_each_type() -> None:

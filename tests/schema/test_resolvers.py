@@ -170,6 +170,14 @@ def _list_union() -> list[Row] | Refused:
     return []
 
 
+async def _awaited_and_blocking(info: fraiseql.BlockingInfo) -> int:
+    return 1
+
+
+def _plain_and_awaiting(info: fraiseql.Info) -> int:
+    return 1
+
+
 _MISTAKES = [
     (_yields, "_yields", "a generator function"),
     (_yields_later, "_yields_later", "a generator function"),
@@ -180,6 +188,8 @@ _MISTAKES = [
     (_takes_output, "{root}._takesOutput(row)", "the output type Row"),
     (_takes_column, "_takes_column(text)", "column='x'"),
     (_info_behind, "_info_behind(info)", "Any"),
+    (_awaited_and_blocking, "_awaited_and_blocking(info)", "BlockingInfo"),
+    (_plain_and_awaiting, "_plain_and_awaiting(info)", "Info"),
     (_scalar_union, "_scalar_union", "Int in a union"),
     (_list_union, "_list_union -> ...", "[Row!]! in a union"),
 ]
@@ -198,6 +208,64 @@ def test_mistakes(function: Any, where: str, found: str, root: str) -> None:
         _schema(function, root)
     assert caught.value.where == where.format(root=root)
     assert found in caught.value.found
+
+
+async def _ticks_blocking(info: fraiseql.BlockingInfo) -> AsyncIterator[int]:
+    yield 1
+
+
+def _ticks_awaiting(info: fraiseql.Info) -> Iterator[int]:
+    yield 1
+
+
+@pytest.mark.parametrize("function", [_ticks_blocking, _ticks_awaiting])
+def test_generators_are_told_of_the_database_as_they_can_use_it(function: Any) -> None:
+    with pytest.raises(SchemaError, match=r"which it is given"):
+        fraiseql.Schema(queries=[rows], subscriptions=[fraiseql.subscription(function)])
+
+
+def test_methods_are_told_an_info() -> None:
+    @fraiseql.type(sql_source="rows", jsonb_column=None)
+    class Told:
+        id: int
+
+        @fraiseql.field
+        def blocks(self, info: fraiseql.BlockingInfo) -> int:
+            return 1
+
+    with pytest.raises(SchemaError, match=r"Told.blocks\(info\): found BlockingInfo"):
+        fraiseql.Schema(queries=[rows], types=[Told])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"arguments": "named"},
+        {"prefix": "p_"},
+        {"returns": "row"},
+        {"entity": "row"},
+        {"result_name": "CountOrNone"},
+    ],
+)
+def test_what_is_said_of_a_function_in_postgresql_is_refused(options: Any) -> None:
+    @fraiseql.mutation(**options)
+    def counted() -> int | None:
+        return 1
+
+    (name,) = options
+    with pytest.raises(SchemaError) as caught:
+        fraiseql.Schema(queries=[rows], mutations=[counted])
+    assert caught.value.where == f"counted ({name})"
+
+
+def test_the_union_of_what_is_returned_may_be_given_a_name() -> None:
+    @fraiseql.mutation(result_name="MadeOrNot")
+    def made() -> Made | Refused:
+        return Refused()
+
+    sdl = print_sdl(fraiseql.Schema(queries=[rows], mutations=[made]))
+    assert "union MadeOrNot = Made | Refused" in sdl
+    assert "made: MadeOrNot!" in sdl
 
 
 def test_pages_are_of_what_sql_serves() -> None:

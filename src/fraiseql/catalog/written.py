@@ -97,7 +97,6 @@ class _Check:
             found = f"{table.quoted} has the name of a type of PostgreSQL's own, which would be taken for it"
             yield Finding(_ERROR, where, found, f"name it with its schema: {table.schema}.{table.name}")
         yield from self._columns(table)
-        yield from self._domains(table)
         yield from self._unique(table, [written.key_column], f"{where} (key)", "what names a row must be unique")
         for names in written.conflicts.values():
             columns = [written.columns[name].column for name in names]
@@ -130,19 +129,6 @@ class _Check:
             if each.field.type.nullable and column.required:
                 found = f"{table.quoted}.{column.quoted} may not be null, the input may"
                 yield Finding(_WARNING, place, found, "annotate without `| None`, or take NOT NULL from the column")
-
-    def _domains(self, table: Table) -> Iterator[Finding]:
-        """Values are read as a row of the table, and PostgreSQL checks its domains then, of absent columns too."""
-        for column in table.columns.values():
-            domain = column.type
-            while domain.base is not None and not domain.required:
-                domain = domain.base
-            if domain.required:
-                found = (
-                    f"{table.quoted}.{column.quoted} is of the domain {domain.name}, which is not null: it is missing"
-                )
-                advice = f"alter domain {domain.name} drop not null, and set the column not null"
-                yield Finding(_ERROR, self._where, f"{found} wherever an input is without it", advice)
 
     def _unique(
         self, table: Table, columns: list[str], where: str, why: str, *, immediate: bool = False

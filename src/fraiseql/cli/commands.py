@@ -58,9 +58,13 @@ def print_sql(options: argparse.Namespace) -> int:
     )
     lines = [f"-- {name} = {json.dumps(value, ensure_ascii=False)}" for name, value in explanation.settings]
     for each in (explanation, *explanation.further):
-        lines.append(each.sql or "-- no SQL: the schema alone answers this")
+        if each.sql:
+            lines.append(each.sql)
+        elif not explanation.called:
+            lines.append("-- no SQL: the schema alone answers this")
         for number, value in enumerate(each.parameters, start=1):
             lines.append(f"-- ${number} = {'NULL' if value is None else json.dumps(value, ensure_ascii=False)}")
+    lines += [f"-- {key}: a function in Python serves this" for key in explanation.called]
     write("\n".join(lines))
     if options.analyze and explanation.sql:
         from fraiseql.cli.database import plan_of

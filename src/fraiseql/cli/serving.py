@@ -25,5 +25,5 @@ def run_async(runtime: str, function: Callable[[], Awaitable[None]]) -> None:
         ConfigurationError: the runtime is not installed.
     """
     if importlib.util.find_spec(runtime) is None:
-        raise ConfigurationError(f"{runtime} is not installed; install it with: pip install 'fraiseql[{runtime}]'")
+        raise ConfigurationError(f"{runtime} is not installed; install it with: pip install '.[{runtime}]', in a clone")
     anyio.run(function, backend=runtime)

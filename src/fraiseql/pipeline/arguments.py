@@ -167,7 +167,8 @@ def python_object(model: SchemaModel, reference: TypeReference, value: Any) -> A
     named = model.types[reference.name]
     if isinstance(named, InputType):
         fields = named.fields
-        return {fields[name].target: python_object(model, fields[name].type, each) for name, each in value.items()}
+        given = {fields[name].target: python_object(model, fields[name].type, each) for name, each in value.items()}
+        return {field.target: None for field in fields.values() if field.or_none} | given
     assert isinstance(named, (EnumType, Scalar))
     return named.load(value)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import orjson
 
@@ -17,9 +17,22 @@ from fraiseql.schema.model import SchemaModel
 if TYPE_CHECKING:
     from fraiseql.pipeline.planning import Planning
 
-__all__ = ["ConstraintColumns", "constraint_columns", "constraints_cache", "described", "told"]
+__all__ = ["Constraints", "Violated", "constraints_cache", "described", "told", "violated"]
 
-ConstraintColumns: TypeAlias = Cache[ErrorPlace, tuple[str, ...]]
+
+class Violated(NamedTuple):
+    """What was violated, as the catalog has it.
+
+    Attributes:
+        place: that of the error; of a partition's, that of the partitioned table, by its names.
+        columns: which it is about, what its expressions read included.
+    """
+
+    place: ErrorPlace
+    columns: tuple[str, ...]
+
+
+Constraints: TypeAlias = Cache[ErrorPlace, Violated]
 
 _MOST: Final = 1_000  # constraints that are kept; few schemas have more that are ever violated
 _MAX_WEIGHT: Final = 1_048_576  # of their columns' names, in characters
@@ -27,8 +40,8 @@ _TOO_LONG: Final = ("57014", "25P03", "25P04")  # a statement, an idle transacti
 _TIMEOUT: Final = 5.0  # seconds; the catalogs are read in milliseconds
 
 
-def constraints_cache() -> ConstraintColumns:
-    """For a Planning: the columns of constraints that were violated."""
+def constraints_cache() -> Constraints:
+    """For a Planning: the constraints that were violated, by what errors say of them."""
     return Cache(_MOST, _MAX_WEIGHT)
 
 
@@ -56,60 +69,74 @@ def told(
 
 
 def described(
-    planning: Planning, error: DatabaseError, field_names: Mapping[str, str], hint: Mapping[str, Any]
+    planning: Planning, error: DatabaseError, field_names: Mapping[str, tuple[str, ...]], hint: Mapping[str, Any]
 ) -> Program[RequestError | None]:
     """What a mutation's client is told of an error; its transaction must be rolled back before this is asked.
 
     Args:
-        field_names: for each column, as `email`, `users.email` or `blog.users.email`, the name of the input's field in
-            GraphQL; the longest that fits holds.
+        field_names: for each column, as `email`, `users.email` or `blog.users.email`, the names in GraphQL of the
+            input's fields that are written to it; the longest that fits holds.
         hint: entries of `extensions`: the request's id, under which the log has PostgreSQL's words.
 
     Returns:
         A program that yields at most one Fetch, without a transaction, and returns the error without its path, whose
         `__cause__` is what the log is told; None where the client is told nothing of it.
     """
-    rule = _rule(planning.model, error)
+    model, place = planning.model, error.place
+    rule, known = _rule(model, error), _alone(place)
+    may_name_another = place.constraint and model.errors.constraints and not model.errors.names(place)
+    lacks_fields = field_names and rule is not None and rule.fields is None and not [*_fields(known, field_names)]
+    if may_name_another or lacks_fields:
+        known = yield from violated(planning.constraints, place)
+        rule = _rule(model, error, whole=known.place)
     if rule is None:
         return None
     fields = rule.fields
     if fields is None:
-        columns: Iterable[str] = ()
-        if field_names:
-            columns = (yield from constraint_columns(planning.constraints, error.place)) or (error.place.column,)
-        fields = tuple(dict.fromkeys(_named(columns, error.place, field_names)))
+        fields = tuple(dict.fromkeys(_fields(known, field_names)))
     return _entry(rule, fields, hint, error)
 
 
-def constraint_columns(known: ConstraintColumns, place: ErrorPlace) -> Program[tuple[str, ...]]:
-    """The columns that a constraint or a unique index is about, what its expressions read included; none on failure."""
-    if not (place.schema and place.table and place.constraint):
-        return ()
+def violated(known: Constraints, place: ErrorPlace) -> Program[Violated]:
+    """What the catalog has of the place of an error; the place alone where it has nothing, or cannot be asked."""
+    alone = _alone(place)
+    if not (place.schema and place.table and (place.constraint or place.column)):
+        return alone
     found = known.get(place)
     if found is not None:
         return found
     names = (place.schema, place.table, place.constraint)
     try:
-        (text,) = yield from fetch(_COLUMNS, tuple(name.encode() for name in names), _TIMEOUT)
+        (text,) = yield from fetch(_VIOLATED, tuple(name.encode() for name in names), _TIMEOUT)
     except DatabaseError:
-        return ()  # the error itself matters more
-    columns = tuple(orjson.loads(text or b"[]"))
-    if columns and known.get(place) is None:  # another program may have asked meanwhile
-        known.put(place, columns, sum(map(len, (*names, *columns))))
-    return columns
+        return alone  # the error itself matters more
+    if text is None:
+        return alone
+    schema, table, constraint, columns = orjson.loads(text)
+    found = Violated(ErrorPlace(schema, table, place.column, constraint), tuple(columns) or alone.columns)
+    if known.get(place) is None:  # another program may have asked meanwhile
+        known.put(place, found, sum(map(len, (*names, schema, table, constraint, *columns))))
+    return found
 
 
-def _rule(model: SchemaModel, error: DatabaseError, *, reading: bool = False) -> FoundRule | None:
+def _rule(
+    model: SchemaModel, error: DatabaseError, *, reading: bool = False, whole: ErrorPlace | None = None
+) -> FoundRule | None:
     if isinstance(error, SettingRefused) or missing_setting(error) is not None:
         return None  # no statement has run: it is what was told of the caller that is wrong
-    return model.errors.find(error, reading=reading)
+    return model.errors.find(error, reading=reading, whole=whole)
 
 
-def _named(columns: Iterable[str], place: ErrorPlace, field_names: Mapping[str, str]) -> Iterator[str]:
-    for column in columns:
+def _alone(place: ErrorPlace) -> Violated:
+    return Violated(place, (place.column,) if place.column else ())
+
+
+def _fields(known: Violated, field_names: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    place = known.place
+    for column in known.columns:
         for name in (f"{place.schema}.{place.table}.{column}", f"{place.table}.{column}", column):
             if name in field_names:
-                yield field_names[name]
+                yield from field_names[name]
                 break
 
 
@@ -134,26 +161,43 @@ def _for_the_log(code: str, error: DatabaseError) -> ValueRefused:
 
 # PostgreSQL names a constraint, and its columns only in a text in the server's language. What is violated as unique is
 # an index, with or without a constraint of its name; what it includes, and what its predicate reads, is no key of it.
-_COLUMNS: Final = Statement(
+# Of a partition it names the partition's own constraint or index, which descends from that of the whole table; a CHECK
+# has one name in all.
+_VIOLATED: Final = Statement(
     b"""\
-with owner as (
-    select c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace
+with recursive owner as (
+    select c.oid, coalesce(pg_partition_root(c.oid), c.oid) as whole
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where n.nspname = $1 and c.relname = $2
+), index as (
+    select i.*, coalesce(pg_partition_root(x.oid), x.oid) as whole
+    from owner join pg_index i on i.indrelid = owner.oid join pg_class x on x.oid = i.indexrelid and x.relname = $3
+), descent as (
+    select k.conname, k.conparentid from owner join pg_constraint k on k.conrelid = owner.oid and k.conname = $3
+    union all
+    select k.conname, k.conparentid from descent join pg_constraint k on k.oid = descent.conparentid
 ), numbered as (
     select key.number, key.place
-    from owner join pg_index i on i.indrelid = owner.oid join pg_class x on x.oid = i.indexrelid and x.relname = $3
-    cross join lateral unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) with ordinality key(number, place)
+    from index i cross join lateral unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) with ordinality key(number, place)
     union all
     select read[1]::int2, 32768 + place
-    from owner join pg_index i on i.indrelid = owner.oid join pg_class x on x.oid = i.indexrelid and x.relname = $3
+    from index i
     cross join lateral regexp_matches(i.indexprs::text, ':varattno ([0-9]+)', 'g') with ordinality found(read, place)
     union all
     select key.number, key.place
     from owner join pg_constraint k on k.conrelid = owner.oid and k.conname = $3 and k.contype not in ('u', 'p', 'x')
     cross join lateral unnest(k.conkey) with ordinality key(number, place)
 )
-select coalesce(json_agg(a.attname order by n.place), '[]')
-from (select number, min(place) as place from numbered group by number) n
-join owner on true join pg_attribute a on a.attrelid = owner.oid and a.attnum = n.number and a.attnum > 0""",
+select (
+    select json_build_array(n.nspname, c.relname, coalesce(
+        (select conname from descent where conparentid = 0 limit 1),
+        (select x.relname from index join pg_class x on x.oid = index.whole), $3
+    ), (
+        select coalesce(json_agg(a.attname order by n.place), '[]')
+        from (select number, min(place) as place from numbered group by number) n
+        join pg_attribute a on a.attrelid = owner.oid and a.attnum = n.number and a.attnum > 0
+    ))
+    from owner join pg_class c on c.oid = owner.whole join pg_namespace n on n.oid = c.relnamespace
+)""",
     1,
 )

@@ -19,19 +19,22 @@ class Explanation:
         parameters: None is NULL.
         settings: what PostgreSQL is told before it of the caller, where one was given.
         further: what writes for the other fields of a mutation.
+        called: the root fields that functions in Python serve, by their keys in the response: they send what they like.
     """
 
     sql: str
     parameters: tuple[str | None, ...]
     settings: tuple[tuple[str, str], ...] = ()
     further: tuple[Explanation, ...] = ()
+    called: tuple[str, ...] = ()
 
 
-def explained(statements: Sequence[Fetch], settings: Settings) -> Explanation:
-    """Explain the statements of one request."""
+def explained(statements: Sequence[Fetch], called: Sequence[str], settings: Settings) -> Explanation:
+    """Explain the statements of one request, of which functions in Python serve some root fields."""
     told = tuple((name.decode(), value.decode()) for name, value in settings)
     shown = [Explanation(each.statement.sql.decode(), _texts(each.parameters), told) for each in statements]
-    return replace(shown[0], further=tuple(shown[1:])) if shown else Explanation("", ())
+    first, *others = shown or [Explanation("", (), told)]
+    return replace(first, further=tuple(others), called=tuple(called))
 
 
 def _texts(parameters: tuple[bytes | None, ...]) -> tuple[str | None, ...]:

@@ -52,6 +52,8 @@ class Operator:
         prepare: from the value to the parameter, for what PostgreSQL cannot be left to refuse; raises ValueError.
         blames: SQLSTATEs and PostgreSQL's file that raises each, of which this parameter's value can be the cause, and
             for which PostgreSQL names none. The same SQLSTATE from elsewhere is of a row's value.
+        empty: for an empty text, list or object: True where every value meets it, but for nulls and other kinds of
+            JSON, False where none does; None where it is like any other.
     """
 
     sql: str
@@ -60,6 +62,7 @@ class Operator:
     null: str | None = None
     prepare: Callable[[Any], Any] | None = None
     blames: frozenset[tuple[str, str]] = frozenset()
+    empty: bool | None = None
 
 
 def _escaped(text: str) -> str:

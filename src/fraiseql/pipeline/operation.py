@@ -5,7 +5,7 @@ Only where that fails for a value in the database it asks for a second one, whic
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fraiseql.context import ANONYMOUS, Caller
@@ -218,26 +218,27 @@ class Pipeline:
         request = GraphQLRequest(query, operation_name, variables or {})
         prepared = self._prepare(request)
         settings = () if caller is None else settings_for(self._planning.model, caller, "")
-        return explained(list(self._statements(prepared, request)), settings)
+        plan, statements = self._statements(prepared, request)
+        return explained(statements, [root.key for root in plan.called_roots], settings)
 
-    def _statements(self, prepared: PreparedOperation, request: GraphQLRequest) -> Iterator[Fetch]:
+    def _statements(self, prepared: PreparedOperation, request: GraphQLRequest) -> tuple[Plan, list[Fetch]]:
         """What a request sends first: one statement, or one for each field of a mutation; raises Refusal."""
         if prepared.operation.is_mutation:
-            yield from self._writes(prepared, request)
-        elif prepared.operation.is_subscription:
+            return self._writes(prepared, request)
+        if prepared.operation.is_subscription:
             subscription = self._subscription(prepared, request, ANONYMOUS)
-            given = (b"[]",) if subscription.plan.is_given else ()
-            if subscription.statement is not None:
-                yield Fetch(subscription.statement, (*subscription.parameters, *given))
+            plan, statement, parameters = subscription.plan, subscription.statement, subscription.parameters
+            parameters = (*parameters, b"[]") if plan.is_given else parameters
         else:
-            _, bound, parameters, _ = self._bound(prepared, request)
-            if bound is not None:
-                yield Fetch(bound.statement, parameters)
+            plan, bound, parameters, _ = self._bound(prepared, request)
+            statement = None if bound is None else bound.statement
+        return plan, [] if statement is None else [Fetch(statement, parameters)]
 
-    def _writes(self, prepared: PreparedOperation, request: GraphQLRequest) -> list[Fetch]:
+    def _writes(self, prepared: PreparedOperation, request: GraphQLRequest) -> tuple[Plan, list[Fetch]]:
         """The statements that write for the fields of a mutation; raises Refusal."""
+        asking = self._asking(prepared, request, "", ANONYMOUS, ())
         try:
-            return list(first_statements(self._asking(prepared, request, "", ANONYMOUS, ())))
+            return asking.plan, list(first_statements(asking))
         except RequestError as error:
             raise Refusal(Outcome.VARIABLES_INVALID, [error]) from None
 

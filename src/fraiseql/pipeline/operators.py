@@ -77,8 +77,8 @@ _EQUALITY: Final = {
     "eq": _EQ,
     "neq": _NEQ,
     "distinctFrom": _DISTINCT,
-    "in": Operator("{0} = any({1})", Operand.VALUES, "Is one of these."),
-    "nin": Operator("{0} <> all({1})", Operand.VALUES, "Is none of these."),
+    "in": Operator("{0} = any({1})", Operand.VALUES, "Is one of these.", empty=False),
+    "nin": Operator("{0} <> all({1})", Operand.VALUES, "Is none of these.", empty=True),
     "isnull": _ISNULL,
 }
 _ORDERED: Final = {
@@ -94,11 +94,13 @@ _ORDERED: Final = {
 
 
 def _like(operator: str, prepare: Callable[[str], str], description: str) -> Operator:
-    return Operator(f"{{0}} {operator} {{1}}", Operand.TEXT, description, prepare=prepare)
+    # An empty text is in every other, but as a pattern of its own it matches no other.
+    empty = None if prepare is pattern else True
+    return Operator(f"{{0}} {operator} {{1}}", Operand.TEXT, description, prepare=prepare, empty=empty)
 
 
 def _regex(operator: str, description: str) -> Operator:
-    return Operator(f"{{0}} {operator} {{1}}", Operand.TEXT, description, blames=_INVALID_REGEX)
+    return Operator(f"{{0}} {operator} {{1}}", Operand.TEXT, description, blames=_INVALID_REGEX, empty=True)
 
 
 _TEXT: Final = {
@@ -126,13 +128,13 @@ _JSON: Final = {
         _DISTINCT, sql="nullif({0}, 'null') is distinct from {1}::jsonb", null=f"not {_JSON_NULL}", prepare=json_text
     ),
     "isnull": replace(_ISNULL, sql=f"({_JSON_NULL}) = {{1}}"),
-    "contains": Operator("{0} @> {1}::jsonb", description="Has this in it, at its top.", prepare=json_text),
+    "contains": Operator("{0} @> {1}::jsonb", description="Has this in it, at its top.", prepare=json_text, empty=True),
     "containedBy": Operator(
         "nullif({0}, 'null') <@ {1}::jsonb", description="Is in this, at its top.", prepare=json_text
     ),
     "hasKey": Operator("{0} ? {1}", Operand.TEXT, "Has this key, or this string in its list."),
-    "hasAnyKeys": Operator("{0} ?| {1}", Operand.TEXTS, "Has one of these keys."),
-    "hasAllKeys": Operator("{0} ?& {1}", Operand.TEXTS, "Has all of these keys."),
+    "hasAnyKeys": Operator("{0} ?| {1}", Operand.TEXTS, "Has one of these keys.", empty=False),
+    "hasAllKeys": Operator("{0} ?& {1}", Operand.TEXTS, "Has all of these keys.", empty=True),
     "pathExists": Operator(
         "{0} @? {1}::jsonpath",
         Operand.TEXT,
@@ -186,9 +188,9 @@ _RANGE: Final = {
 _TREE: Final = {
     **_ORDERED,
     "ancestorOf": Operator("{0} @> {1}::ltree", description="Is this path or leads to it."),
-    "descendantOf": Operator("{0} <@ {1}::ltree", description="Is this path or lies below it."),
+    "descendantOf": Operator("{0} <@ {1}::ltree", description="Is this path or lies below it.", empty=True),
     "matches": Operator("{0} ~ {1}::lquery", Operand.TEXT, "Matches the lquery."),
-    "matchesAny": Operator("{0} ? {1}::lquery[]", Operand.TEXTS, "Matches one of the lqueries."),
+    "matchesAny": Operator("{0} ? {1}::lquery[]", Operand.TEXTS, "Matches one of the lqueries.", empty=False),
     "matchesText": Operator("{0} @ {1}::ltxtquery", Operand.TEXT, "Has labels that match the ltxtquery."),
     "depth": Operator("nlevel({0})", Operand.LENGTH, "Of how many labels."),
 }
@@ -213,9 +215,9 @@ LIST_OPERATORS: Final[Mapping[str, Operator]] = MappingProxyType(
         "eq": _EQ,
         "neq": _NEQ,
         "distinctFrom": _DISTINCT,
-        "contains": Operator("{0} @> {1}{3}", description="Has all of these."),
+        "contains": Operator("{0} @> {1}{3}", description="Has all of these.", empty=True),
         "containedBy": Operator("{0} <@ {1}{3}", description="Has none but these."),
-        "overlaps": Operator("{0} && {1}{3}", description="Has one of these."),
+        "overlaps": Operator("{0} && {1}{3}", description="Has one of these.", empty=False),
         "isnull": _ISNULL,
         "length": Operator("cardinality({0})", Operand.LENGTH, "Of how many items."),
         "any": Operator("", Operand.ANY, "One of the items meets these conditions."),

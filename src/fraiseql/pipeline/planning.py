@@ -14,7 +14,7 @@ from fraiseql.effects import Settings
 from fraiseql.limits import QueryLimits
 from fraiseql.pipeline.access import DatabaseAccess
 from fraiseql.pipeline.cache import Cache
-from fraiseql.pipeline.database_errors import ConstraintColumns, constraints_cache
+from fraiseql.pipeline.database_errors import Constraints, constraints_cache
 from fraiseql.pipeline.finding import Finder
 from fraiseql.pipeline.sql import BoundStatement
 from fraiseql.schema.model import SchemaModel
@@ -46,7 +46,7 @@ class Planning:
     limits: QueryLimits
     plans: Cache[Hashable, Plan]
     statements: Cache[Hashable, BoundStatement]
-    constraints: ConstraintColumns
+    constraints: Constraints
     finder: Finder
 
     @classmethod

@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import MISSING, dataclass
 from typing import Annotated, Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
+from fraiseql.context import BlockingInfo, Info
 from fraiseql.errors import SchemaError
 from fraiseql.schema.declarations import (
     FieldOptions,
@@ -27,6 +28,7 @@ from fraiseql.schema.shapes import SHAPES, ShapedType
 __all__ = [
     "Annotation",
     "attribute_annotations",
+    "check_info",
     "directive_annotations",
     "parameter_annotations",
     "read_annotation",
@@ -125,6 +127,21 @@ def parameter_annotations(
     if signature.return_annotation is signature.empty:
         raise SchemaError(where, found="no return annotation", expected="-> list[T], -> T or -> T | None")
     return parameters, _resolve(signature.return_annotation, function.__module__, names, f"{where} -> ...")
+
+
+def check_info(function: Callable[..., Any], names: Mapping[str, Any], told: type, where: str) -> None:
+    """See that the parameter `info` is not annotated with the other one of Info and BlockingInfo than it is told.
+
+    Raises:
+        SchemaError: it is.
+    """
+    annotation = inspect.signature(function).parameters["info"].annotation
+    try:
+        resolved = _resolve(annotation, function.__module__, names, where)
+    except SchemaError:  # a name for type checkers alone, which nobody else needs
+        return
+    if resolved in (Info, BlockingInfo) and resolved is not told:
+        raise SchemaError(f"{where}(info)", found=resolved.__name__, expected=f"{told.__name__}, which it is given")
 
 
 def directive_annotations(function: Callable[..., Any], names: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:

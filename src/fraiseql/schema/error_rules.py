@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-from fraiseql.errors import DatabaseError, SchemaError, SettingRefused
+from fraiseql.errors import DatabaseError, ErrorPlace, SchemaError, SettingRefused
 from fraiseql.schema.names import database_text
 
 __all__ = ["DEFAULT_RULES", "ErrorRule", "ErrorRules", "FoundRule", "error_rules"]
@@ -108,10 +108,15 @@ class ErrorRules:
         """The keys that name a constraint."""
         return [key for key in self.declared if not (_SQLSTATE.fullmatch(key) or _CLASS.fullmatch(key))]
 
-    def find(self, error: DatabaseError, *, reading: bool = False) -> FoundRule | None:
+    def names(self, place: ErrorPlace) -> bool:
+        """Whether a rule names the constraint."""
+        return any(key in self.declared for key in _constraint_keys(place))
+
+    def find(self, error: DatabaseError, *, reading: bool = False, whole: ErrorPlace | None = None) -> FoundRule | None:
         """The rule for an error, the most exact one; None where it is to be masked.
 
         Args:
+            whole: the place of the error in the partitioned table, where it is of one of its partitions.
             reading: whether nothing was written: what then fails is no value of the client's.
         """
         if isinstance(error, SettingRefused):  # nobody's input
@@ -119,7 +124,8 @@ class ErrorRules:
         sqlstate = "23001" if error.sqlstate == "23503" and _is_referred_to(error) else error.sqlstate
         default = None if reading and sqlstate.startswith(_OF_WRITES) else DEFAULT_RULES.get(sqlstate)
         rule = default
-        for key in _keys(error, sqlstate):
+        places = [error.place] if whole is None or whole == error.place else [error.place, whole]
+        for key in _keys(places, sqlstate):
             if key in self.declared:
                 rule = self.declared[key]
                 break
@@ -148,15 +154,19 @@ def error_rules(given: Any) -> ErrorRules:
     return ErrorRules(MappingProxyType(dict(given)))
 
 
-def _keys(error: DatabaseError, sqlstate: str) -> Iterator[str]:
-    place = error.place
+def _keys(places: Sequence[ErrorPlace], sqlstate: str) -> Iterator[str]:
+    for place in places:
+        yield from _constraint_keys(place)
+    yield sqlstate
+    yield sqlstate[:2]
+
+
+def _constraint_keys(place: ErrorPlace) -> Iterator[str]:
     if place.constraint:
         if place.table:
             yield f"{place.schema}.{place.table}.{place.constraint}"
             yield f"{place.table}.{place.constraint}"
         yield place.constraint
-    yield sqlstate
-    yield sqlstate[:2]
 
 
 def _check_key(key: Any) -> None:

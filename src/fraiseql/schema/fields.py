@@ -214,7 +214,11 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class InputField:
-    """One field of an input type; `default` holds only if `has_default`."""
+    """One field of an input type; `default` holds only if `has_default`.
+
+    Attributes:
+        or_none: whether functions in Python are given None where it is absent; others can tell that from null.
+    """
 
     name: str
     type: TypeReference
@@ -223,3 +227,4 @@ class InputField:
     has_default: bool = False
     default: Any = None
     deprecated: str | None = None
+    or_none: bool = False

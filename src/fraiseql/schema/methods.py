@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args, get_origin
 
+from fraiseql.context import Info
 from fraiseql.errors import SchemaError
-from fraiseql.schema.annotations import parameter_annotations
+from fraiseql.schema.annotations import check_info, parameter_annotations
 from fraiseql.schema.declarations import FieldOptions, MethodDeclaration, declaration_of
 from fraiseql.schema.functions import check_targets, has_no_body
 from fraiseql.schema.model import InputField, Resolver, SubscriptionKind, TypeReference
@@ -66,6 +67,8 @@ def signature_of(method: Method, names: Mapping[str, Any], where: str) -> tuple[
     if first is None or first.kind not in (first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD):
         found = "no first parameter"
         raise SchemaError(where, found=found, expected="the list of instances" if method.is_static else "self")
+    if method.takes_info:
+        check_info(function, names, Info, where)
     parameters, returned = parameter_annotations(function, names, skipped=1 + method.takes_info, where=where)
     if method.options.batch:
         if get_origin(returned) is not list or not get_args(returned):

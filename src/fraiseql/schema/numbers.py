@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["JSONFloat", "has_floats", "json_text", "marked", "plain", "read_json"]
+__all__ = ["JSONFloat", "has_floats", "json_text", "marked", "plain", "read_json", "stored_number"]
+
+_EXACT: Final = ("Decimal", "BigInt")  # whose canonical values are texts of numbers
 
 
 class JSONFloat(float):
@@ -76,3 +78,8 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_text, value))}]"
     return json.dumps(value)
+
+
+def stored_number(scalar: str, value: Any) -> Any:
+    """A coerced value of the scalar of that name as jsonb holds it: a number for the text of one."""
+    return JSONFloat(value) if scalar in _EXACT and isinstance(value, str) else value

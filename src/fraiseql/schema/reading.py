@@ -183,6 +183,7 @@ class Fields:
             has_default=has_default,
             default=default_of(default, reference, self._types, where) if has_default else None,
             deprecated=deprecated,
+            or_none=default is None,
         )
 
     def of_directive(self, directive: Directive[...]) -> Mapping[str, InputField]:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from typing import Any, Final, TypeAlias, Union, get_args, get_origin
 
+from fraiseql.context import BlockingInfo, Info
 from fraiseql.errors import SchemaError
-from fraiseql.schema.annotations import Annotation, parameter_annotations, read_annotation
+from fraiseql.schema.annotations import Annotation, check_info, parameter_annotations, read_annotation
 from fraiseql.schema.applying import Directives
 from fraiseql.schema.declarations import Declaration, MutationDeclaration, QueryDeclaration, SubscriptionDeclaration
+from fraiseql.schema.function_actions import FunctionOptions
 from fraiseql.schema.function_mutations import FunctionMutations
 from fraiseql.schema.functions import (
     check_names,
     check_targets,
     has_no_body,
     is_asynchronous,
+    is_coroutine_function,
     kind_of,
     refuse_iterator,
     resolver_of_root,
@@ -39,7 +43,8 @@ from fraiseql.schema.parts import deprecation, page_sizes
 
 __all__ = ["Roots"]
 
-_PLAIN: Final = "name=... only: Python serves it"
+_SERVED: Final = "Python serves it"
+_PLAIN: Final = f"name=... only: {_SERVED}"
 
 _Parameters: TypeAlias = "Callable[[str, list[tuple[str, Any, Any]], str], Mapping[str, InputField]]"
 
@@ -100,38 +105,45 @@ class Roots:
 
     def _resolved_mutation(self, declaration: MutationDeclaration) -> MutationField:
         """One that a function in Python serves."""
-        function = declaration.declared
+        function, options = declaration.declared, declaration.options
         where = function.__name__
         resolver = resolver_of_root(function, where)
+        _refuse_options(replace(options, result_name=None), where)
         parameters, returned = self._read(function, resolver)
         name = graphql_name(declaration.name or camel_case(where), where)
         arguments = self._parameters(where, parameters, f"Mutation.{name}")
         check_names(where, arguments, parameters, _PLAIN)
         self._directives.note(declaration.directives, "FIELD_DEFINITION", f"Mutation.{name}")
-        reference, rows = self._given(returned, name, where)
+        reference, rows = self._given(returned, name, where, options.result_name)
         return MutationField(
             *(name, reference, declaration.description, arguments, *rows, resolver),
             deprecated=deprecation(declaration, where),
         )
 
-    def _given(self, returned: Any, name: str, where: str) -> tuple[TypeReference, tuple[str, Shape]]:
+    def _given(
+        self, returned: Any, name: str, where: str, result_name: str | None = None
+    ) -> tuple[TypeReference, tuple[str, Shape]]:
         """What a function with a body gives: `A | B` is a union of its own."""
         parts = get_args(returned) if get_origin(returned) in (Union, types.UnionType) else ()
         members = [each for each in parts if each is not types.NoneType]
         if len(members) < 2:
+            _refuse_options(FunctionOptions(result_name=result_name), where, "a union of types, or none")
             annotation = read_annotation(returned, f"{where} -> ...")
             return self._note(annotation, where), annotation.rows
         read = [self._note(read_annotation(each, f"{where} -> ..."), where) for each in members]
         for each in read:
             if each.item is not None:
                 raise SchemaError(f"{where} -> ...", found=f"{each} in a union", expected="a type under @fraiseql.type")
-        union = graphql_name(f"{name[:1].upper()}{name[1:]}Result", where)
+        union = graphql_name(result_name or f"{name[:1].upper()}{name[1:]}Result", where)
         self._functions.add_union(union, [each.name for each in read], where, "the union of what it returns has that")
         return TypeReference(len(members) < len(parts), union), (union, Shape.ROW)
 
     def _read(self, function: Callable[..., Any], resolver: Resolver | None) -> tuple[list[tuple[str, Any, Any]], Any]:
         """The parameters that are arguments, and the annotation of what is returned."""
         skipped = resolver is not None and resolver.takes_info
+        if skipped:
+            told = Info if is_coroutine_function(function) else BlockingInfo
+            check_info(function, self._names, told, function.__name__)
         return parameter_annotations(function, self._names, skipped=skipped)
 
     def subscription(self, declaration: Declaration) -> SubscriptionField:
@@ -141,6 +153,8 @@ class Roots:
         kind = kind_of(declaration)
         info = kind is SubscriptionKind.RESOLVER and takes_info(function)
         asynchronous = kind is SubscriptionKind.RESOLVER and is_asynchronous(function)
+        if info:
+            check_info(function, self._names, Info if asynchronous else BlockingInfo, where)
         parameters, returned = parameter_annotations(function, self._names, skipped=info)
         if kind is SubscriptionKind.RESOLVER:
             returned = yielded(returned, asynchronous=asynchronous, where=f"{where} -> ...")
@@ -157,3 +171,10 @@ class Roots:
             *(name, reference, declaration.description, arguments, *annotation.rows, kind, function),
             *(info, asynchronous, topic, by, sizes, deprecation(declaration, where), declaration.trust_payload),
         )
+
+
+def _refuse_options(options: FunctionOptions, where: str, expected: str = f"none, or function=...: {_SERVED}") -> None:
+    """What says how a function in PostgreSQL is called says nothing of one in Python; raises SchemaError."""
+    for name, given in asdict(options).items():
+        if given is not None:
+            raise SchemaError(f"{where} ({name})", found=f"{name}={given!r}", expected=expected)

@@ -104,10 +104,9 @@ class TableInputs:
 
     def _bound(self, target: WrittenTable, nested: NestedRows, name: str) -> str:
         """An input for a new row, or for one that is there already."""
-        purpose = (CONNECT, target.type, name)
+        purpose, whole = (CONNECT, target.type, name), self.create(target)  # which may lead here, and make it
         if self._made.get(name) == purpose:
             return name
-        whole = self.create(target)
         (theirs, _), *others = nested.on
         fields = {CREATE: InputField(CREATE, TypeReference(True, whole), f"A new {target.type}.", CREATE)}
         if theirs == target.key_column and not others:

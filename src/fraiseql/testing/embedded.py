@@ -325,7 +325,9 @@ def _find_binaries() -> Path:
     folders = [] if spec is None else [Path(place) for place in spec.submodule_search_locations or ()]
     found = [binary.parent for folder in folders for binary in folder.glob("pginstall*/bin/postgres")]
     if not found:
-        raise StartupError("there is no embedded PostgreSQL here; install it with: pip install 'fraiseql[embedded]'")
+        raise StartupError(
+            "there is no embedded PostgreSQL here; install it with: pip install '.[embedded]', in a clone"
+        )
     return max(found, key=lambda binaries: int(binaries.parent.name.removeprefix("pginstall") or 0))
 
 

@@ -408,17 +408,17 @@ def test_arguments_inside_of_what_is_selected(server: Server) -> None:
 
 
 def test_row_level_security_holds_for_the_entity(server: Server) -> None:
-    server.run("create role reader")
+    server.run("create role entity_reader")
     for sql in (
-        "grant usage on schema app to reader",
-        "grant select, update on all tables in schema app to reader",
+        "grant usage on schema app to entity_reader",
+        "grant select, update on all tables in schema app to entity_reader",
         "alter table app.users enable row level security",
         "create policy visible on app.users using (id <> 2)",
     ):
         server.run(sql)
     entity = {"id": 2, "name": "Grace"}
     try:
-        server.run("set role reader")
+        server.run("set role entity_reader")
         assert say(server, {"status": "success", "entity_id": 2, "entity": entity}).data["say"]["user"] is None
         assert say(server, {"status": "success", "entity_id": 1}).data["say"]["user"] == {"id": "1", "name": "Ada"}
         assert server.ask("mutation { byIds(ids: [2]) { name } }").error["path"] == ["byIds", 0]
@@ -426,6 +426,8 @@ def test_row_level_security_holds_for_the_entity(server: Server) -> None:
     finally:
         server.run("reset role")
         server.run("alter table app.users disable row level security")
+        for sql in ("drop policy visible on app.users", "drop owned by entity_reader", "drop role entity_reader"):
+            server.run(sql)
 
 
 def test_what_the_function_refuses_is_kept_and_what_it_raises_is_not(server: Server) -> None:

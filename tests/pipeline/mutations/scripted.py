@@ -62,6 +62,7 @@ class Script:
         answers: by the name of a mutation, what its statement gives; the amount by default.
         lost_commits_count: whether a COMMIT that nobody can tell of was applied.
         trace: what was asked for: words.
+        pauses: in seconds.
         committed: amounts.
         pending: those of the open transaction; None where there is none.
     """
@@ -70,6 +71,7 @@ class Script:
     answers: Mapping[str, bytes | None] = field(default_factory=dict)
     lost_commits_count: bool = False
     trace: list[str] = field(default_factory=list)
+    pauses: list[float] = field(default_factory=list)
     committed: list[int] = field(default_factory=list)
     pending: list[int] | None = None
     handle: object = None
@@ -105,7 +107,8 @@ class Script:
                 self.pending = None
                 return None
             case Sleep(seconds):
-                self.trace.append(f"sleep {seconds:g}")
+                self.trace.append("sleep")
+                self.pauses.append(seconds)
                 assert self.pending is None, "nothing is held meanwhile"
                 return seconds
         raise AssertionError(effect)

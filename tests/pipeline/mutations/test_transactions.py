@@ -115,12 +115,11 @@ def test_the_entry_of_a_field_that_was_rolled_back_names_the_culprit(mutate: Mut
     ]
 
 
-def test_a_commit_that_is_refused_is_of_the_last_field(mutate: Mutate) -> None:
+def test_a_commit_that_is_refused_is_told_of_each_field(mutate: Mutate) -> None:
     ran = mutate(TWO, faults={3: database_error("23503")})
     assert ran.trace == ["begin", "tryAdd 1", "tryAdd 2", "commit", "rollback"]
     assert (ran.data, ran.committed) == ({"a": None, "b": None}, [])
-    assert ran.codes["a"] == "ROLLED_BACK"
-    assert ran.codes["b"] != "ROLLED_BACK"
+    assert ran.codes == {"a": "FOREIGN_KEY_VIOLATION", "b": "FOREIGN_KEY_VIOLATION"}
 
 
 def test_a_transaction_of_its_own_for_each_field(mutate: Mutate) -> None:
@@ -144,10 +143,10 @@ def test_the_isolation_that_is_asked_for(mutate: Mutate) -> None:
 )
 def test_a_null_that_rises_to_data(mutate: Mutate, limits: dict[str, Any], committed: list[int]) -> None:
     ran = mutate("mutation { tryAdd(amount: 1) add(amount: 2) }", limits=limits, faults={}, answers={"add": None})
-    # The field was applied, and it broke its promise: that is an error, as of a query, and no reason to roll back.
+    # Nothing of the field is told to the client, who could not know that it was applied.
     assert ran.data is None
-    assert ran.codes == {"add": "INTERNAL_SERVER_ERROR"}
-    assert ran.committed == [1, 2]
+    assert ran.codes["add"] == "INTERNAL_SERVER_ERROR"
+    assert ran.committed == committed[:1]
     ran = mutate("mutation { tryAdd(amount: 1) add(amount: 2) }", limits=limits, faults={4 if limits else 2: REFUSED})
     assert ran.data is None
     assert ran.codes["add"] == "NOT_ALLOWED"

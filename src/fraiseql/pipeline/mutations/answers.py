@@ -31,6 +31,11 @@ class Answered:
     errors: list[RequestError] = field(default_factory=list)
     causes: list[Exception] = field(default_factory=list)
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether errors left nothing of the value."""
+        return bool(self.errors) and self.text in (None, b"null")
+
 
 def completed(serving: Serving, text: bytes) -> Program[Answered]:
     """Compute what Python computes of a field's JSON, and let nulls rise."""
@@ -45,22 +50,47 @@ def completed(serving: Serving, text: bytes) -> Program[Answered]:
     return Answered(complete(value, errors, asking.hint, check), errors, causes)
 
 
-def failed_fields(serving: Serving, roots: Sequence[RootField], error: Exception) -> Program[dict[str, Answered]]:
-    """What all fields of a transaction came to that was rolled back for an error of one of them."""
-    key, hint = serving.root.key, serving.asking.hint
-    text, known = yield from recovered(serving, error)
-    hidden = known.__cause__ if isinstance(known.__cause__, ValueRefused) else masked(known)
-    causes = [] if hidden is None else [hidden]
-    # Where the null of another field rises to `data`, a member of the union would not be seen.
-    is_seen = all(root.field is None or root.field.type.nullable for root in roots if root.key != key)
-    if text is None or not is_seen:
-        answered = _null(serving.root, shown(known, (key,), hint), causes)
+def failed_fields(
+    failed: Sequence[Serving], roots: Sequence[RootField], error: Exception | Answered, causes: Sequence[Exception]
+) -> Program[dict[str, Answered]]:
+    """What all fields of a transaction came to that was rolled back.
+
+    Args:
+        failed: whose error it is: one field's, or that of all where it is nobody's more than another's.
+        error: what was raised, or what the one field came to.
+        causes: for the log, beside those of the error.
+    """
+    first = failed[0].root.key
+    message = f'The mutation was rolled back, since its field "{first}" failed.'
+    answered = {root.key: _null(root, _error(root, message, "ROLLED_BACK"), []) for root in roots}
+    if isinstance(error, Answered):
+        answered[first] = error
     else:
-        answered = yield from completed(serving, text)
-        answered.causes += causes
-    message = f'The mutation was rolled back, since its field "{key}" failed.'
-    others = {root.key: _null(root, _error(root, message, "ROLLED_BACK"), []) for root in roots if root.key != key}
-    return others | {key: answered}
+        answered.update((yield from _blamed(failed, roots, error)))
+    answered[first].causes = [*causes, *answered[first].causes]
+    return answered
+
+
+def _blamed(failed: Sequence[Serving], roots: Sequence[RootField], error: Exception) -> Program[dict[str, Answered]]:
+    """What fields came to whose error it is: their unions' error members, or the error."""
+    found = dict[str, tuple[bytes | None, Exception]]()
+    for serving in failed:
+        found[serving.root.key] = yield from recovered(serving, error)
+    # Where the null of another field rises to `data`, a member of the union would not be seen.
+    texts = {key: text for key, (text, _) in found.items()}
+    is_seen = all(root.field is None or root.field.type.nullable or texts.get(root.key) for root in roots)
+    answered = dict[str, Answered]()
+    for serving in failed:
+        key, hint = serving.root.key, serving.asking.hint
+        text, known = found[key]
+        hidden = known.__cause__ if isinstance(known.__cause__, ValueRefused) else masked(known)
+        causes = [] if hidden is None else [hidden]
+        if text is None or not is_seen:
+            answered[key] = _null(serving.root, shown(known, (key,), hint), causes)
+        else:
+            answered[key] = yield from completed(serving, text)
+            answered[key].causes += causes
+    return answered
 
 
 def unknown_fields(roots: Sequence[RootField], error: DatabaseError) -> dict[str, Answered]:

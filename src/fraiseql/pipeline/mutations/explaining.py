@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fraiseql.effects import Fetch
+from fraiseql.pipeline.computed.roots import is_called
 from fraiseql.pipeline.mutations.actions import serve
 from fraiseql.pipeline.mutations.serving import Asking, Serving, read_trees
 
@@ -17,7 +18,7 @@ def first_statements(asking: Asking) -> Iterator[Fetch]:
     What is selected of the written rows is a second one, for their keys.
     """
     for root in asking.plan.fetched:
-        if root.field is None:
+        if root.field is None or is_called(root.field):
             continue
         trees = read_trees(asking.planning, root, asking.variables)
         program = serve(Serving(asking, root, trees, None))

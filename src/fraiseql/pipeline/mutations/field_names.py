@@ -2,68 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from fraiseql.pipeline.mutations.function_names import known_names
 from fraiseql.pipeline.mutations.serving import Serving
-from fraiseql.schema.model import InputField, InputType, SchemaModel
 from fraiseql.schema.table_actions import Nesting, TableAction, WrittenTable
-from fraiseql.schema.table_inputs import CREATE
+from fraiseql.schema.table_inputs import CONNECT, CREATE
 
 __all__ = ["field_names"]
 
 
-def field_names(serving: Serving) -> Mapping[str, str]:
+def field_names(serving: Serving) -> Mapping[str, tuple[str, ...]]:
     """The names in GraphQL, dots leading into objects, by column: `email`, `users.email`, `blog.users.email`.
 
     What is written to a table of its own is known by table and column; of a function's input only the names are known.
-    An object that is the only argument goes without saying.
+    An object that is the only argument goes without saying. There are several names where the input has rows of one
+    table in several places: PostgreSQL does not tell which of them it was.
     """
     action = serving.field.action
-    if isinstance(action, TableAction):
-        return dict(reversed([*_written(action, action.written, serving.arguments().get("input"), "")]))
-    return _named(serving.asking.planning.model, serving.field.arguments)
+    if not isinstance(action, TableAction):
+        return known_names(serving.asking.planning.model, serving.field.arguments)
+    found: dict[str, dict[str, None]] = {}
+    for column, name in _written(action, action.written, _objects([serving.arguments().get("input")]), ""):
+        found.setdefault(column, {})[name] = None
+    return {column: tuple(names) for column, names in found.items()}
 
 
-def _written(action: TableAction, table: WrittenTable, given: Any, place: str) -> Iterator[tuple[str, str]]:
-    """The columns of a table, and of those that are written along with it; what comes first holds."""
+def _written(
+    action: TableAction, table: WrittenTable, rows: list[Any], place: str, bound: Collection[str] = ()
+) -> Iterator[tuple[str, str]]:
+    """The columns of a table, and of those that are written along with it.
+
+    Args:
+        rows: what is given of them.
+        bound: columns that hold what binds the rows to those that they are nested in.
+    """
     source = table.table
     owner = source.name if source.schema is None else f"{source.schema}.{source.name}"
-    for name, written in table.columns.items():
-        yield f"{owner}.{written.column}", f"{place}{name}"
-    if place == "" and table.key.column is not None:
-        yield f"{owner}.{table.key_column}", table.key.name
-    rows = given if isinstance(given, list) else [given]
+    for column, name in _columns(table, rows, is_outermost=place == "").items():
+        if column not in bound:
+            yield f"{owner}.{column}", f"{place}{name}"
     for nested in table.nested.values():
-        below = [row[nested.name] for row in rows if isinstance(row, dict) and row.get(nested.name) is not None]
+        below, inner = _objects(row.get(nested.name) for row in rows), f"{place}{nested.name}."
+        binding = [theirs for theirs, _ in nested.on]
+        if nested.nesting in (Nesting.PARENT, Nesting.LINKED):  # each is new, or is there already
+            below, inner, binding = _objects(each.get(CREATE) for each in below), f"{inner}{CREATE}.", []
         if below:
-            flat = [each for one in below for each in (one if isinstance(one, list) else [one])]
-            inner = f"{place}{nested.name}."
-            if nested.nesting in (Nesting.PARENT, Nesting.LINKED):  # each is new, or is there already
-                flat, inner = [each[CREATE] for each in flat if CREATE in each], f"{inner}{CREATE}."
-            yield from _written(action, action.tables[nested.target], flat, inner)
+            yield from _written(action, action.tables[nested.target], below, inner, binding)
 
 
-def _named(model: SchemaModel, arguments: Mapping[str, InputField]) -> dict[str, str]:
-    """By what the function knows the fields as, the outermost first."""
-    found: dict[str, str] = {}
-    level = [(field, "") for field in arguments.values()]
-    only = _inside(model, level[0][0]) if len(level) == 1 else None
-    if only is not None:
-        level = [(field, "") for field in only.fields.values()]
-    seen: set[str] = set()
-    while level:
-        below = list[tuple[InputField, str]]()
-        for field, place in level:
-            found.setdefault(field.target, f"{place}{field.name}")
-            inside = _inside(model, field)
-            if inside is not None and inside.name not in seen:
-                seen.add(inside.name)
-                below += [(each, f"{place}{field.name}.") for each in inside.fields.values()]
-        level = below
-    return found
+def _columns(table: WrittenTable, rows: list[Any], *, is_outermost: bool) -> dict[str, str]:
+    """What is written to each column of a row: a field, or a row that it names by that column."""
+    names: dict[str, str] = {}
+    for name, written in table.columns.items():
+        names.setdefault(written.column, name)
+    if is_outermost and table.key.column is not None:
+        names.setdefault(table.key_column, table.key.name)
+    given = {name for row in rows for name in row}
+    for nested in table.nested.values():
+        parents = _objects(row.get(nested.name) for row in rows) if nested.nesting is Nesting.PARENT else []
+        if parents:
+            name = f"{nested.name}.{CONNECT}" if all(CONNECT in each for each in parents) else nested.name
+            names |= {column: name for _, column in nested.on if names.get(column) not in given}
+    return names
 
 
-def _inside(model: SchemaModel, field: InputField) -> InputType | None:
-    named = model.types[field.type.named]
-    return named if isinstance(named, InputType) else None
+def _objects(given: Iterable[Any]) -> list[dict[str, Any]]:
+    """The objects among what is given, those in lists included."""
+    flat = (one for each in given for one in (each if isinstance(each, list) else [each]))
+    return [each for each in flat if isinstance(each, dict)]

@@ -7,19 +7,17 @@ of the function's own argument, so that enums, domains and identifiers of any ty
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from fraiseql.effects import Statement
 from fraiseql.pipeline.sql.bind import encode
 from fraiseql.pipeline.sql.quoting import identifier, literal
 from fraiseql.schema.function_actions import FunctionAction, Passing, Returned
 from fraiseql.schema.model import EnumType, InputField, InputType, MutationField, SchemaModel, Source, TypeReference
-from fraiseql.schema.numbers import JSONFloat, json_text
+from fraiseql.schema.numbers import json_text, stored_number
 from fraiseql.schema.scalar import Scalar
 
 __all__ = ["FunctionCall", "function_call"]
-
-_EXACT: Final = ("Decimal", "BigInt")  # whose canonical values are texts of numbers
 
 
 class FunctionCall(NamedTuple):
@@ -148,7 +146,5 @@ def _stored(model: SchemaModel, reference: TypeReference, value: Any) -> Any:
     if isinstance(named, InputType):
         fields = named.fields
         return {fields[name].target: _stored(model, fields[name].type, each) for name, each in value.items()}
-    if isinstance(named, Scalar) and named.name in _EXACT and isinstance(value, str):
-        return JSONFloat(value)
     assert isinstance(named, (EnumType, Scalar))
-    return value
+    return stored_number(named.name, value)

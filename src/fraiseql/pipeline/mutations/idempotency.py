@@ -114,6 +114,7 @@ class IdempotencyKeys:
 
 
 _BAD_KEY: Final = "An idempotency key is a text of 1 to 255 visible ASCII characters."
+_LEFT_OPEN: Final = "It is not known whether the mutation was applied."
 _REUSED: Final = "The idempotency key was used for another request. The mutation was not run."
 
 
@@ -121,8 +122,8 @@ def _kept(found: Row, fingerprint: bytes) -> bytes:
     known, body = found
     if known != fingerprint:
         raise Refusal(Outcome.KEY_REUSED, [RequestError(_REUSED, code="IDEMPOTENCY_KEY_REUSED")])
-    if body is None:
-        raise DatabaseError("an idempotency key was committed without its answer", sqlstate="55000")
+    if body is None:  # SQL of the application's own has committed in the middle of it
+        raise Refusal(Outcome.FAILED, [RequestError(_LEFT_OPEN, code="OUTCOME_UNKNOWN")])
     return bytes.fromhex(body.decode())
 
 
@@ -181,9 +182,10 @@ _FIND: Final = """\
 select encode(fingerprint, 'hex'), encode(body, 'hex') from @table@
 where scope = decode($1::text, 'hex') and key = $2::text"""
 
+# Its age begins with the answer, however long that took.
 _KEEP: Final = """\
 with kept as (
-    update @table@ set body = decode($3::text, 'hex')
+    update @table@ set body = decode($3::text, 'hex'), created_at = clock_timestamp()
     where scope = decode($1::text, 'hex') and key = $2::text
     returning 1
 )

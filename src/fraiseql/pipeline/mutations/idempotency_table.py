@@ -39,8 +39,10 @@ class IdempotencyTable:
     @classmethod
     def of(cls, text: str) -> IdempotencyTable:
         """What a setting names: `table` or `schema.table`; raises ConfigurationError."""
-        schema, dot, name = text.partition(".")
-        return cls(name, schema) if dot else cls(text)
+        *schema, name = text.split(".")
+        if len(schema) > 1:
+            raise ConfigurationError(f"mutation_idempotency_table is {text!r}; expected 'table' or 'schema.table'")
+        return cls(name, *schema)
 
     @property
     def sql(self) -> str:

@@ -4,8 +4,9 @@
       ^                                |
       +--- pause <--- roll back <------+  while others are in the way, a bounded number of times
 
-What a field raises rolls its transaction back, and every other field of it is told so. An idempotency key makes the
-request one transaction: its answer is kept in it, and is either committed with what it tells of or not at all.
+What a field raises rolls its transaction back, and every other field of it is told so. An error that is of no field by
+itself, as that of a deferred constraint at COMMIT, is told of each. An idempotency key makes the request one
+transaction: its answer is kept in it, and is either committed with what it tells of or not at all.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from typing import Any, Final
+from zlib import crc32
 
 from fraiseql.effects import Isolation, Program, begin, commit, rollback, sleep
 from fraiseql.errors import DatabaseError, RequestError
@@ -29,7 +31,7 @@ from fraiseql.schema.model import MutationField, Resolver
 
 __all__ = ["mutate"]
 
-_UNKNOWN: Final = "08007"  # SQL's own: transaction resolution unknown
+_OPEN: Final = ("08007", "2D000")  # transaction resolution unknown; ended by a statement of the application's own
 _IN_THE_WAY: Final = ("40001", "40P01")  # serialisation failure, deadlock
 _CUT: Final = ("08006", "57P01", "57P02")  # a connection that was lost, or that a stopping or crashed server has ended
 _WITH_ERRORS: Final = b'{"errors":'
@@ -59,14 +61,26 @@ class _Stage(Enum):
     COMMIT = auto()
 
 
-class _FieldFailed(Exception):
-    """A root field raised, and its transaction was rolled back."""
+class _Failed(Exception):
+    """A transaction was rolled back for an error of one of its fields, or of all where it is of none by itself.
 
-    def __init__(self, root: RootField, error: Exception, stage: _Stage = _Stage.FIELDS) -> None:
+    Attributes:
+        error: what was raised; or, where errors left nothing of a field's value, what it came to.
+        causes: of the fields that were answered before, for the log.
+    """
+
+    def __init__(
+        self,
+        roots: Sequence[RootField],
+        error: Exception | Answered,
+        stage: _Stage = _Stage.FIELDS,
+        causes: Sequence[Exception] = (),
+    ) -> None:
         super().__init__(str(error))
-        self.root = root
+        self.roots = roots
         self.error = error
         self.stage = stage
+        self.causes = causes
 
 
 class _Answer(Exception):
@@ -110,11 +124,11 @@ class _Mutation:
         while True:
             try:
                 return (yield from self._attempt(roots))
-            except _FieldFailed as failed:
+            except _Failed as failed:
                 error = failed.error
                 # A function in PostgreSQL may raise the like, and is rolled back.
                 may_be_done = in_python or failed.stage is _Stage.COMMIT
-                if may_be_done and isinstance(error, DatabaseError) and error.sqlstate == _UNKNOWN:
+                if may_be_done and isinstance(error, DatabaseError) and error.sqlstate in _OPEN:
                     unknown = error
                 is_last = attempt >= self._limits.max_attempts
                 if is_last or not self._may_come_through(failed, in_python=in_python, is_known=unknown is None):
@@ -122,15 +136,22 @@ class _Mutation:
                         return unknown_fields(roots, unknown)
                     if is_first and isinstance(error, DatabaseError) and error.unavailable:
                         raise self._away(error) from error
-                    return (yield from failed_fields(self._serving(failed.root, None), roots, error))
-            yield from sleep(min(self._limits.first_pause * 2.0 ** (attempt - 1), self._limits.longest_pause))
+                    servings = [self._serving(root, None) for root in failed.roots]
+                    return (yield from failed_fields(servings, roots, error, failed.causes))
+            yield from sleep(self._pause(attempt))
             attempt += 1
+
+    def _pause(self, attempt: int) -> float:
+        """Seconds before the next attempt, spread by a half, lest those who met meet again."""
+        longest = min(self._limits.first_pause * 2.0 ** (attempt - 1), self._limits.longest_pause)
+        draw = crc32(f"{self._asking.hint.get('requestId')} {attempt}".encode()) / 2**32
+        return longest * (0.5 + draw / 2)
 
     def _attempt(self, roots: Sequence[RootField]) -> Program[dict[str, Answered]]:
         try:
             transaction = yield from begin(self._isolation)
         except DatabaseError as error:
-            raise _FieldFailed(roots[0], error, _Stage.BEGIN) from error
+            raise _Failed(roots, error, _Stage.BEGIN) from error
         try:
             return (yield from self._within(transaction, roots))
         except Exception:
@@ -138,30 +159,35 @@ class _Mutation:
             raise
 
     def _within(self, transaction: Any, roots: Sequence[RootField]) -> Program[dict[str, Answered]]:
-        claim = (yield from self._claimed(transaction, roots[0])) if self._has_key else None
+        claim = (yield from self._claimed(transaction, roots)) if self._has_key else None
         answered: dict[str, Answered] = {}
-        root, stage = roots[0], _Stage.FIELDS
+        blamed, stage = roots, _Stage.FIELDS
         try:
             for root in roots:
-                serving = self._serving(root, transaction)
-                answered[root.key] = yield from _served(serving)
+                blamed = [root]
+                answered[root.key] = each = yield from _served(self._serving(root, transaction))
+                if each.is_lost:  # the client cannot know that anything was done
+                    raise _Failed(blamed, answered.pop(root.key))
+            blamed = roots
             if claim is not None:
                 yield from self._keys.keep(claim, answer_of(self._asking, answered).body)
             stage = _Stage.COMMIT
-            # A deferred constraint is nobody's more than the last field's.
             yield from commit(transaction, self._asking.settings)
+        except _Failed as failed:
+            failed.causes = _causes(answered)
+            raise
         except Refusal as refusal:
-            raise _FieldFailed(root, refusal.errors[0]) from refusal
+            raise _Failed(blamed, refusal.errors[0], stage, _causes(answered)) from refusal
         except Exception as error:  # a user's code raises anything
-            raise _FieldFailed(root, error, stage) from error
+            raise _Failed(blamed, error, stage, _causes(answered)) from error
         return answered
 
-    def _claimed(self, transaction: Any, root: RootField) -> Program[Claim]:
+    def _claimed(self, transaction: Any, roots: Sequence[RootField]) -> Program[Claim]:
         """Claim the key; raises Refusal where that cannot be, and _Answer where its answer is there already."""
         try:
             claim = yield from self._keys.claim(self._asking, transaction)
         except DatabaseError as error:
-            raise _FieldFailed(root, error) from error
+            raise _Failed(roots, error) from error
         if claim.answer is not None:
             raise _Answer(_again(claim.answer))
         return claim
@@ -169,7 +195,7 @@ class _Mutation:
     def _serving(self, root: RootField, transaction: Any) -> Serving:
         return Serving(self._asking, root, self._trees[root.key], transaction)
 
-    def _may_come_through(self, failed: _FieldFailed, *, in_python: bool, is_known: bool) -> bool:
+    def _may_come_through(self, failed: _Failed, *, in_python: bool, is_known: bool) -> bool:
         """Whether another attempt may succeed, and does not do anything twice.
 
         Args:
@@ -197,6 +223,11 @@ def _served(serving: Serving) -> Program[Answered]:
     if isinstance(serving.field.action, Resolver):
         return (yield from called(serving))
     return (yield from completed(serving, (yield from serve(serving))))
+
+
+def _causes(answered: Mapping[str, Answered]) -> list[Exception]:
+    """What the log is told of the fields before one that failed: it may have failed for them."""
+    return [cause for each in answered.values() for cause in each.causes]
 
 
 def _again(body: bytes) -> GraphQLResponse:

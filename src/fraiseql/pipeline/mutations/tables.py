@@ -11,6 +11,7 @@ import orjson
 from fraiseql.effects import Program, Statement
 from fraiseql.errors import DatabaseError, RequestError
 from fraiseql.pipeline.failures import refused
+from fraiseql.pipeline.mutations.every_row import means_every_row
 from fraiseql.pipeline.mutations.serving import Serving
 from fraiseql.pipeline.mutations.written_rows import WrittenRows, column_values, wrong
 from fraiseql.pipeline.response import Outcome, Refusal
@@ -27,7 +28,10 @@ __all__ = ["write_table"]
 
 # Texts that are no value of their column's type, numbers and times that are none, characters that jsonb does not hold.
 _UNREADABLE: Final = frozenset({"22P02", "22P05", "22003", "22007", "22008", "22021"})
-_CONSTANT: Final = re.compile(r"(?:[() ]|true|false|and|or|not)*")  # conditions that no row has a part in
+
+# ON CONFLICT DO UPDATE found a row that it had written itself: two spellings of one value, as "1" and "01".
+_SAME_ROW_TWICE: Final = ("21000", "nodeModifyTable.c")
+_INDEX: Final = re.compile(r"\[\d+\]")
 
 
 def write_table(serving: Serving) -> Program[bytes]:
@@ -55,22 +59,42 @@ def _insert(serving: Serving, action: TableAction) -> Program[bytes]:
     rows = WrittenRows(serving.asking.planning.model, action.tables, serving.path, limits.max_written_rows)
     places = [f"input[{index}]" for index in range(len(given))] if action.many else ["input"]
     addresses = [rows.add(written, each, place) for each, place in zip(given, places, strict=True)]
-    sql = insert_sql(rows.inserts, written.key_column, conflict)
-    keyed, counts = yield from _asked(serving, sql, rows.parameters(), reads_input=True)
+    keyed = yield from _inserted(serving, action, rows, conflict)
+    keys = {(s, n): key for s, n, key in keyed}
+    texts = yield from _shown(serving, written, [keys[address] for address in addresses])
+    return _answer(action, texts)
+
+
+def _inserted(
+    serving: Serving, action: TableAction, rows: WrittenRows, conflict: Conflict | None
+) -> Program[list[Any]]:
+    """Insert the rows; gives the keys of those of the field itself, each with its address."""
+    sql = insert_sql(rows.inserts, action.written.key_column, conflict, rows.connected)
+    try:
+        keyed, counts, missing = yield from _asked(serving, sql, rows.parameters(), reads_input=True)
+    except DatabaseError as error:
+        if conflict is None or (error.sqlstate, error.source_file) != _SAME_ROW_TWICE:
+            raise
+        names = ", ".join(_conflict_names(action.written, serving.arguments().get(ON_CONFLICT)))
+        raise wrong(f'Two rows of the argument "input" have the same {names}', serving.path) from refused(error)
+    if missing:
+        raise _not_there([rows.connected_place(number, index) for number, index in missing], serving.path)
     if counts != rows.counts():  # and the rows may be paired wrongly
         raise _not_written(serving)
-    keys = {(s, n): key for s, n, key in keyed}
-    texts = yield from _selected(serving, written, [keys[address] for address in addresses])
-    if None in texts:  # a view has it not
-        raise _not_written(serving)
-    return _answer(action, texts)
+    found: list[Any] = keyed
+    return found
+
+
+def _conflict_names(written: WrittenTable, chosen: str | None) -> tuple[str, ...]:
+    """The fields that an upsert finds rows by."""
+    return written.conflicts[next(iter(written.conflicts)) if chosen is None else chosen]
 
 
 def _conflict(
     serving: Serving, written: WrittenTable, given: Sequence[Mapping[str, Any]], chosen: str | None
 ) -> Conflict:
     """What an upsert finds rows by; raises RequestError where that does not tell them apart."""
-    names = written.conflicts[next(iter(written.conflicts)) if chosen is None else chosen]
+    names = _conflict_names(written, chosen)
     seen: set[str] = set()
     for index, each in enumerate(given):
         missing = [name for name in names if each.get(name) is None]
@@ -103,7 +127,7 @@ def _update(serving: Serving, action: TableAction) -> Program[bytes]:
         sql = found.update(columns, len(bindings) + 1, len(bindings) + 2)
         more = [value, orjson.dumps(locked)]
         keys = (yield from _keys(serving, sql, bindings, more, reads_input=True)) if locked else []
-    texts = yield from _selected(serving, written, keys)
+    texts = yield from _shown(serving, written, keys)
     return _answer(action, texts)
 
 
@@ -116,8 +140,9 @@ def _delete(serving: Serving, action: TableAction) -> Program[bytes]:
     if not keys:
         return _answer(action, [])
     texts = yield from _selected(serving, written, keys)
-    gone = set((yield from _asked(serving, delete_sql(written).encode(), [orjson.dumps(keys)])))
-    return _answer(action, [text for key, text in zip(keys, texts, strict=True) if key in gone])
+    shown = {key: text for key, text in zip(keys, texts, strict=True) if text is not None}
+    gone = set((yield from _asked(serving, delete_sql(written).encode(), [orjson.dumps([*shown])])))
+    return _answer(action, [text for key, text in shown.items() if key in gone])
 
 
 _SERVERS: Final[Mapping[Write, Callable[[Serving, TableAction], Program[bytes]]]] = {
@@ -145,8 +170,10 @@ def _found(serving: Serving, action: TableAction) -> tuple[FoundRows, tuple[Bind
     base, conditions = rendering.base(target.source), list[str]()
     if action.finds:
         conditions = rendering.filters.where(target, base, serving.trees["where"], serving.path)
-        if _CONSTANT.fullmatch(" ".join(conditions)):
-            raise wrong('The argument "where" has no condition: it would mean every row', serving.path)
+        if means_every_row(planning.model, target, serving.trees["where"], asking.variables):
+            raise wrong(
+                'The argument "where" would mean every row: what is absent or empty is no condition', serving.path
+            )
     else:
         declared: Mapping[str, InputField] = {written.key.name: serving.field.arguments[written.key.name]}
         conditions = rendering.filters.equal(target, base, declared, serving.trees, serving.path)
@@ -200,12 +227,26 @@ def _selected(serving: Serving, written: WrittenTable, keys: Sequence[str]) -> P
     return serving.rows_by_key(serving.root.selection, written.key, keys)
 
 
-def _answer(action: TableAction, texts: Sequence[bytes | None]) -> bytes:
+def _shown(serving: Serving, written: WrittenTable, keys: Sequence[str]) -> Program[list[bytes]]:
+    """What is selected of rows that were written; raises RequestError where a view has one not, or not any more."""
+    texts = yield from _selected(serving, written, keys)
+    found = [text for text in texts if text is not None]
+    if len(found) < len(texts):
+        raise _not_written(serving)
+    return found
+
+
+def _answer(action: TableAction, texts: Sequence[bytes]) -> bytes:
     if not action.many:
-        return (texts[0] if texts else None) or b"null"
-    if action.write in (Write.UPDATE, Write.DELETE):  # those that may not be seen any more are not shown
-        texts = [text for text in texts if text is not None]
-    return b"[" + b",".join(text or b"null" for text in texts) + b"]"
+        return texts[0] if texts else b"null"
+    return b"[" + b",".join(texts) + b"]"
+
+
+def _not_there(places: Sequence[str], path: tuple[str, ...]) -> RequestError:
+    """The same for rows that the caller may not see: nobody is told that these are there."""
+    fields = list(dict.fromkeys(_INDEX.sub("", place).removeprefix("input.") for place in places))
+    message = f'The argument "{places[0]}" names a row that is not there.'
+    return RequestError(message, code="FOREIGN_KEY_VIOLATION", path=path, extensions={"fields": fields})
 
 
 def _not_written(serving: Serving) -> RequestError:

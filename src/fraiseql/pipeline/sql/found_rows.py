@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fraiseql.pipeline.sql.inserts import typed_value
+from fraiseql.pipeline.sql.inserts import key_text, typed_value
 from fraiseql.pipeline.sql.quoting import identifier
 from fraiseql.pipeline.sql.rendering import Rendering, Site
-from fraiseql.pipeline.sql.values import source_name
+from fraiseql.pipeline.sql.values import empty_row, source_name
 from fraiseql.schema.table_actions import WrittenTable
 
 __all__ = ["FoundRows", "delete_sql"]
@@ -59,7 +59,7 @@ class FoundRows:
         table, key = source_name(self.written.table), identifier(self.written.key_column)
         parts = [self._found("for no key update" if keys is None else "", every=keys is not None)]
         joined = f"w$.{key} = f$.key"
-        origin = f"found$ f$, json_populate_record(null::{table}, ${values}::json) r$"
+        origin = f"found$ f$, json_populate_record({empty_row(self.written.table)}, ${values}::json) r$"
         if keys is not None:
             parts.append(_locked(self.written, keys))
             origin += " join locked$ l$ on true"
@@ -90,7 +90,7 @@ def delete_sql(written: WrittenTable) -> str:
     """Delete the rows whose keys the parameter has, a JSON array of texts: `[key, ...]` of those that are gone."""
     table, key = source_name(written.table), identifier(written.key_column)
     deleted = f"delete from {table} w$ using locked$ l$ where w$.{key} = l$.key returning w$.{key} as key"
-    answer = "coalesce((select json_agg(g$.key::text) from gone$ g$), '[]')"
+    answer = f"coalesce((select json_agg({key_text('g$.key')}) from gone$ g$), '[]')"
     return f"with {_locked(written, 1)}, gone$ as ({deleted}) select {answer}"
 
 
@@ -100,5 +100,5 @@ def _locked(written: WrittenTable, keys: int) -> str:
 
 
 def _answer(counted: str, keyed: str) -> str:
-    keys = f"select json_agg(a$.key::text order by a$.key) from {keyed} a$"
+    keys = f"select json_agg({key_text('a$.key')} order by a$.key) from {keyed} a$"
     return f"json_build_array((select count(*) from {counted}), coalesce(({keys}), '[]'))"

@@ -13,7 +13,7 @@ from fraiseql.schema.scalar import FilterFamily, Scalar
 __all__ = ["config_of", "rank_of", "searcher", "vector_of"]
 
 _SEARCHERS: Final = {
-    name: Operator(f"{function}({{0}}, {{1}})", Operand.TEXT, blames=INVALID_SEARCH)
+    name: Operator(f"{function}({{0}}, {{1}})", Operand.TEXT, blames=INVALID_SEARCH, empty=False)
     for name, (function, _) in SEARCHES.items()
 }
 

@@ -27,10 +27,9 @@ from fraiseql.pipeline.sql.connections import connection
 from fraiseql.pipeline.sql.cost import Cost
 from fraiseql.pipeline.sql.rendering import Rendering, ShapeRenderer, Site
 from fraiseql.pipeline.sql.rows import list_of_rows, one_row
-from fraiseql.pipeline.sql.values import identifier, literal, source_name
+from fraiseql.pipeline.sql.values import empty_row, identifier, literal, source_name
 from fraiseql.pipeline.variables import Variables
 from fraiseql.schema.model import Field, SchemaModel, Shape, SubscriptionField, SubscriptionKind
-from fraiseql.schema.scalar import Scalar
 
 __all__ = ["BoundStatement", "render", "render_given", "render_keyed", "render_shown"]
 
@@ -146,14 +145,8 @@ def render_keyed(
     rendering = Rendering(model, graphql_schema, variables, limits, _SHAPES, checking=checking)
     target = selection.type
     assert target.source is not None
-    base, value = rendering.base(target.source), f"{_GIVEN}.value"
-    if key.column is None:
-        named = model.types[key.type.named]
-        wanted = f"{value}::{named.sql_type}" if isinstance(named, Scalar) else value
-    else:  # of the column's own type, so that its index serves
-        built = f"jsonb_build_object({literal(key.column)}, {value})"
-        wanted = f"(jsonb_populate_record(null::{source_name(target.source)}, {built})).{identifier(key.column)}"
-    conditions = [f"{rendering.values.compared(key, base)} = {wanted}"]
+    base = rendering.base(target.source)
+    conditions = [rendering.values.is_row(key, base, target.source, f"{_GIVEN}.value")]
     with rendering.inside() as cost:
         row = one_row(rendering, Site(target, base, conditions, {}, (), selection, is_single=True))
     bindings = rendering.bindings.taken()
@@ -186,7 +179,7 @@ def render_shown(
     target = selection.type
     assert target.source is not None
     base = rendering.base(target.source)
-    record = f"jsonb_populate_record(null::{source_name(target.source)}, {_GIVEN}.value)"
+    record = f"jsonb_populate_record({empty_row(target.source)}, {_GIVEN}.value)"
     with rendering.inside() as cost:
         row = one_row(rendering, Site(target, base, [], {}, (), selection, origin=record, is_single=True))
     bindings = rendering.bindings.taken()
@@ -222,7 +215,7 @@ def _given(rendering: Rendering, root: RootField) -> tuple[str, str]:
     target, field, path = root.selection.type, root.field, (root.key,)
     assert target.source is not None
     base, named = rendering.base(target.source), source_name(target.source)
-    record = f"jsonb_populate_record(null::{named}, {_GIVEN}.value)"
+    record = f"jsonb_populate_record({empty_row(target.source)}, {_GIVEN}.value)"
     if not isinstance(field, SubscriptionField) or field.kind is SubscriptionKind.RESOLVER:
         base = replace(base, computed=f"({_GIVEN}.value->{literal(COMPUTED)})")
         site = Site(target, base, [], {}, path, root.selection, origin=record)

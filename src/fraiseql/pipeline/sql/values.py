@@ -12,7 +12,19 @@ from fraiseql.pipeline.sql.quoting import identifier, literal
 from fraiseql.schema.model import EnumType, Field, ObjectType, Relation, SchemaModel, Source, TypeReference
 from fraiseql.schema.scalar import Scalar
 
-__all__ = ["Base", "Values", "finite", "identifier", "joined", "literal", "related", "siblings", "source_name", "typed"]
+__all__ = [
+    "Base",
+    "Values",
+    "empty_row",
+    "finite",
+    "identifier",
+    "joined",
+    "literal",
+    "related",
+    "siblings",
+    "source_name",
+    "typed",
+]
 
 _AGGREGATES: Final = {
     "countDistinct": "count(distinct {})",
@@ -24,6 +36,16 @@ def source_name(source: Source) -> str:
     """A table or view as SQL."""
     prefix = "" if source.schema is None else f"{identifier(source.schema)}."
     return prefix + identifier(source.name)
+
+
+def empty_row(source: Source) -> str:
+    """A row of a table's or view's type with nulls alone, for `json_populate_record` to put values in.
+
+    Only where it starts from no row, as `null::t` is none, it makes the columns that are given no value too: a domain
+    that is not null would refuse that.
+    """
+    name = source_name(source)
+    return f"row((null::{name}).*)::{name}"
 
 
 def joined(relation: Relation, theirs: str, ours: str, between: str) -> list[str]:
@@ -128,6 +150,16 @@ class Values:
         if isinstance(named, Scalar) and named.sql_type != "text":
             return f"{base.text(field)}::{named.sql_type}"
         return base.text(field)
+
+    def is_row(self, field: Field, base: Base, source: Source, text: str) -> str:
+        """The condition that a scalar field of a source's row has a value, which an SQL text names."""
+        if field.column is None:
+            named = self._model.types[field.type.named]
+            wanted = f"{text}::{named.sql_type}" if isinstance(named, Scalar) else text
+        else:  # of the column's own type, so that its index serves
+            built = f"jsonb_build_object({literal(field.column)}, {text})"
+            wanted = f"(jsonb_populate_record({empty_row(source)}, {built})).{identifier(field.column)}"
+        return f"{self.compared(field, base)} = {wanted}"
 
     def ordering(self, target: ObjectType) -> Field | None:
         """The field that rows are in the order of where nothing else decides; None where there is none."""

@@ -15,7 +15,7 @@ from fraiseql.effects import Execute, Fetch, Isolation, ResultSet, Row, Statemen
 from fraiseql.errors import DatabaseError
 from fraiseql.limits import PoolLimits
 from fraiseql.observations import ConnectionLost, ConnectionOpened, Observation, Observer, ReconnectFailed
-from fraiseql.postgres import Connection, Pool, cancel, execute_alone, pool_events, run, wind_up
+from fraiseql.postgres import Connection, Pool, cancel, drain, execute_alone, pool_events, run, wind_up
 from fraiseql.postgres.conversation import CAN_CANCEL
 from fraiseql.postgres.errors import outcome_unknown
 from fraiseql.runtimes.anyio.background import Background
@@ -24,6 +24,8 @@ from fraiseql.runtimes.anyio.transactions import OpenTransaction
 from fraiseql.runtimes.anyio.waits import TookTooLong, drive, in_time
 
 __all__ = ["Database"]
+
+_CANCELLED_AGAIN = 0.1  # seconds; a statement that was reached ends in milliseconds
 
 
 def _ignore(observation: Observation) -> None:
@@ -245,7 +247,7 @@ class Database:
         with anyio.move_on_after(self._limits.recovery_timeout, shield=True):
             try:
                 if cancels:
-                    await drive(cancel(connection))
+                    await _cancelled(connection)
                 await drive(wind_up(connection))
             except DatabaseError:
                 return  # it is not clean then, and will be closed
@@ -323,6 +325,15 @@ class Database:
                 self._arm_timer()
                 await anyio.sleep_forever()
             self._handle(pool_events.DeadlineReached())
+
+
+async def _cancelled(connection: Connection) -> None:
+    """Cancel what runs, until it has ended: the server passes over a request that comes before the statement begins."""
+    connection.cleaning = None  # what was sent of it is read with the rest
+    while connection.is_busy:
+        await drive(cancel(connection))
+        with anyio.move_on_after(_CANCELLED_AGAIN):
+            await drive(drain(connection))
 
 
 def _cut(fd: int) -> None:
