@@ -46,7 +46,7 @@ def run(
     *answers: bytes | DatabaseError,
 ) -> tuple[RequestError | None, list[Fetch]]:
     """What the program returns, and what it asked for; without answers it must not ask."""
-    program = described(of, raised, {} if names is None else names, HINT)
+    program = described(of.model, of.constraints, raised, {} if names is None else names, HINT)
     fetches: list[Fetch] = []
     left = list(answers)
     try:

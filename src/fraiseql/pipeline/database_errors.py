@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import orjson
 
@@ -13,9 +13,6 @@ from fraiseql.pipeline.cache import Cache
 from fraiseql.pipeline.failures import missing_setting
 from fraiseql.schema.error_rules import FoundRule
 from fraiseql.schema.model import SchemaModel
-
-if TYPE_CHECKING:
-    from fraiseql.pipeline.planning import Planning
 
 __all__ = ["Constraints", "Violated", "constraints_cache", "described", "told", "violated"]
 
@@ -69,11 +66,16 @@ def told(
 
 
 def described(
-    planning: Planning, error: DatabaseError, field_names: Mapping[str, tuple[str, ...]], hint: Mapping[str, Any]
+    model: SchemaModel,
+    kept: Constraints,
+    error: DatabaseError,
+    field_names: Mapping[str, tuple[str, ...]],
+    hint: Mapping[str, Any],
 ) -> Program[RequestError | None]:
     """What a mutation's client is told of an error; its transaction must be rolled back before this is asked.
 
     Args:
+        kept: the constraints that were violated before.
         field_names: for each column, as `email`, `users.email` or `blog.users.email`, the names in GraphQL of the
             input's fields that are written to it; the longest that fits holds.
         hint: entries of `extensions`: the request's id, under which the log has PostgreSQL's words.
@@ -82,12 +84,12 @@ def described(
         A program that yields at most one Fetch, without a transaction, and returns the error without its path, whose
         `__cause__` is what the log is told; None where the client is told nothing of it.
     """
-    model, place = planning.model, error.place
+    place = error.place
     rule, known = _rule(model, error), _alone(place)
     may_name_another = place.constraint and model.errors.constraints and not model.errors.names(place)
     lacks_fields = field_names and rule is not None and rule.fields is None and not [*_fields(known, field_names)]
     if may_name_another or lacks_fields:
-        known = yield from violated(planning.constraints, place)
+        known = yield from violated(kept, place)
         rule = _rule(model, error, whole=known.place)
     if rule is None:
         return None

@@ -33,7 +33,7 @@ def explained(statements: Sequence[Fetch], called: Sequence[str], settings: Sett
     """Explain the statements of one request, of which functions in Python serve some root fields."""
     told = tuple((name.decode(), value.decode()) for name, value in settings)
     shown = [Explanation(each.statement.sql.decode(), _texts(each.parameters), told) for each in statements]
-    first, *others = shown or [Explanation("", (), told)]
+    first, *others = shown or [Explanation("", (), told if called else ())]
     return replace(first, further=tuple(others), called=tuple(called))
 
 

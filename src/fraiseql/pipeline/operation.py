@@ -22,7 +22,7 @@ from fraiseql.pipeline.graphql_schema import build_graphql_schema
 from fraiseql.pipeline.mutations import Asking, IdempotencyKeys, first_statements, mutate
 from fraiseql.pipeline.nesting import nests_too_deep
 from fraiseql.pipeline.planning import Planning
-from fraiseql.pipeline.prepared import Plan, PreparedOperation
+from fraiseql.pipeline.prepared import Plan, PreparedOperation, plans_cache
 from fraiseql.pipeline.request import GraphQLRequest
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, refuse
 from fraiseql.pipeline.sql import BoundStatement
@@ -52,7 +52,7 @@ class Pipeline:
         ConfigurationError: not a Schema.
     """
 
-    __slots__ = ("_introspection", "_keys", "_planning", "_prepared", "limits", "mutations", "subscriptions")
+    __slots__ = ("_introspection", "_keys", "_planning", "_plans", "_prepared", "limits", "mutations", "subscriptions")
 
     def __init__(
         self,
@@ -71,6 +71,7 @@ class Pipeline:
         self._keys = IdempotencyKeys(mutations)
         self._introspection = introspection
         self._planning = Planning.begin(schema.model, build_graphql_schema(schema.model), limits)
+        self._plans = plans_cache(limits)
         self._prepared: Cache[tuple[str, str | None], PreparedOperation] = Cache(limits.max_cached_documents, _MAX_TEXT)
 
     def execute(self, request: GraphQLRequest, request_id: str, caller: Caller = ANONYMOUS) -> Program[GraphQLResponse]:
@@ -274,7 +275,7 @@ class Pipeline:
                 )
             except RecursionError:
                 raise nests_too_deep(request.query, self.limits.max_depth) from None
-            prepared = PreparedOperation(self._planning, document.operation(request.operation_name))
+            prepared = PreparedOperation(self._planning, self._plans, document.operation(request.operation_name))
             self._prepared.put(key, prepared, len(request.query))
         if request.read_only and prepared.operation.is_mutation:
             error = RequestError("A mutation needs POST.", code="METHOD_NOT_ALLOWED")

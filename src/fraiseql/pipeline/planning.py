@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from graphql import GraphQLSchema
 
@@ -19,12 +19,8 @@ from fraiseql.pipeline.finding import Finder
 from fraiseql.pipeline.sql import BoundStatement
 from fraiseql.schema.model import SchemaModel
 
-if TYPE_CHECKING:
-    from fraiseql.pipeline.prepared import Plan
-
 __all__ = ["Planning"]
 
-_MAX_PLAN_BYTES: Final = 16_777_216  # of all plans kept, as `Plan.weight` estimates them
 _MAX_SQL_BYTES: Final = 4_194_304  # of all statements kept
 
 
@@ -35,7 +31,6 @@ class Planning:
     Attributes:
         model: what is asked for.
         schema: the same for graphql-core.
-        plans: kept by operation and the values of its conditions.
         statements: kept by plan and the shape of its variables.
         constraints: the columns of constraints that were violated.
         finder: makes the selections that Python code asks for.
@@ -44,7 +39,6 @@ class Planning:
     model: SchemaModel
     schema: GraphQLSchema
     limits: QueryLimits
-    plans: Cache[Hashable, Plan]
     statements: Cache[Hashable, BoundStatement]
     constraints: Constraints
     finder: Finder
@@ -52,9 +46,8 @@ class Planning:
     @classmethod
     def begin(cls, model: SchemaModel, schema: GraphQLSchema, limits: QueryLimits) -> Planning:
         """With nothing kept yet."""
-        plans: Cache[Hashable, Plan] = Cache(limits.max_cached_documents, _MAX_PLAN_BYTES)
         statements: Cache[Hashable, BoundStatement] = Cache(limits.max_cached_statements, _MAX_SQL_BYTES)
-        return cls(model, schema, limits, plans, statements, constraints_cache(), Finder(model, limits))
+        return cls(model, schema, limits, statements, constraints_cache(), Finder(model, limits))
 
     def access(self, caller: Caller, transaction: Any = None) -> DatabaseAccess:
         """The database for what is called in one operation of a caller."""

@@ -38,5 +38,6 @@ def recovered(serving: Serving, error: Exception) -> Program[tuple[bytes | None,
     """
     planning, hint = serving.asking.planning, serving.asking.hint
     if isinstance(error, DatabaseError):
-        error = missing_setting(error) or (yield from described(planning, error, field_names(serving), hint)) or error
+        known = described(planning.model, planning.constraints, error, field_names(serving), hint)
+        error = missing_setting(error) or (yield from known) or error
     return (error_member(serving, error) if isinstance(error, RequestError) else None), error

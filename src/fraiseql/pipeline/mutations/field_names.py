@@ -22,7 +22,8 @@ def field_names(serving: Serving) -> Mapping[str, tuple[str, ...]]:
     """
     action = serving.field.action
     if not isinstance(action, TableAction):
-        return known_names(serving.asking.planning.model, serving.field.arguments)
+        known = known_names(serving.asking.planning.model, serving.field.arguments)
+        return {column: (name,) for column, name in known.items()}
     found: dict[str, dict[str, None]] = {}
     for column, name in _written(action, action.written, _objects([serving.arguments().get("input")]), ""):
         found.setdefault(column, {})[name] = None
