@@ -271,6 +271,10 @@ async def blunder(info: Info, token: str, how: str) -> int | None:
         with suppress(DatabaseError):
             await info.db.execute("select 1 / 0")
         return 1
+    if how == "ended":
+        with suppress(DatabaseError):
+            await info.db.execute("commit")
+        return 1
     if how == "misfit":
         return "no number"  # type: ignore[return-value]
     raise ValueError("secret words")

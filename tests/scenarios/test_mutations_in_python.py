@@ -76,6 +76,15 @@ async def test_an_error_that_is_swallowed_undoes_its_statement_alone(serve: Serv
         await bank.until_clean(app)
 
 
+async def test_nobody_is_told_that_it_was_rolled_back_where_a_statement_committed(serve: Serve, bank: Bank) -> None:
+    async with serve(pool_max_size=1) as app, connected(app.port) as client:
+        answer = await client.ask('mutation { note(token: "a") blunder(token: "b", how: "ended") }')
+        assert answer.json["data"] == {"note": None, "blunder": None}
+        assert set(answer.codes.values()) == {"OUTCOME_UNKNOWN"}
+        assert bank.tokens == ["a", "b"]
+        await bank.until_clean(app)
+
+
 @pytest.mark.parametrize("way", ["http", "websocket", "timeout"])
 async def test_cancellation_reaches_it_and_rolls_back(serve: Serve, bank: Bank, way: str) -> None:
     settings: dict[str, Any] = {"query_request_timeout": 0.5} if way == "timeout" else {}

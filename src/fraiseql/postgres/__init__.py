@@ -7,10 +7,11 @@ from fraiseql.postgres.connection import Connection
 from fraiseql.postgres.conversation import cancel, connect, drain, explain, run
 from fraiseql.postgres.listening import Listener
 from fraiseql.postgres.pool import Pool
-from fraiseql.postgres.transactions import Transaction, execute_alone
+from fraiseql.postgres.transactions import ENDED_BY_USER, Transaction, execute_alone
 from fraiseql.postgres.waits import Conversation, Ready, Wait
 
 __all__ = [
+    "ENDED_BY_USER",
     "Connection",
     "Conversation",
     "Listener",

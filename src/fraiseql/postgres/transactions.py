@@ -7,6 +7,7 @@ expression, a savepoint that is rolled back. None of that can be seen from here,
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -23,7 +24,10 @@ from fraiseql.postgres.executing import UserStatement
 from fraiseql.postgres.telling import check_parameters, check_settings, failure, tell, undo
 from fraiseql.postgres.waits import Conversation
 
-__all__ = ["Transaction", "execute_alone"]
+__all__ = ["ENDED_BY_USER", "Transaction", "execute_alone"]
+
+ENDED_BY_USER: Final = "2D000"
+"""The SQLSTATE of a statement of the application's own that ended the transaction that it was in, or began another."""
 
 _TO_SAVEPOINT = (b"ROLLBACK TO SAVEPOINT fraiseql", b"RELEASE SAVEPOINT fraiseql")
 
@@ -234,4 +238,4 @@ def _lost(connection: Connection, error: psycopg.Error) -> DatabaseError:
 
 def _control() -> DatabaseError:
     text = "the statement begins or ends a transaction: that is not its business"
-    return DatabaseError(text, sqlstate="2D000")
+    return DatabaseError(text, sqlstate=ENDED_BY_USER)

@@ -31,7 +31,8 @@ from fraiseql.schema.model import MutationField, Resolver
 
 __all__ = ["mutate"]
 
-_OPEN: Final = ("08007", "2D000")  # transaction resolution unknown; ended by a statement of the application's own
+_UNKNOWN: Final = "08007"  # SQL's own: transaction resolution unknown
+_ENDED: Final = "2D000"  # by a statement of the application's own; PostgreSQL says it of a function, which it undoes
 _IN_THE_WAY: Final = ("40001", "40P01")  # serialisation failure, deadlock
 _CUT: Final = ("08006", "57P01", "57P02")  # a connection that was lost, or that a stopping or crashed server has ended
 _WITH_ERRORS: Final = b'{"errors":'
@@ -128,7 +129,7 @@ class _Mutation:
                 error = failed.error
                 # A function in PostgreSQL may raise the like, and is rolled back.
                 may_be_done = in_python or failed.stage is _Stage.COMMIT
-                if may_be_done and isinstance(error, DatabaseError) and error.sqlstate in _OPEN:
+                if may_be_done and isinstance(error, DatabaseError) and _leaves_open(error):
                     unknown = error
                 is_last = attempt >= self._limits.max_attempts
                 if is_last or not self._may_come_through(failed, in_python=in_python, is_known=unknown is None):
@@ -217,6 +218,11 @@ class _Mutation:
         message, code = "The database is not available.", "DATABASE_UNAVAILABLE"
         entry = RequestError(message, code=code, extensions=self._asking.hint)
         return _Answer(refuse(Outcome.UNAVAILABLE, [entry], error))
+
+
+def _leaves_open(error: DatabaseError) -> bool:
+    """Whether what was done before an error may have been committed."""
+    return error.sqlstate == _UNKNOWN or (error.sqlstate == _ENDED and not error.said)
 
 
 def _served(serving: Serving) -> Program[Answered]:

@@ -9,7 +9,7 @@ import anyio
 
 from fraiseql.effects import Execute, Fetch, Isolation, ResultSet, Row, Settings
 from fraiseql.errors import DatabaseError
-from fraiseql.postgres import Connection, Conversation, Transaction
+from fraiseql.postgres import ENDED_BY_USER, Connection, Conversation, Transaction
 from fraiseql.runtimes.anyio.waits import TookTooLong, drive, in_time
 
 __all__ = ["OpenTransaction"]
@@ -102,7 +102,9 @@ class OpenTransaction:
                 raise
             except DatabaseError as error:
                 connection = self._talk.connection
-                if self._talk.is_spoilt or connection.is_busy or connection.is_lost:
+                if error.sqlstate == ENDED_BY_USER and self._talk.is_spoilt:
+                    await self._end(error)  # nobody can tell what became of it, now or later
+                elif self._talk.is_spoilt or connection.is_busy or connection.is_lost:
                     await self._end(_rolled_back(str(error), "08006" if error.unavailable else "25P02"))
                 raise
             except BaseException:
