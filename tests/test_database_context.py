@@ -120,7 +120,7 @@ def test_another_role_is_refused(role: Any, code: str) -> None:
 
 def test_a_role_that_need_not_be_there() -> None:
     context = DatabaseContext(role=Setting("context.role", required=False), roles=("app_user",))
-    assert context.settings_of(CALLER) == ()
+    assert context.settings_of(CALLER) == ((b"role", b"none"),)
 
 
 def test_a_role_of_another_type() -> None:

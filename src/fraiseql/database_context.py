@@ -84,9 +84,8 @@ class DatabaseContext:
         """
         found = [(name, reader.text(caller)) for name, reader in self._settings]
         if self._role is not None:
-            role = self._role_of(caller, self._role)
-            if role is not None:
-                found.append((b"role", role))
+            # That of the connection is told too: something is, so that what the statement leaves is undone.
+            found.append((b"role", self._role_of(caller, self._role) or b"none"))
         return tuple(found)
 
     def _role_of(self, caller: Caller, reader: _Reader) -> bytes | None:

@@ -129,6 +129,25 @@ async def test_it_is_run_again_where_others_are_in_the_way(serve: Serve, bank: B
         await bank.until_clean(app)
 
 
+async def test_it_is_run_again_where_others_are_in_the_way_of_a_computed_field(serve: Serve, bank: Bank) -> None:
+    query = 'mutation { createEntry(input: {token: "a", amount: 0}) { lookedAt(state: "40001") } }'
+    async with serve(mutation_max_attempts=3) as app, connected(app.port) as client:
+        answer = await client.ask(query)
+        assert set(answer.codes.values()) == {"TRANSACTION_CONFLICT"}
+        assert WATCHED == ["looked at"] * 3
+        assert bank.tokens == []
+        await bank.until_clean(app)
+
+
+async def test_a_computed_field_is_not_computed_again_where_its_connection_is_lost(serve: Serve, bank: Bank) -> None:
+    query = 'mutation { createEntry(input: {token: "a", amount: 0}) { lookedAt(state: "lost") } }'
+    async with serve() as app, connected(app.port) as client:
+        await client.ask(query)
+        assert WATCHED == ["looked at"]
+        await bank.until_clean(app)
+        assert bank.tokens == []
+
+
 async def test_an_unknown_commit_is_left_to_the_client_and_its_key(serve: Serve, bank: Bank) -> None:
     query = 'mutation { a: note(token: "a") b: stall(token: "b") }'
     async with serve() as app, connected(app.port) as client:

@@ -34,7 +34,7 @@ _TO_SAVEPOINT = re.compile(
 )
 # What is about the transaction or its savepoints: a savepoint around it would be in its way, or take what it does back.
 _STEERS = re.compile(
-    rf"""{_GAP}*+ (?:
+    rf"""(?: {_GAP} | ; )*+ (?:
         ABORT | BEGIN | COMMIT | END | RELEASE | ROLLBACK | SAVEPOINT | START | (?: PREPARE | SET ) {_GAP}++ TRANSACTION
     ) \b""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,

@@ -67,7 +67,7 @@ class Transaction:
         def put(exchange: Exchange) -> None:
             exchange.statement(Purpose.STATEMENT, sql, fetch.parameters)
 
-        result = yield from self._run(put, fetch.settings, fetch.guarded)
+        result = yield from self._run(put, fetch.settings, lambda _: False, guarded=fetch.guarded)
         return only_row(self.connection, result, fetch.statement.columns)
 
     def execute(self, effect: Execute) -> Conversation[ResultSet]:
@@ -81,14 +81,11 @@ class Transaction:
         statement = UserStatement(effect)
         guarded = effect.guarded and not statement.steers
         try:
-            result = yield from self._run(statement.put_into, effect.settings, guarded)
+            result = yield from self._run(statement.put_into, effect.settings, statement.is_control, guarded=guarded)
         except BaseException:
             statement.note(self.connection, None)
             raise
         statement.note(self.connection, result)
-        if statement.is_control(result):
-            self.is_spoilt = True
-            raise _control()
         return statement.result_set(result)
 
     def commit(self, settings: Settings = ()) -> Conversation[None]:
@@ -130,7 +127,14 @@ class Transaction:
         """Whether nothing runs any more but what ends it, or goes back to a savepoint, to what was told before that."""
         return self.connection.pgconn.transaction_status == TransactionStatus.INERROR
 
-    def _run(self, put: Callable[[Exchange], None], settings: Settings, guarded: bool) -> Conversation[PGresult]:
+    def _run(
+        self,
+        put: Callable[[Exchange], None],
+        settings: Settings,
+        is_control: Callable[[PGresult], bool],
+        *,
+        guarded: bool,
+    ) -> Conversation[PGresult]:
         had_begun = self.has_begun
         answers = yield from self._attempt(put, settings, guarded)
         if answers.forgotten:
@@ -141,7 +145,10 @@ class Transaction:
             elif guarded and answers.failed is Purpose.STATEMENT:
                 yield from undo(self.connection, *_TO_SAVEPOINT)
                 answers = yield from self._attempt(put, settings, guarded)
-        error = failure(answers)
+        error, result = failure(answers), answers.results.get(Purpose.STATEMENT)
+        if result is not None and answers.failed is not Purpose.STATEMENT and is_control(result):
+            self.is_spoilt = True  # also where its savepoint is not there any more, or another transaction is
+            raise _control()
         if self.is_spoilt:
             raise error or _control()
         if error is None:

@@ -113,6 +113,7 @@ create function app.fn_json(input jsonb) returns jsonb language sql as $$ select
 create function app.fn_jsons(input jsonb) returns setof jsonb language sql as $$
     select * from jsonb_array_elements(input -> 'value')
 $$;
+create function app.fn_jsons(other text) returns jsonb language sql as $$ select null::jsonb $$;
 create function app."fn's \\ints"(input jsonb) returns int[] language sql as $$
     select array_agg(nullif(each, 'null')::int) from jsonb_array_elements_text(nullif(input -> 'value', 'null')) each
 $$;

@@ -34,6 +34,7 @@ from fraiseql.schema.scalars import SCALARS
 __all__ = ["means_every_row"]
 
 _NUMBER: Final = OPERATORS[FilterFamily.ORDERED]
+_COUNTS: Final = ("countDistinct",)  # the figures beside `count` that no rows make null
 _Entry: TypeAlias = "Callable[[str, Tree, bool], bool]"
 """Whether what is asked for under one key is true of every row; or of none, where it is denied."""
 
@@ -82,7 +83,7 @@ class _Reader:
         embedded = embedded_type(self._model, field)
         if embedded is None:
             operators = operators_of(self._named(field)) if field.type.item is None else LIST_OPERATORS
-            return self._operators(operators, field, tree, denied)
+            return self._operators(operators, field, tree, denied, is_filled=not field.type.nullable)
         if field.type.item is None:
             return self.row(embedded, tree, denied=denied)
         return _both((self._element(field, embedded, name, below, denied) for name, below in _present(tree)), denied)
@@ -96,57 +97,64 @@ class _Reader:
     def _element(self, field: Field, target: ObjectType, name: str, tree: Tree, denied: bool) -> bool:
         if EMBEDDED_LIST_OPERATORS[name].operand is Operand.CONDITIONS:
             return self._related(target, name, tree, denied)
-        return self._operators(EMBEDDED_LIST_OPERATORS, field, Fields({name: tree}), denied)
+        given = Fields({name: tree})
+        return self._operators(EMBEDDED_LIST_OPERATORS, field, given, denied, is_filled=not field.type.nullable)
 
     def _figures(self, target: ObjectType, name: str, tree: Tree, denied: bool) -> bool:
         """What is asked of aggregates of the rows of a relation."""
         assert isinstance(tree, Fields)
         if name == COUNT:
-            return self._operators(_NUMBER, None, tree, denied)
+            return self._operators(_NUMBER, None, tree, denied, is_filled=True)
         fields = aggregated(name, target, self._model.types)
         parts = [
-            self._operators(operators_of(self._named(fields[key])), None, below, denied)
+            self._operators(operators_of(self._named(fields[key])), None, below, denied, is_filled=name in _COUNTS)
             for key, below in _present(tree)
             if isinstance(below, Fields)
         ]
         return _both(parts, denied)
 
-    def _operators(self, operators: Mapping[str, Operator], field: Field | None, tree: Fields, denied: bool) -> bool:
-        """The conditions on a value; `field` is the one that has it, where it is no part or figure of others."""
+    def _operators(
+        self, operators: Mapping[str, Operator], field: Field | None, tree: Fields, denied: bool, *, is_filled: bool
+    ) -> bool:
+        """The conditions on a value.
+
+        Args:
+            field: the one that has it, where it is no part or figure of others.
+            is_filled: whether it is never null.
+        """
         parts: list[bool] = []
         for name, below in _present(tree):
             if isinstance(below, Leaf):
-                parts.append(self._comparison(name, operators[name], field, below, denied))
+                parts.append(self._comparison(name, operators[name], below, denied, is_filled=is_filled))
             elif isinstance(below, Fields):
-                parts.append(self._nested(operators[name].operand, field, below, denied))
+                parts.append(self._nested(operators[name].operand, field, below, denied, is_filled=is_filled))
         return _both(parts, denied)
 
-    def _nested(self, operand: Operand, field: Field | None, tree: Fields, denied: bool) -> bool:
+    def _nested(self, operand: Operand, field: Field | None, tree: Fields, denied: bool, *, is_filled: bool) -> bool:
         if operand is Operand.SEARCH:
-            return self._search(tree, denied)
+            return self._search(tree, denied, is_filled=is_filled)
         if operand is Operand.LENGTH:
-            return self._operators(_NUMBER, None, tree, denied)
+            return self._operators(_NUMBER, None, tree, denied, is_filled=is_filled)
         assert field is not None
         named = self._named(field)
-        return self._operators(
-            bound_operators(named) if operand is Operand.BOUND else operators_of(named), None, tree, denied
-        )
+        operators = bound_operators(named) if operand is Operand.BOUND else operators_of(named)
+        return self._operators(operators, None, tree, denied, is_filled=False)  # a range may lack a bound
 
-    def _search(self, tree: Fields, denied: bool) -> bool:
+    def _search(self, tree: Fields, denied: bool, *, is_filled: bool) -> bool:
         parts = [
-            self._comparison(name, searcher(name), None, leaf, denied)
+            self._comparison(name, searcher(name), leaf, denied, is_filled=is_filled)
             for name in SEARCHES
             if isinstance(leaf := tree.fields.get(name), Leaf)
         ]
         rank = tree.fields.get(RANK)
         if isinstance(rank, Fields) and rank.value is not None:
-            parts.append(self._operators(_NUMBER, None, rank, denied))
+            parts.append(self._operators(_NUMBER, None, rank, denied, is_filled=is_filled))
         return _both(parts, denied)
 
-    def _comparison(self, name: str, operator: Operator, field: Field | None, leaf: Leaf, denied: bool) -> bool:
+    def _comparison(self, name: str, operator: Operator, leaf: Leaf, denied: bool, *, is_filled: bool) -> bool:
         value: Any = None if leaf.value is None else leaf.get(self._variables)
-        if value is None:  # which a field that is never null is always another than
-            return field is not None and not field.type.nullable and (name == "eq") == denied
+        if value is None:  # which what is never null is always another than
+            return is_filled and (name == "eq") == denied
         is_empty = isinstance(value, (str, list, dict)) and not value
         return is_empty and operator.empty is (not denied)
 

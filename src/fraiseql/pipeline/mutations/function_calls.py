@@ -47,20 +47,31 @@ def function_call(model: SchemaModel, mutation: MutationField, arguments: Mappin
     schema = "" if action.function.schema is None else f"{identifier(action.function.schema)}."
     called = f"{schema}{identifier(action.function.name)}({', '.join(written)})"
     # A row becomes an object of its columns, and a scalar itself, whether it comes alone or in a set. NULL of a
-    # composite type comes as a row of nulls where no set was declared.
-    columns = [f"array_to_json(array(select case when not r$ is null then to_jsonb(r$) end from {called} r$))"]
-    if action.returned is Returned.ROW and action.success.item is not None:
-        columns.append(_is_set(action.function))
+    # composite type comes as a row of nulls where no set was declared; in a set such a row is one.
+    gives_list = action.returned is Returned.ROW and action.success.item is not None
+    is_set = _is_set(action.function, len(written), is_jsonb=action.passing is Passing.JSONB)
+    is_there = f"not r$ is null or {is_set}" if gives_list else "not r$ is null"
+    columns = [f"array_to_json(array(select case when {is_there} then to_jsonb(r$) end from {called} r$))"]
+    if gives_list:
+        columns.append(is_set)
     return FunctionCall(
         Statement(f"select {', '.join(columns)}".encode(), len(columns)), tuple(parameters), tuple(names)
     )
 
 
-def _is_set(function: Source) -> str:
-    """Whether a function returns a set, which what it returned cannot tell: one row, or an array of several."""
+def _is_set(function: Source, count: int, *, is_jsonb: bool) -> str:
+    """Whether a function returns a set, which what it returned cannot tell: one row, or an array of several.
+
+    Args:
+        count: how many arguments it is given: others of its name may take as many, and are then asked too.
+        is_jsonb: whether that is one of jsonb.
+    """
     place = "pg_function_is_visible(p$.oid)"
     if function.schema is not None:
         place = f"p$.pronamespace = {literal(identifier(function.schema))}::regnamespace"
+    place += f" and p$.pronargs >= {count}"
+    if is_jsonb and count:
+        place += " and p$.proargtypes[0] = any (array['jsonb', 'json']::regtype[])"
     rows = f"from pg_catalog.pg_proc p$ where p$.proname = {literal(function.name)} and {place}"
     return f"(select case when bool_and(p$.proretset) = bool_or(p$.proretset) then bool_and(p$.proretset) end {rows})"
 

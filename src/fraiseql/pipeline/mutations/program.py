@@ -27,7 +27,7 @@ from fraiseql.pipeline.mutations.resolvers import called
 from fraiseql.pipeline.mutations.serving import Asking, Serving, read_trees
 from fraiseql.pipeline.plan import RootField
 from fraiseql.pipeline.response import GraphQLResponse, Outcome, Refusal, refuse
-from fraiseql.schema.model import MutationField, Resolver
+from fraiseql.schema.model import Resolver
 
 __all__ = ["mutate"]
 
@@ -119,9 +119,7 @@ class _Mutation:
     def _unit(self, roots: Sequence[RootField], *, is_first: bool) -> Program[dict[str, Answered]]:
         """Serve the fields of one transaction, again where others were in the way."""
         attempt, unknown = 1, None
-        in_python = any(
-            isinstance(root.field, MutationField) and isinstance(root.field.action, Resolver) for root in roots
-        )
+        in_python = bool(self._asking.plan.computed or self._asking.plan.called_roots)
         while True:
             try:
                 return (yield from self._attempt(roots))
@@ -167,6 +165,7 @@ class _Mutation:
             for root in roots:
                 blamed = [root]
                 answered[root.key] = each = yield from _served(self._serving(root, transaction))
+                _meet(each)
                 if each.is_lost:  # the client cannot know that anything was done
                     raise _Failed(blamed, answered.pop(root.key))
             blamed = roots
@@ -218,6 +217,14 @@ class _Mutation:
         message, code = "The database is not available.", "DATABASE_UNAVAILABLE"
         entry = RequestError(message, code=code, extensions=self._asking.hint)
         return _Answer(refuse(Outcome.UNAVAILABLE, [entry], error))
+
+
+def _meet(answered: Answered) -> None:
+    """Raise what stood in the way of a computed field: the whole runs again for it."""
+    for cause in answered.causes:
+        for error in (cause, cause.__cause__):
+            if isinstance(error, DatabaseError) and error.sqlstate in _IN_THE_WAY:
+                raise error
 
 
 def _leaves_open(error: DatabaseError) -> bool:

@@ -194,9 +194,10 @@ def _insert(
 
 def _on_conflict(insert: Insert, conflict: Conflict) -> str:
     stay = {*conflict.columns, *conflict.kept, *(column for column, _ in conflict.constants)}
-    # With DO NOTHING there would be no row to return.
-    changed = [column for column in insert.columns if column not in stay] or conflict.columns[:1]
-    assigned = ", ".join(f"{identifier(column)} = excluded.{identifier(column)}" for column in changed)
+    changed = [column for column in insert.columns if column not in stay]
+    assignments = [f"{identifier(column)} = excluded.{identifier(column)}" for column in changed]
+    # With DO NOTHING there would be no row to return; with nothing to change, what a row is found by stays as it is.
+    assigned = ", ".join(assignments or [f"{each} = t$.{each}" for each in map(identifier, conflict.columns[:1])])
     found = ", ".join(map(identifier, conflict.columns))
     conditions = [f"t$.{identifier(column)}::text = {literal(value)}" for column, value in conflict.constants]
     where = f" where {' and '.join(conditions)}" if conditions else ""
