@@ -6,6 +6,8 @@
 
 BIN = .venv/bin
 ARGS =
+# More than there are processors: many tests wait for a deadline or for PostgreSQL.
+WORKERS = $$(( $$(getconf _NPROCESSORS_ONLN) + 2 ))
 FUZZ_SECONDS = 60
 SOAK_SECONDS = 600
 RUNTIME = asyncio trio
@@ -19,7 +21,7 @@ demo: ## serve a sample blog at http://127.0.0.1:8000/graphql (ARGS="--port 8001
 	@exec $(BIN)/python -m fraiseql demo $(ARGS)
 
 test: lint ## lint, check the types and run all tests (ARGS="-k words")
-	@$(BIN)/python -m pytest -n auto $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 soak: ## mutations at random while backends are killed, for ten minutes on each loop (SOAK_SECONDS=3600 SEED=7)
 	@.ci/venv dev

@@ -28,7 +28,7 @@ def test_every_row_of_the_verdicts(row):
 
 
 @settings(
-    max_examples=int(os.environ.get("RANDOM_EXAMPLES", "600")),
+    max_examples=int(os.environ.get("RANDOM_EXAMPLES", "400")),
     derandomize="RANDOM_EXAMPLES" not in os.environ,
     deadline=None,
     suppress_health_check=list(HealthCheck),

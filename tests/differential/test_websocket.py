@@ -354,7 +354,7 @@ frames = st.builds(
 
 
 @settings(
-    max_examples=int(os.environ.get("RANDOM_EXAMPLES", "800")),
+    max_examples=int(os.environ.get("RANDOM_EXAMPLES", "500")),
     derandomize="RANDOM_EXAMPLES" not in os.environ,
     deadline=None,
     suppress_health_check=list(HealthCheck),
