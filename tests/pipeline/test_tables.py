@@ -482,6 +482,8 @@ def test_upsert_changes_only_what_is_given(database: Database) -> None:
         ]
     }
     assert database.run("select email, name from users order by email") == [("a", "A"), ("b", "nobody"), ("c", "C")]
+    ask(database, 'mutation { upsertUser(input: {email: "a"}) { id } }')
+    assert any(' do update set "email" = t$."email"' in each for each in database.statements), "it stays as it is"
     one = 'mutation { upsertUser(input: {id: 1, email: "z"}, onConflict: id) { id email name } }'
     assert ask(database, one) == {"upsertUser": {"id": "1", "email": "z", "name": "A"}}
     nothing = 'mutation { upsertLabel(input: {code: "k"}) { code text } }'

@@ -340,6 +340,15 @@ def test_a_key_without_an_answer_is_no_answer(session: Session) -> None:
     assert [error.code for error in refused.value.errors] == ["OUTCOME_UNKNOWN"]
 
 
+def test_a_mutation_that_takes_longer_than_keys_are_kept_is_known_all_the_same(session: Session) -> None:
+    of = keys()
+    claim = session.run(of.claim(asking(), session.transaction))
+    session.ask("update fraiseql_idempotency set created_at = created_at - interval '2 days'")
+    session.run(of.keep(claim, BODY))
+    session.commit()
+    assert session.run(of.claim(asking(), session.transaction)).answer == BODY
+
+
 def test_the_row_of_a_claim_cannot_get_lost(session: Session) -> None:
     of = keys()
     claim = session.run(of.claim(asking(), session.transaction))

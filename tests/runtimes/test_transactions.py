@@ -207,13 +207,16 @@ async def test_a_result_that_cannot_be_told_does_not_undo_its_statement(server: 
         assert server.ids() == [1]
 
 
-@pytest.mark.parametrize("sql", ["COMMIT", "ROLLBACK", "COMMIT AND CHAIN", "BEGIN"])
-async def test_a_transaction_that_a_statement_ends_behind_our_back(server: Server, sql: str) -> None:
+@pytest.mark.parametrize("guarded", [False, True])
+@pytest.mark.parametrize(
+    "sql", ["COMMIT", "ROLLBACK", "COMMIT AND CHAIN", "BEGIN", "; COMMIT AND CHAIN", "/* /* */ */ COMMIT AND CHAIN"]
+)
+async def test_a_transaction_that_a_statement_ends_behind_our_back(server: Server, sql: str, guarded: bool) -> None:
     async with opened(server, max_size=1) as database:
         transaction = await database.begin()
         await transaction.fetch(Fetch(INSERT, (b"1",)))
         with pytest.raises(DatabaseError) as caught:
-            await transaction.execute(Execute(sql))
+            await transaction.execute(Execute(sql, guarded=guarded))
         assert caught.value.sqlstate == "2D000"
         assert database.pool.granted == 0
         with pytest.raises(DatabaseError) as caught:

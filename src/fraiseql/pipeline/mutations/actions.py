@@ -1,4 +1,4 @@
-"""Who serves a field of a mutation: a PostgreSQL function, a statement about a table, or a function in Python."""
+"""Fields of mutations that SQL serves: a PostgreSQL function, or statements about a table; and what errors become."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ _SERVERS: Final[Mapping[type[Any], Callable[[Serving], Program[bytes]]]] = Mappi
 
 
 def serve(serving: Serving) -> Program[bytes]:
-    """Serve a field in its transaction and return the JSON of what is selected of it; raises anything."""
+    """Serve a field in its transaction and return the JSON of what is selected of it; raises anything.
+
+    One with a function in Python is served by `resolvers.called`.
+    """
     return _SERVERS[type(serving.field.action)](serving)
 
 

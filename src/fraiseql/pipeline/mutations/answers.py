@@ -94,7 +94,7 @@ def _blamed(failed: Sequence[Serving], roots: Sequence[RootField], error: Except
 
 
 def unknown_fields(roots: Sequence[RootField], error: DatabaseError) -> dict[str, Answered]:
-    """What fields came to whose COMMIT was sent and never answered."""
+    """What fields came to where nobody can tell whether they were committed."""
     message, code = "It is not known whether the mutation was applied.", "OUTCOME_UNKNOWN"
     return {root.key: _null(root, _error(root, message, code), [error]) for root in roots}
 
