@@ -105,7 +105,7 @@ def things_url(postgres: EmbeddedPostgres, module_database_url: str) -> str:
     for sql in (
         "CREATE TABLE things AS SELECT i AS id, 'thing ' || i AS name FROM generate_series(1, 3) i",
         "CREATE FUNCTION nap(s float8) RETURNS text VOLATILE LANGUAGE sql AS $$ SELECT pg_sleep(s)::text $$",
-        "CREATE VIEW slow_things AS SELECT i AS id, nap(i / 10.0) AS name FROM (VALUES (1), (600)) v(i)",
+        "CREATE VIEW slow_things AS SELECT i AS id, nap(i) AS name FROM (VALUES (1), (600)) v(i)",
     ):
         postgres.execute(sql, name)
     return module_database_url
