@@ -24,9 +24,10 @@ from fraiseql.runtimes.anyio.connection import ClientConnection
 from fraiseql.runtimes.anyio.database import Database
 from fraiseql.runtimes.anyio.performing import Performer
 from fraiseql.runtimes.anyio.streams import Streams
-from fraiseql.runtimes.anyio.transport import ClientSocket, accept, listen
+from fraiseql.runtimes.anyio.transport import ClientSocket, accept
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.dates import HttpDate
+from fraiseql.runtimes.listening import Listeners, open_listeners
 from fraiseql.runtimes.logs import log_observation
 from fraiseql.runtimes.naming import load_function
 from fraiseql.schema import Schema
@@ -51,6 +52,7 @@ class FraiseQLApp:
             gives the Caller, or None (or raises RequestError) where nobody is let in. By default what the setting
             `context` names; without one all are anonymous.
         observe: is told what happens; by default, it is logged under the logger `fraiseql`.
+        listeners: to accept clients from, and to close at the end; by default those that the settings name are opened.
 
     Raises:
         ConfigurationError: there is no database_url, or libpq cannot read it; or no function that `context` names.
@@ -65,6 +67,7 @@ class FraiseQLApp:
         bus: EventBus | None = None,
         context: Callable[[ClientRequest], Any] | None = None,
         observe: Observer = log_observation,
+        listeners: Listeners | None = None,
     ) -> None:
         self._config = config or FraiseQLConfig()
         url = database_url if database_url is not None else self._config.database_url
@@ -106,7 +109,7 @@ class FraiseQLApp:
         self._fewer = anyio.Event()  # set, and replaced, when a client leaves
         self._started = False
         self._stopped: anyio.Event | None = None
-        self._addresses: list[tuple[str, int]] = []
+        self._opened = listeners
 
     @property
     def is_running(self) -> bool:
@@ -121,18 +124,17 @@ class FraiseQLApp:
     @property
     def addresses(self) -> list[tuple[str, int]]:
         """The addresses and ports that are listened on; empty before `start`."""
-        return list(self._addresses)
+        return [] if self._opened is None else list(self._opened.addresses)
 
     @property
     def port(self) -> int:
-        """The port that is listened on, also where port 0 was asked for."""
-        return self._addresses[0][1] if self._addresses else self._config.port
+        """The port that is listened on, also where port 0 was asked for; 0 on a Unix socket."""
+        return self._config.port if self._opened is None else self._opened.port
 
     @property
     def url(self) -> str:
-        """Where GraphQL is served."""
-        host = self._config.host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/graphql"
+        """Where GraphQL is served; empty before `start`. See Listeners for how a Unix socket is written."""
+        return "" if self._opened is None else self._opened.url
 
     @property
     def database(self) -> Database:
@@ -181,9 +183,8 @@ class FraiseQLApp:
             raise StartupError("this app was started already; make another one")
         self._started = True
         try:
-            listeners = await listen(self._config.host, self._config.port)
-            self._listeners = listeners
-            self._addresses = [listener.getsockname()[:2] for listener in listeners]
+            self._opened = self._opened or open_listeners(self._config)
+            self._listeners = listeners = list(self._opened.sockets)
             await self._database.start()
             await self._bus.start()
             if not self._config.wait_for_database:
@@ -304,8 +305,9 @@ class FraiseQLApp:
         for listener in self._listeners:
             with contextlib.suppress(OSError):
                 anyio.notify_closing(listener)
-                listener.close()
         self._listeners = []
+        if self._opened is not None:
+            self._opened.close()
 
 
 def _needs_bus(schema: Schema) -> bool:

@@ -8,12 +8,9 @@ import socket
 
 import anyio
 
-from fraiseql.errors import StartupError
-
-__all__ = ["ClientSocket", "accept", "listen"]
+__all__ = ["ClientSocket", "accept"]
 
 _CHUNK = 65_536  # bytes of one read: a request rarely has more than 4 KiB, a body up to a megabyte
-_BACKLOG = 1_024
 _LINGER_CHUNKS = 1_024
 
 # Those of a client that left before it was accepted, and those that pass when other descriptors are closed (accept(2)).
@@ -131,54 +128,3 @@ async def accept(listener: socket.socket) -> ClientSocket | None:
         else:
             sock.setblocking(False)
             return ClientSocket(sock)
-
-
-async def listen(host: str, port: int) -> list[socket.socket]:
-    """Bind and listen on every address of a host, all on one port.
-
-    Args:
-        host: a name or an address.
-        port: 0 for a free one.
-
-    Raises:
-        StartupError: the port is in use, or may not be used, or the host is not an address of this machine.
-    """
-    try:
-        answers = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, UnicodeError) as error:
-        raise StartupError(f"cannot listen on {host}: the name cannot be resolved") from error
-    listeners: list[socket.socket] = []
-    try:
-        for family, address in dict.fromkeys((answer[0], answer[4]) for answer in answers):
-            chosen = listeners[0].getsockname()[1] if listeners else port
-            listeners.append(_bound(family, (address[0], chosen, *address[2:])))
-    except OSError as error:
-        for listener in listeners:
-            listener.close()
-        raise StartupError(_why_not(host, port, error)) from error
-    return listeners
-
-
-def _bound(family: int, address: tuple[object, ...]) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # those of the last run may still be in TIME_WAIT
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind(address)
-        sock.listen(_BACKLOG)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def _why_not(host: str, port: int, error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"port {port} on {host} is in use by another program"
-    if error.errno == errno.EACCES:
-        return f"port {port} on {host} needs more rights than this process has"
-    if error.errno == errno.EADDRNOTAVAIL:
-        return f"{host} is no address of this machine"
-    return f"cannot listen on {host} port {port}: {error.strerror or error}"
