@@ -70,7 +70,7 @@ class Reactor:
         """Call back until cancelled; then nothing is called any more, and the selector is closed."""
         trio = running_trio()
         wait: Callable[[Any], Awaitable[None]] = trio.lowlevel.wait_readable if trio else anyio.wait_readable
-        fd = self._selector.fileno()  # type: ignore[attr-defined]
+        fd = self._selector.fileno()
         try:
             while True:
                 with anyio.CancelScope() as scope:  # is left for timers and for calls from outside alone
