@@ -124,6 +124,10 @@ class OperationRunner(Protocol):
         """
 
 
+def _forget(driver: ClientDriver) -> None:
+    """For who does not count the clients."""
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Surroundings:
     """What the drivers of a server share.
@@ -144,7 +148,7 @@ class Surroundings:
     max_statements: int
     write_timeout: float
     observe: Observer
-    gone: Callable[[ClientDriver], None]
+    gone: Callable[[ClientDriver], None] = _forget
 
 
 class _State(Enum):
@@ -191,6 +195,7 @@ class ClientDriver:
     """
 
     __slots__ = (
+        "_answered",
         "_armed",
         "_around",
         "_clock",
@@ -229,6 +234,7 @@ class ClientDriver:
         self._armed = math.inf  # when the timer calls
         self._unsent = 0  # bytes that the client has not taken, when that was looked at last; 0 while it takes all
         self._write_due = math.inf
+        self._answered = False  # the last commands sent something before they closed
         self._lingering = _LINGER_BYTES
 
     @property
@@ -430,14 +436,14 @@ class ClientDriver:
 
     def _close(self, answered: bool) -> None:
         self._state = _State.CLOSING
+        self._answered = answered
         self._abandon_all()
-        if not answered or self._eof:
-            self._transport.close()
-        elif not self._unsent:
+        if not self._unsent:
             self._linger()
 
     def _linger(self) -> None:
-        if self._eof or not self._transport.half_close():
+        """All is written: wait for the client's end, where it may still have to read."""
+        if self._eof or not self._answered or not self._transport.half_close():
             self._transport.close()
             return
         self._state = _State.LINGERING

@@ -26,12 +26,13 @@ class Operations:
     """
 
     def __init__(self, database: Database, perform: Perform, background: Background) -> None:
-        self.submit = database.submit
+        self._database = database
         self._perform = perform
         self._background = background
 
-    def submit(self, effect: Fetch, done: Done) -> Ticket:  # type: ignore[no-redef]
+    def submit(self, effect: Fetch, done: Done) -> Ticket:
         """Run a statement outside of a transaction."""
+        return self._database.submit(effect, done)
 
     def run(self, program: Program[Any], effect: Effect, participant: Participant, gate: Gate, done: Done) -> Ticket:
         """Run a program on from an effect that it has yielded, in a task."""
@@ -43,30 +44,33 @@ class Operations:
 class _Task:
     """An operation's task."""
 
-    __slots__ = ("_done", "_effect", "_program", "_run", "_scope")
+    __slots__ = ("_done", "_effect", "_is_abandoned", "_program", "_run", "_scope")
 
     def __init__(self, program: Program[Any], effect: Effect, run: Run, done: Done) -> None:
         self._program = program
         self._effect = effect
         self._run = run
         self._done = done
-        self._scope = anyio.CancelScope()
+        self._is_abandoned = False
+        self._scope: anyio.CancelScope | None = None  # from its first step on
 
     def abandon(self) -> None:
         """Cancel it."""
-        self._scope.cancel()
+        self._is_abandoned = True
+        if self._scope is not None:
+            self._scope.cancel()
 
     async def run(self, perform: Perform) -> None:
         result: Any = None
-        failure: Exception | None = None
+        failure: Exception | None = RuntimeError("the server stopped")
         try:
-            with self._scope:
-                if self._scope.cancel_called:  # before its first step, which costs the most
-                    self._program.close()
-                    return
-                try:
+            if self._is_abandoned:  # before its first step, which costs the most
+                self._program.close()
+            else:
+                with anyio.CancelScope() as self._scope:
                     result = await run_program(self._program, perform, self._run, self._effect)
-                except Exception as error:  # a program answers all errors it knows of: this is a defect
-                    failure = error
+            failure = None
+        except Exception as error:  # a program answers all errors it knows of: this is a defect
+            failure = error
         finally:
             self._done(result, failure)
