@@ -55,6 +55,7 @@ class FraiseQLApp:
             `context` names; without one all are anonymous.
         observe: is told what happens; by default, it is logged under the logger `fraiseql`.
         clock: by which deadlines are kept; by default that of the event loop.
+        listeners: to accept clients from, and to close at the end; by default those that the settings name are opened.
 
     Raises:
         ConfigurationError: there is no database_url, or libpq cannot read it; or no function that `context` names.
@@ -70,6 +71,7 @@ class FraiseQLApp:
         context: Callable[[ClientRequest], Any] | None = None,
         observe: Observer = log_observation,
         clock: Clock | None = None,
+        listeners: Listeners | None = None,
     ) -> None:
         self._config = config or FraiseQLConfig()
         url = database_url if database_url is not None else self._config.database_url
@@ -106,7 +108,7 @@ class FraiseQLApp:
         self._clock = clock
         self._reactor: Reactor | None = None
         self._reacting = Background()  # the reactor, which is needed until all else has ended
-        self._listeners: Listeners | None = None
+        self._listeners = listeners
         self._frontend: Frontend | None = None
         self._started = False
         self._stopped: anyio.Event | None = None
@@ -128,16 +130,13 @@ class FraiseQLApp:
 
     @property
     def port(self) -> int:
-        """The port that is listened on, also where port 0 was asked for."""
+        """The port that is listened on, also where port 0 was asked for; 0 on a Unix socket."""
         return self._config.port if self._listeners is None else self._listeners.port
 
     @property
     def url(self) -> str:
-        """Where GraphQL is served."""
-        if self._listeners is not None:
-            return self._listeners.url
-        host = self._config.host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/graphql"
+        """Where GraphQL is served; empty before `start`. See Listeners for how a Unix socket is written."""
+        return "" if self._listeners is None else self._listeners.url
 
     @property
     def database(self) -> Database:
@@ -186,7 +185,7 @@ class FraiseQLApp:
             raise StartupError("this app was started already; make another one")
         self._started = True
         try:
-            self._listeners = listeners = await anyio.to_thread.run_sync(open_listeners, self._config)
+            self._listeners = listeners = self._listeners or open_listeners(self._config)
             loop = await self._event_loop()
             await self._database.start(loop, self._clock)
             await self._bus.start()
