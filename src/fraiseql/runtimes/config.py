@@ -165,6 +165,9 @@ class FraiseQLConfig:
         5, "seconds after which a client that found the server full may ask again", minimum=0, maximum=86_400
     )
     uvloop: bool = _setting(False, "run asyncio on uvloop's event loop")
+    transport: str = _setting(
+        "auto", "what carries bytes under asyncio: its own transports, or anyio", choices=("auto", "anyio")
+    )
 
     http_max_head: int = _limit(HttpLimits, "max_head", "a request's line and header fields")
     http_max_target: int = _limit(HttpLimits, "max_target", "a request's target, its query string included")
