@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from typing import Final
 
@@ -152,10 +153,8 @@ class TlsChannel:
         """What to send before the connection is closed, so that the client knows that it has got all."""
         if not self.is_open or self.failure is not None:
             return b""
-        try:
+        with contextlib.suppress(ssl.SSLError):  # the client has not closed its side, for which nobody has to wait
             self._tls.unwrap()
-        except ssl.SSLError:  # SSLWantReadError: the client has not closed its side, for which nobody has to wait
-            pass
         return self._outgoing.read()
 
 

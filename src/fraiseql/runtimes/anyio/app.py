@@ -32,6 +32,7 @@ from fraiseql.runtimes.listening import Listeners, open_listeners
 from fraiseql.runtimes.logs import log_observation
 from fraiseql.runtimes.loop import Clock, EventLoop
 from fraiseql.runtimes.naming import load_function
+from fraiseql.runtimes.tls import tls_context_of
 from fraiseql.schema import Schema
 from fraiseql.schema.model import SubscriptionKind
 from fraiseql.session import Endpoint
@@ -79,6 +80,7 @@ class FraiseQLApp:
             raise ConfigurationError(
                 "database_url is not set: give it as an argument, or in the environment as FRAISEQL_DATABASE_URL"
             )
+        self._tls = tls_context_of(self._config)
         limits = self._config.subscription_limits
         if context is None and self._config.context is not None:
             context = load_function("context", self._config.context)
@@ -271,7 +273,7 @@ class FraiseQLApp:
             listeners,
             loop=loop,
             native=self._is_native,
-            tls=None,
+            tls=self._tls,
             background=self._background,
         )
 
