@@ -19,6 +19,7 @@ from fraiseql.observations import (
     ReconnectFailed,
     RequestCompleted,
     RequestRefused,
+    TlsFailed,
     WebSocketClosed,
 )
 from fraiseql.pipeline.failures import errors_of
@@ -60,6 +61,10 @@ def _completed(seen: RequestCompleted) -> None:
 
 def _refused(seen: RequestRefused) -> None:
     logger.info("connection %s refused with %d: %s", seen.connection_id, seen.status, seen.reason)
+
+
+def _tls_failed(seen: TlsFailed) -> None:
+    logger.info("connection %s has no TLS: %s", seen.connection_id, seen.reason)
 
 
 def _operation_completed(seen: OperationCompleted) -> None:
@@ -112,6 +117,7 @@ def _purge_failed(seen: OutboxPurgeFailed) -> None:
 _LOGGERS: dict[type[Observation], Callable[[Any], None]] = {
     RequestCompleted: _completed,
     RequestRefused: _refused,
+    TlsFailed: _tls_failed,
     OperationCompleted: _operation_completed,
     WebSocketClosed: _websocket_closed,
     InternalErrorMasked: _masked,
