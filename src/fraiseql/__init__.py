@@ -72,6 +72,7 @@ from fraiseql.schema import (
 if TYPE_CHECKING:
     from fraiseql.runtimes.anyio import FraiseQLApp, create_fraiseql_app, serve
     from fraiseql.runtimes.config import FraiseQLConfig
+    from fraiseql.runtimes.threads import ThreadedApp, serve_threads
 
 __all__ = [
     "CIDR",
@@ -115,6 +116,7 @@ __all__ = [
     "Setting",
     "StartupError",
     "TSVector",
+    "ThreadedApp",
     "TsRange",
     "TstzRange",
     "__version__",
@@ -131,6 +133,7 @@ __all__ = [
     "relation",
     "scalar",
     "serve",
+    "serve_threads",
     "subscription",
     "type",
     "union",
@@ -146,4 +149,8 @@ def __getattr__(name: str) -> Any:
         from fraiseql.runtimes import anyio
 
         return getattr(anyio, name)
+    if name in ("ThreadedApp", "serve_threads"):
+        from fraiseql.runtimes import threads
+
+        return getattr(threads, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,7 +14,7 @@ from fraiseql.context import BlockingInfo, IsolationLevel
 from fraiseql.effects import Effect, Isolation, Program, ResolverCall
 from fraiseql.errors import DatabaseError
 from fraiseql.pipeline.access import DatabaseAccess
-from fraiseql.runtimes.anyio.programs import unwelcome
+from fraiseql.runtimes.operations import unwelcome
 from fraiseql.runtimes.threads.waiting import Interrupted
 
 __all__ = ["CallDatabase", "PerformEffect", "call_function", "call_resolver", "run_effects"]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from fraiseql.effects import (
     Begin,
@@ -21,7 +22,7 @@ from fraiseql.effects import (
     Sleep,
 )
 from fraiseql.errors import DatabaseError
-from fraiseql.runtimes.anyio.programs import unwelcome
+from fraiseql.runtimes.operations import unwelcome
 from fraiseql.runtimes.threads.calls import call_function, call_resolver
 from fraiseql.runtimes.threads.database import Database
 from fraiseql.runtimes.threads.transactions import OpenTransaction
@@ -35,10 +36,12 @@ EVERYTHING: Final = frozenset({Fetch, Execute, Begin, Commit, Rollback, Call, Ca
 ONLY_CALLS: Final = frozenset({Call})
 """Those that it does where other operations wait for it: it finds out who asks."""
 
+_LOOK: Final = 0.01  # seconds: a look costs as much as some calls
+
 GIVEN_AWAY: Final = object()
 """What stands for the result of a program that was given away."""
 
-GiveAway = Callable[[Program[Any]], None]
+GiveAway: TypeAlias = Callable[[Program[Any], Effect], None]
 
 
 class Performer:
@@ -59,7 +62,7 @@ class Performer:
         Args:
             waiter: waits in its name.
             kinds: the effects that are carried out here.
-            give_away: takes the program, whose next step is the first effect of another kind; the result is GIVEN_AWAY.
+            give_away: takes the program and the first effect of another kind; the result is GIVEN_AWAY.
 
         Raises:
             Exception: what the program raises; errors of effects are thrown into it first.
@@ -75,7 +78,7 @@ class Performer:
                     effect = program.throw(error)
                 else:
                     effect = program.send(result)
-            give_away(_resumed(program, effect))
+            give_away(program, effect)
         except StopIteration as stop:
             return stop.value
         except (Exception, Interrupted):
@@ -97,12 +100,13 @@ class _Run:
         transactions: those that are open.
     """
 
-    __slots__ = ("_bus", "_database", "_waiter", "transactions")
+    __slots__ = ("_bus", "_database", "_looked", "_waiter", "transactions")
 
     def __init__(self, database: Database, bus: Any, waiter: Waiter) -> None:
         self._database = database
         self._bus = bus
         self._waiter = waiter
+        self._looked = -math.inf  # for the client, between calls
         self.transactions: list[OpenTransaction] = []
 
     def perform(self, effect: Effect) -> Any:
@@ -132,7 +136,10 @@ class _Run:
             result = make()
         except Exception as error:
             result = error
-        self._waiter.wait(None, 0, self._waiter.now())  # the client may have left meanwhile, or the time be over
+        now = self._waiter.now()
+        if now >= self._looked + _LOOK:  # the client may have left meanwhile, or the time be over
+            self._looked = now
+            self._waiter.wait(None, 0, now)
         return result
 
     def _begin(self, isolation: Isolation) -> OpenTransaction:
@@ -153,19 +160,3 @@ class _Run:
         for transaction in self.transactions:
             with contextlib.suppress(DatabaseError):
                 transaction.rollback()
-
-
-def _resumed(program: Program[Any], effect: Effect) -> Program[Any]:
-    """A program that was begun, from an effect on that it waits for."""
-    try:
-        while True:
-            try:
-                result = yield effect
-            except Exception as error:
-                effect = program.throw(error)
-            else:
-                effect = program.send(result)
-    except StopIteration as stop:
-        return stop.value
-    finally:
-        program.close()
