@@ -9,9 +9,10 @@ import anyio
 
 from fraiseql.errors import ConfigurationError
 
-__all__ = ["RUNTIMES", "run_async"]
+__all__ = ["RUNTIMES", "THREADS", "run_async"]
 
-RUNTIMES = ("asyncio", "trio")
+RUNTIMES = ("asyncio", "trio", "threads")
+THREADS = RUNTIMES[2]
 
 
 def run_async(runtime: str, function: Callable[[], Awaitable[None]]) -> None:

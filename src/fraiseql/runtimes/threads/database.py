@@ -25,6 +25,7 @@ from fraiseql.runtimes.threads.waiting import Patience, TookTooLong, Waiter, Wak
 
 __all__ = ["Database"]
 
+_MOMENT = 0.05  # seconds to wait for a connection before anything else is looked at
 _CANCELLED_AGAIN = 0.1  # seconds; a statement that was reached ends in milliseconds
 
 
@@ -35,21 +36,28 @@ def _ignore(observation: Observation) -> None:
 class _Request:
     """A request for a connection and its answer, which the thread that gives it writes under the pool's lock."""
 
-    __slots__ = ("connection", "error", "id", "wakeup")
+    __slots__ = ("connection", "error", "id", "turn", "wakeup")
 
     def __init__(self) -> None:
         self.id = 0
         self.connection: Connection | None = None
         self.error: DatabaseError | None = None
-        self.wakeup: Wakeup | None = None  # only where it has to wait
+        self.turn: Lock | None = None  # taken, while it waits for a moment ...
+        self.wakeup: Wakeup | None = None  # ... and when that is over
 
     @property
     def is_answered(self) -> bool:
         return self.connection is not None or self.error is not None
 
+    def must_wait(self) -> None:
+        self.turn = Lock()
+        self.turn.acquire()
+
     def wake(self) -> None:
         if self.wakeup is not None:
             self.wakeup.set()
+        elif self.turn is not None:
+            self.turn.release()
 
 
 class Database:
@@ -219,7 +227,7 @@ class Database:
         with self._lock:
             self._carry_out(self._pool.handle(pool_events.ConnectionRequested(request, patient), self._now()))
             if not request.is_answered:
-                request.wakeup = waiter.wakeup
+                request.must_wait()
         while True:
             if not request.is_answered:
                 self._wait(request, waiter)
@@ -239,6 +247,10 @@ class Database:
 
     def _wait(self, request: _Request, waiter: Waiter) -> None:
         try:
+            # A lock costs far less than a descriptor: the client is looked after where this is no short wait.
+            if request.wakeup is None and request.turn is not None and not request.turn.acquire(timeout=_MOMENT):
+                with self._lock:
+                    request.wakeup = waiter.wakeup
             while not request.is_answered:
                 waiter.wait(None, 0, None)
         except BaseException:
