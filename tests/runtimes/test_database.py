@@ -312,7 +312,9 @@ async def test_a_restart_of_the_whole_server(postgres: EmbeddedPostgres, module_
         assert answers == ["unavailable: True"]
         for _ in range(6):
             assert await database.fetch(ONE, ()) == (b"1",)
-        assert [type(o) for o in seen].count(ConnectionLost) == 1, "the idle ones are closed with it"
+        assert [type(o) for o in seen].count(ConnectionLost) <= 2, (
+            "the one in use, and one that was idle; the rest go along"
+        )
 
 
 async def test_requests_wait_while_the_server_is_down(postgres: EmbeddedPostgres, module_database_url: str) -> None:

@@ -72,7 +72,7 @@ class Link(Protocol):
         """Why it is not fit for the next statement, `otherwise` where it does not know; None where it is."""
 
     def cut(self) -> None:
-        """Have all that runs fail soon, as if the network had gone."""
+        """Have all that runs fail soon, as if the network had gone, and cancel it."""
 
     def close(self) -> None:
         """Close it for good; nothing runs on it."""
@@ -167,6 +167,8 @@ class Ticket:
 
     def ended(self, row: Row | None, error: Exception | None) -> None:
         """The statement's answer: the connection is given to the next before anybody sees it."""
+        if self._released:
+            return
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -6,9 +6,6 @@ it costs system calls. So a server that ends an idle connection is noticed at on
 
 from __future__ import annotations
 
-import contextlib
-import os
-import socket
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -18,6 +15,7 @@ from psycopg.pq import ExecStatus
 from fraiseql.errors import DatabaseError
 from fraiseql.postgres import Connection, Conversation, Ready, Wait, cancel, drain, quick, run, wind_up
 from fraiseql.postgres.conversation import CAN_CANCEL, only_row, resume
+from fraiseql.postgres.errors import connection_lost
 from fraiseql.runtimes.dispatching import Job
 from fraiseql.runtimes.loop import Clock, EventLoop, Timer
 from fraiseql.runtimes.stepping import Stepping
@@ -108,7 +106,7 @@ class PostgresLink:
         Only one may be under way, and no job.
         """
         self._talk, self._told = conversation, told
-        self._step(None)
+        self._step(conversation.__next__)
 
     def stop(self) -> None:
         """Close the conversation where it stands; nobody is told. `recover` must follow, or `close`."""
@@ -128,6 +126,8 @@ class PostgresLink:
         must_cancel = connection.is_busy and not connection.awaits_cleaning
         if is_clean or connection.is_lost or (must_cancel and not CAN_CANCEL):
             then()
+        elif self._recovery is not None:
+            self._recovery.also(then)
         else:
             self._recovery = _Recovery(self, then)
             self._recovery.start(self._recovery_timeout)
@@ -147,9 +147,16 @@ class PostgresLink:
         return None
 
     def cut(self) -> None:
-        """End the connection under whatever runs on it, without touching libpq under its feet."""
-        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self.connection.fd)) as twin:
-            twin.shutdown(socket.SHUT_RDWR)
+        """Fail what runs now, and cancel it."""
+        if self._recovery is not None:
+            return
+        error = connection_lost("it was closed on this side")
+        if (job := self._job) is not None:
+            self._job = None
+            self.stop()
+            self.recover(partial(job.ended, None, error))
+        elif self._talk is not None:
+            self._step(partial(self._talk.throw, error))
 
     def close(self) -> None:
         """Close it for good."""
@@ -160,7 +167,7 @@ class PostgresLink:
 
     def _readable(self) -> None:
         if self._talk is not None:
-            self._step(Ready.R)
+            self._step(partial(self._talk.send, Ready.R))
         elif self._job is not None:
             self._receive(self._job)
         elif not self._ended and not self.connection.is_open():
@@ -170,7 +177,7 @@ class PostgresLink:
 
     def _writable(self) -> None:
         if self._talk is not None:
-            self._step(Ready.W)
+            self._step(partial(self._talk.send, Ready.W))
         elif self._job is not None:
             self._flush(self._job)
         else:
@@ -207,13 +214,11 @@ class PostgresLink:
             self._job = None
             job.ended(row, error)
 
-    def _step(self, ready: Ready | None) -> None:
-        talk = self._talk
-        assert talk is not None
+    def _step(self, step: Callable[[], tuple[int, Wait]]) -> None:
         result: Any = None
         failure: Exception | None = None
         try:
-            _, wait = next(talk) if ready is None else talk.send(ready)
+            _, wait = step()
         except StopIteration as stop:
             result = stop.value
         except Exception as error:
@@ -251,7 +256,7 @@ class _Recovery:
 
     def __init__(self, link: PostgresLink, then: Callable[[], None]) -> None:
         self._link = link
-        self._then = then
+        self._then = [then]
         self._cancel: Stepping | None = None
         self._timers: list[Timer] = []
         self._over = False
@@ -272,7 +277,12 @@ class _Recovery:
             self._cancel.stop()
         self._link.stop()
         self._link._recovery = None
-        self._then()
+        for then in self._then:
+            then()
+
+    def also(self, then: Callable[[], None]) -> None:
+        """Call this too."""
+        self._then.append(then)
 
     def _after(self, seconds: float, callback: Callable[[], None]) -> None:
         clock = self._link._clock
