@@ -94,6 +94,7 @@ class Supervised:
         self.process = process
         self.port = 0
         self.log = ""
+        self.open: list[socket.socket] = []
 
     def until(self, pattern: str) -> re.Match[str]:
         """Read the log up to a line."""
@@ -107,14 +108,20 @@ class Supervised:
         self.log = self.log[found.end() :]
         return found
 
-    def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
-
-    def ask(self) -> int:
-        """Which process answers a client of its own."""
-        with self.connect() as client:
+    def stay(self, clients: int) -> list[tuple[socket.socket, int]]:
+        """Clients that stay, each with the process that serves it."""
+        found = []
+        for _ in range(clients):
+            client = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+            self.open.append(client)
             client.sendall(b"pid")
-            return int(client.recv(9))
+            found.append((client, int(client.recv(9))))
+        return found
+
+    def leave(self) -> None:
+        """Close all clients."""
+        while self.open:
+            self.open.pop().close()
 
     def end(self) -> int:
         output, errors = self.process.communicate(timeout=10)
@@ -133,23 +140,14 @@ def supervised(folder: Path, workers: int = 2) -> Iterator[Supervised]:
         text=True,
         cwd=folder,
     )
+    running = Supervised(process)
     try:
-        running = Supervised(process)
         running.port = int(running.until(rf"INFO {workers} workers serve http://127.0.0.1:([0-9]+)/graphql\n")[1])
         yield running
     finally:
+        running.leave()
         process.kill()
         process.communicate()
-
-
-def stay(running: Supervised, clients: int) -> list[tuple[socket.socket, int]]:
-    """Clients that stay, each with the process that serves it."""
-    found = []
-    for _ in range(clients):
-        client = running.connect()
-        client.sendall(b"pid")
-        found.append((client, int(client.recv(9))))
-    return found
 
 
 def test_the_first_death_is_mended_at_once_and_further_ones_ever_later() -> None:
@@ -158,58 +156,51 @@ def test_the_first_death_is_mended_at_once_and_further_ones_ever_later() -> None
 
 def test_clients_are_shared_and_who_dies_is_replaced(tmp_path: Path) -> None:
     with supervised(tmp_path) as running:
-        clients = stay(running, 10)
-        pids = [pid for _, pid in clients]
+        pids = [pid for _, pid in running.stay(10)]
         (one, other) = set(pids)
         assert pids.count(one) == pids.count(other) == 5
         os.kill(one, signal.SIGKILL)
         running.until(rf"WARNING worker [12] \(process {one}\) died of SIGKILL; another one starts at once\n")
-        for client, _ in clients:
-            client.close()
+        running.leave()
         running.until("INFO worker [12]: here")
-        assert {running.ask() for _ in range(3)} <= set(range(1, 1 << 22)) - {one}
-        more = stay(running, 6)
-        assert len({pid for _, pid in more}) == 2
+        more = running.stay(6)
+        assert len({pid for _, pid in more} - {one}) == 2
         more[0][0].sendall(b"die")
         running.until(rf"WARNING worker [12] \(process {more[0][1]}\) ended with exit code 3; another one starts")
         running.process.send_signal(signal.SIGTERM)
         assert running.end() == 0
-        for client, _ in more:
-            client.close()
         with pytest.raises(OSError):
-            running.connect()
+            running.stay(1)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_drains_every_worker_and_a_second_one_does_not_wait(tmp_path: Path, number: signal.Signals) -> None:
     with supervised(tmp_path) as running:
-        (client, pid) = stay(running, 1)[0]
-        with client:
-            client.sendall(b"nap")
-            while not (tmp_path / f"napping-{pid}").exists():
-                time.sleep(0.01)
+        client, pid = running.stay(1)[0]
+        client.sendall(b"nap")
+        while not (tmp_path / f"napping-{pid}").exists():
+            time.sleep(0.01)
+        running.process.send_signal(number)
+        running.until("INFO stopping the workers")
+        if number == signal.SIGTERM:
+            (tmp_path / "finish").touch()
+            assert client.recv(9) == b"done"
+        else:
             running.process.send_signal(number)
-            running.until("INFO stopping the workers")
-            if number == signal.SIGTERM:
-                (tmp_path / "finish").touch()
-                assert client.recv(9) == b"done"
-            else:
-                running.process.send_signal(number)
-                assert client.recv(9) == b""
+            assert client.recv(9) == b""
         assert running.end() == 0
 
 
 def test_a_hangup_replaces_one_after_the_other(tmp_path: Path) -> None:
     with supervised(tmp_path) as running:
-        clients = stay(running, 4)
-        before = {pid for _, pid in clients}
-        for client, _ in clients:
-            client.close()
+        before = {pid for _, pid in running.stay(2)}
+        running.leave()
         running.process.send_signal(signal.SIGHUP)
-        for _ in before:
-            running.until("INFO worker [12]: here")
-        while (now := {pid for _, pid in stay(running, 4)}) & before or len(now) < 2:
-            pass
+        running.until("INFO worker 1: here")
+        running.until("INFO worker 2: here")
+        after = {pid for _, pid in running.stay(4)}
+        assert len(after) == 2
+        assert not after & before
         running.process.send_signal(signal.SIGTERM)
         assert running.end() == 0
         assert "WARNING" not in running.log
@@ -217,21 +208,19 @@ def test_a_hangup_replaces_one_after_the_other(tmp_path: Path) -> None:
 
 def test_workers_end_with_their_supervisor(tmp_path: Path) -> None:
     with supervised(tmp_path) as running:
-        clients = stay(running, 2)
+        clients = running.stay(2)
         running.process.kill()
         for client, _ in clients:
-            with client:
-                assert client.recv(9) == b"", "its worker has ended"
+            assert client.recv(9) == b"", "its worker has ended"
 
 
 def test_a_worker_that_cannot_start_later_is_tried_again(tmp_path: Path) -> None:
     with supervised(tmp_path) as running:
         (tmp_path / "broken").touch()
-        client, pid = stay(running, 1)[0]
-        client.close()
+        pid = running.stay(1)[0][1]
         os.kill(pid, signal.SIGKILL)
         running.until("ended with exit code 1: the database is away; another one starts in 0.5 s")
-        assert running.ask() != pid, "the other one serves"
+        assert running.stay(1)[0][1] != pid, "the other one serves"
         (tmp_path / "broken").unlink()
         running.until("INFO worker [12]: here")
         running.process.send_signal(signal.SIGTERM)
