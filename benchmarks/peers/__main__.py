@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--queries", type=_names(QUERIES), default=list(QUERIES), metavar="a,b", help=f"of {','.join(QUERIES)}")
     add("--python", default=sys.executable, help="the CPython of all contenders (default: the one that runs this)")
     add("--results", type=Path, default=ROOT / ".peers" / "results", help="where the figures go")
-    add("--profile", choices=CONTENDERS, metavar="NAME", help="in place of all: sample where a contender's CPU goes")
+    add("--profile", choices=profiling.PROFILED, metavar="NAME", help="in place of all: sample where its CPU goes")
     return parser
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +12,12 @@ from typing import Any
 from benchmarks.peers.contenders import CONTENDERS, Contender, Running, Setup, running
 from benchmarks.peers.processes import cpu_seconds
 from benchmarks.peers.queries import QUERIES, first_difference
-from benchmarks.peers.wrk import LoadError, Wrk
+from benchmarks.peers.wrk import Load, LoadError, Wrk
 
-__all__ = ["Options", "Sample", "Start", "compare", "measure", "postmaster"]
+__all__ = ["Options", "Sample", "Start", "compare", "measure", "postmaster", "window"]
+
+ENOUGH = 25  # answers per connection
+LONGEST = 4  # times the seconds that were asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +124,12 @@ def _sample(
     contender: Contender = server.contender
     url, body = server.url(query), contender.body(query)
     try:
-        wrk.run(url, body, options.warm_up)
+        seconds = window(options, wrk.run(url, body, options.warm_up))
         before, before_database = server.cpu_seconds(), cpu_seconds(database)
-        load = wrk.run(url, body, options.seconds)
+        load = wrk.run(url, body, seconds)
         spent, spent_database = server.cpu_seconds() - before, cpu_seconds(database) - before_database
         answer, size = server.ask(query)
-        load.check_size(size, wrk.connections)
+        load.check_size(size, options.connections)
     except LoadError as error:
         raise LoadError(f"{contender.name}, {query}: {error}") from None
     difference = first_difference(expected, answer)
@@ -143,6 +147,17 @@ def _sample(
         p99=load.p99,
         busy=spent / load.seconds,
     )
+
+
+def window(options: Options, warm_up: Load) -> float:
+    """How long to measure: what was asked for, or longer where answers come slowly.
+
+    At the end of a load one request per connection is under way, whose CPU is counted and whose answer is not. Of
+    `ENOUGH` answers per connection this is at most 4 %.
+    """
+    rate = warm_up.requests / warm_up.seconds
+    needed = ENOUGH * options.connections / rate if rate else math.inf
+    return max(options.seconds, min(needed, options.seconds * LONGEST))
 
 
 def _progress(sample: Sample) -> str:
