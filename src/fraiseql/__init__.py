@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from fraiseql.runtimes.anyio import FraiseQLApp, create_fraiseql_app, serve
     from fraiseql.runtimes.config import FraiseQLConfig
     from fraiseql.runtimes.threads import ThreadedApp, serve_threads
+    from fraiseql.runtimes.workers import serve_workers
 
 __all__ = [
     "CIDR",
@@ -134,6 +135,7 @@ __all__ = [
     "scalar",
     "serve",
     "serve_threads",
+    "serve_workers",
     "subscription",
     "type",
     "union",
@@ -145,6 +147,10 @@ def __getattr__(name: str) -> Any:
         from fraiseql.runtimes.config import FraiseQLConfig
 
         return FraiseQLConfig
+    if name == "serve_workers":
+        from fraiseql.runtimes.workers import serve_workers
+
+        return serve_workers
     if name in ("FraiseQLApp", "create_fraiseql_app", "serve"):
         from fraiseql.runtimes import anyio
 

@@ -27,16 +27,20 @@ __all__ = [
 
 def serve(options: argparse.Namespace) -> int:
     """Serve a schema until a signal ends it."""
+    from fraiseql.runtimes.workers import serve_workers
+
     schema, config = load_schema(options.target), read_config(options)
     context = None if config.context is None else load_context(config.context)
-    if options.runtime == THREADS:
+    if config.workers > 1:
+        serve_workers(schema, runtime=options.runtime, config=config, context=context)
+    elif options.runtime == THREADS:
         from fraiseql.runtimes.threads import serve_threads
 
         serve_threads(schema, config=config, context=context)
-        return 0
-    from fraiseql.runtimes.anyio import serve
+    else:
+        from fraiseql.runtimes.anyio import serve
 
-    run_async(options.runtime, partial(serve, schema, config=config, context=context))
+        run_async(options.runtime, partial(serve, schema, config=config, context=context), uvloop=config.uvloop)
     return 0
 
 

@@ -24,11 +24,15 @@ from fraiseql.observations import (
 )
 from fraiseql.pipeline.failures import errors_of
 
-__all__ = ["configure_logging", "log_observation", "logger"]
+__all__ = ["configure_logging", "log_observation", "logger", "name_worker"]
 
 logger = logging.getLogger("fraiseql")
 
 _MOST_LOGGED: Final = 100  # errors of one answer, each with its traceback
+
+
+class _Handler(logging.StreamHandler[Any]):
+    """Ours, where nobody has set up others."""
 
 
 def log_observation(observation: Observation) -> None:
@@ -44,10 +48,20 @@ def configure_logging(level: str) -> None:
     """
     if logger.handlers or logging.getLogger().handlers:
         return
-    handler = logging.StreamHandler()
+    handler = _Handler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger.addHandler(handler)
     logger.setLevel(level.upper())
+
+
+def name_worker(number: int) -> None:
+    """Say in our records which of several processes writes them; formats of others' have it as `%(processName)s`."""
+    import multiprocessing  # for its name only, which logging reads
+
+    name = multiprocessing.current_process().name = f"worker {number}"
+    for handler in logger.handlers:
+        if isinstance(handler, _Handler):
+            handler.setFormatter(logging.Formatter(f"%(asctime)s %(levelname)s {name}: %(message)s"))
 
 
 def _completed(seen: RequestCompleted) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -13,8 +12,11 @@ from typing import Any
 
 from fraiseql.bus import EventBus
 from fraiseql.context import ClientRequest
+from fraiseql.errors import ConfigurationError
 from fraiseql.runtimes.config import FraiseQLConfig
+from fraiseql.runtimes.listening import Listeners
 from fraiseql.runtimes.logs import configure_logging, logger
+from fraiseql.runtimes.running import check_runtime
 from fraiseql.runtimes.threads.app import ThreadedApp
 from fraiseql.schema import Schema
 
@@ -28,6 +30,7 @@ def serve_threads(
     bus: EventBus | None = None,
     context: Callable[[ClientRequest], Any] | str | None = None,
     started: Callable[[ThreadedApp], None] | None = None,
+    listeners: Listeners | None = None,
     **settings: Any,
 ) -> None:
     """Serve a schema with a thread for each client, until SIGINT or SIGTERM; blocks.
@@ -41,6 +44,7 @@ def serve_threads(
         bus: what carries events to subscriptions; see ThreadedApp.
         context: says who asks, and who is let in; see ThreadedApp. Or the setting: its name, `module:function`.
         started: called with the running app once requests are answered.
+        listeners: see ThreadedApp.
         settings: single settings by name, which go before the environment.
 
     Raises:
@@ -49,10 +53,13 @@ def serve_threads(
     """
     if isinstance(context, str):
         context, settings = None, {**settings, "context": context}
-    if config is None or settings:
-        config = _configure(config, settings)
+    config = FraiseQLConfig.of(config, **settings)
+    check_runtime("threads", uvloop=config.uvloop)
+    if config.workers > 1:
+        expected = 'fraiseql.serve_workers(..., runtime="threads"), or fraiseql serve on the command line'
+        raise ConfigurationError(f"workers is {config.workers}, but this serves in one process; expected {expected}")
     configure_logging(config.log_level)
-    app = ThreadedApp(schema, config=config, bus=bus, context=context)
+    app = ThreadedApp(schema, config=config, bus=bus, context=context, listeners=listeners)
     with _signals() as stop:
         app.start()
         try:
@@ -66,14 +73,6 @@ def serve_threads(
             stop.get()
         finally:
             app.shutdown(grace=0)
-
-
-def _configure(config: FraiseQLConfig | None, settings: dict[str, Any]) -> FraiseQLConfig:
-    """Single settings over a configuration, or over that of the environment where there is none."""
-    if config is None:
-        return FraiseQLConfig.from_environment(os.environ, **settings)
-    given = {setting.name: getattr(config, setting.name) for setting in FraiseQLConfig.settings()}
-    return FraiseQLConfig.from_environment({}, **{**given, **settings})
 
 
 def _shut_down(app: ThreadedApp, stop: SimpleQueue[None]) -> None:

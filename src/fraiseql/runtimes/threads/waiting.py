@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 
 from fraiseql.postgres import Conversation, Ready, Wait
 from fraiseql.postgres.errors import connection_lost
-from fraiseql.runtimes.anyio.waits import TookTooLong
+from fraiseql.runtimes.dispatching import TookTooLong
 from fraiseql.runtimes.loop import Clock
 
 __all__ = ["Interrupted", "Patience", "Poller", "TookTooLong", "Waiter", "Wakeup", "drive"]
