@@ -19,7 +19,7 @@ from fraiseql.runtimes.supervising import pause_before
 
 # Workers that do what a client says: tell their process, stay, wait, die.
 PROGRAM = """
-import os, select, signal, sys, time
+import multiprocessing, os, select, signal, sys, time
 from fraiseql.errors import FraiseQLError, StartupError
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.listening import open_listeners
@@ -40,14 +40,14 @@ def stop(number, frame):
 def work(listeners, ready):
     if os.path.exists("broken"):
         raise StartupError("the database is away")
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    logger.info("a log")
+    name = multiprocessing.current_process().name
     signal.signal(signal.SIGTERM, stop)
     (sock,) = listeners.sockets
     clients = {}
     ready()
-    logger.info("here")
     try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+        os.write(2, f"{name} is here\\n".encode())  # at once: logging would keep what the handler raises
         while True:
             for fd in select.select([sock, *clients], [], [])[0]:
                 if fd is sock:
@@ -145,7 +145,8 @@ def supervised(folder: Path, workers: int = 2) -> Iterator[Supervised]:
     running = Supervised(process)
     try:
         running.port = int(running.until(rf"INFO {workers} workers serve http://127.0.0.1:([0-9]+)/graphql\n")[1])
-        running.until("INFO worker [0-9]: here", workers)
+        running.until("worker [0-9] is here", workers)
+        running.until("INFO worker 1: a log")
         yield running
     finally:
         running.leave()
@@ -165,7 +166,7 @@ def test_clients_are_shared_and_who_dies_is_replaced(tmp_path: Path) -> None:
         os.kill(one, signal.SIGKILL)
         running.until(rf"WARNING worker [12] \(process {one}\) died of SIGKILL; another one starts at once\n")
         running.leave()
-        running.until("INFO worker [12]: here", 3)
+        running.until("worker [12] is here", 3)
         more = running.stay(6)
         assert len({pid for _, pid in more} - {one}) == 2
         more[0][0].sendall(b"die")
@@ -201,8 +202,8 @@ def test_a_hangup_replaces_one_after_the_other(tmp_path: Path) -> None:
         before = {pid for _, pid in running.stay(2)}
         running.leave()
         running.process.send_signal(signal.SIGHUP)
-        running.until("INFO worker 1: here", 2)
-        running.until("INFO worker 2: here", 2)
+        running.until("worker 1 is here", 2)
+        running.until("worker 2 is here", 2)
         after = {pid for _, pid in running.stay(4)}
         assert len(after) == 2
         assert not after & before
@@ -227,7 +228,7 @@ def test_a_worker_that_cannot_start_later_is_tried_again(tmp_path: Path) -> None
         running.until("ended with exit code 1: the database is away; another one starts in 0.5 s")
         assert running.stay(1)[0][1] != pid, "the other one serves"
         (tmp_path / "broken").unlink()
-        running.until("INFO worker [12]: here", 3)
+        running.until("worker [12] is here", 3)
         running.process.send_signal(signal.SIGTERM)
         assert running.end() == 0
 
