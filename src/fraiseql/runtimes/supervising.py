@@ -152,6 +152,8 @@ class Supervisor:
                 self._renew()
         else:
             self._stop()
+            if self._stops == 1:
+                logger.info("stopping the workers; a second signal stops them at once")
 
     def _stop(self) -> None:
         self._stops += 1
@@ -159,7 +161,6 @@ class Supervisor:
             worker.due = None
             self._signal(worker, signal.SIGTERM if self._stops < 3 else signal.SIGKILL)
         if self._stops == 1:
-            logger.info("stopping the workers; a second signal stops them at once")
             self._listeners.close()  # nobody can connect any more once the last worker has closed its own
 
     def _signal(self, worker: _Worker, number: signal.Signals) -> None:
