@@ -25,6 +25,7 @@ from fraiseql.runtimes.anyio.database import Database
 from fraiseql.runtimes.anyio.performing import Performer
 from fraiseql.runtimes.anyio.streams import Streams
 from fraiseql.runtimes.anyio.transport import ClientSocket, accept, listen
+from fraiseql.runtimes.codings import compression_of
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.dates import HttpDate
 from fraiseql.runtimes.logs import log_observation
@@ -53,7 +54,8 @@ class FraiseQLApp:
         observe: is told what happens; by default, it is logged under the logger `fraiseql`.
 
     Raises:
-        ConfigurationError: there is no database_url, or libpq cannot read it; or no function that `context` names.
+        ConfigurationError: there is no database_url, or libpq cannot read it; or no function that `context` names;
+            or a coding that `compression` names.
     """
 
     def __init__(
@@ -84,6 +86,8 @@ class FraiseQLApp:
             subscriptions=limits,
             origins=_origins(self._config.allowed_origins),
             deflate=Deflate() if self._config.websocket_compression else None,
+            compression=compression_of(self._config.compression, self._config.compression_min_size),
+            etags=self._config.etags,
             context=context,
         )
         self._needs_bus = _needs_bus(schema)
