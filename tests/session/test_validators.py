@@ -13,7 +13,7 @@ STRONG = TAG.removeprefix(b"W/")
 
 def test_a_tag_is_weak_and_of_the_body_and_its_media_type() -> None:
     assert TAG.startswith(b'W/"')
-    assert TAG == entity_tag(b"{}", JSON)
+    assert entity_tag(b"{}", JSON) == TAG
     assert len({TAG, entity_tag(b"{} ", JSON), entity_tag(b"{}", GRAPHQL)}) == 3
 
 
