@@ -39,11 +39,11 @@ class Choice:
     """The coding that a client shall have.
 
     Attributes:
-        is_forced: whether the client refuses an answer without any coding, be it as small as it may.
+        min_size: bytes of a body from which on it is coded; 0 for a client that refuses an answer without any coding.
     """
 
     coding: Coding
-    is_forced: bool
+    min_size: int
 
 
 class Compression:
@@ -56,11 +56,11 @@ class Compression:
     """
 
     def __init__(self, codings: Sequence[Coding] = (), min_size: int = 4_096) -> None:
-        self.min_size = min_size
+        self._min_size = min_size
         self._codings = tuple(codings)
-        self._choose = lru_cache(maxsize=64)(self._rank)
+        self.choose = lru_cache(maxsize=64)(self._choose)
 
-    def choose(self, accept_encoding: bytes, media_type: bytes) -> Choice | None:
+    def _choose(self, accept_encoding: bytes, media_type: bytes) -> Choice | None:
         """The coding that a client ranks highest, and the server before others of that rank; None for none.
 
         What is malformed in the field counts as not said: it is a preference, which nothing depends on.
@@ -72,32 +72,22 @@ class Compression:
         Raises:
             HttpRefusal: 406, the client accepts no coding that there is, nor an answer without one.
         """
-        choice = self._choose(accept_encoding)
-        if media_type != EVENT_STREAM:
-            return choice
-        if choice is not None and choice.is_forced:
-            raise _not_acceptable([])
-        return None  # events are sent one by one, as no-transform
-
-    def is_due(self, choice: Choice, body: bytes) -> bool:
-        """Whether a body is coded."""
-        return len(body) >= self.min_size or choice.is_forced
-
-    def _rank(self, accept_encoding: bytes) -> Choice | None:
+        # Events are sent one by one, as no-transform.
+        codings = self._codings if media_type != EVENT_STREAM else ()
         weights = _weights(accept_encoding)
         others = weights.get(_ANY)
         # Acceptable unless excluded, by name or by `*`; where it is not named it comes last.
         identity = weights.get(_IDENTITY, 0.0)
         is_forced = identity == 0.0 and (_IDENTITY in weights or others == 0.0)
         best, best_weight = None, 0.0
-        for coding in self._codings:
+        for coding in codings:
             weight = weights.get(coding.name, others or 0.0)
             if weight > best_weight:
                 best, best_weight = coding, weight
         if best is not None and best_weight >= identity:
-            return Choice(best, is_forced)
+            return Choice(best, 0 if is_forced else self._min_size)
         if is_forced:
-            raise _not_acceptable(self._codings)
+            raise _not_acceptable(codings)
         return None
 
 

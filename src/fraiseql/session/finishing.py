@@ -8,8 +8,8 @@ from typing import Final
 
 from fraiseql.effects import Program, compute
 from fraiseql.pipeline import Outcome
-from fraiseql.protocol.http11 import Request
-from fraiseql.session.coding import Choice, Compression
+from fraiseql.protocol.http11 import Headers, Request
+from fraiseql.session.coding import Choice
 from fraiseql.session.graphql_http import Answer
 from fraiseql.session.validators import entity_tag, is_held
 
@@ -19,7 +19,6 @@ __all__ = ["Unfinished", "finish"]
 _FRESHNESS: Final = (b"cache-control", b"private, no-cache")
 _VARY: Final = (b"vary", b"accept, accept-encoding")
 _LARGE: Final = 65_536  # bytes of a body: their tag takes as long as to have another thread make it, some 50 µs
-_FOR_304: Final = frozenset((b"cache-control", b"vary"))  # beside Date and ETag (RFC 9110 §15.4.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class Unfinished:
 
 
 def finish(
-    given: Answer, outcome: Outcome, request: Request, choice: Choice | None, compression: Compression, *, etags: bool
+    given: Answer, outcome: Outcome, request: Request, choice: Choice | None, etags: bool
 ) -> Answer | Unfinished:
     """Make an answer ready to go out.
 
@@ -47,45 +46,48 @@ def finish(
         choice: the coding that the client shall have.
         etags: whether answers to GET have an entity tag.
     """
+    status, headers, body = given.status, given.headers, given.body
     condition: bytes | None = None
     if request.method != b"POST":
-        given = Answer(given.status, (*given.headers, _FRESHNESS, _VARY), given.body)
-        if etags and given.status == 200 and outcome is Outcome.DATA:
+        headers = _fresh(headers)
+        if etags and status == 200 and outcome is Outcome.DATA:
             condition = request.get(b"if-none-match") or b""
-            if len(given.body) < _LARGE:
-                given = _tagged(given, entity_tag(given.body, _media_type(given)), condition)
-                condition = None
-    if choice is not None and (given.status == 304 or not compression.is_due(choice, given.body)):
+            if len(body) < _LARGE:
+                field = (b"etag", entity_tag(body, headers[0][1]))
+                if condition and is_held(field[1], condition):
+                    return _not_modified(field)
+                headers, condition = (*headers, field), None
+        given = Answer(status, headers, body)
+    if choice is not None and len(body) < choice.min_size:
         choice = None
-    if choice is None and condition is None:
-        return given
-    return Unfinished(given, _finish(given, condition, choice))
+    return given if choice is None and condition is None else Unfinished(given, _finish(given, condition, choice))
 
 
 def _finish(given: Answer, condition: bytes | None, choice: Choice | None) -> Program[Answer]:
+    headers, body = given.headers, given.body
     if condition is not None:
-        tag = yield from compute(entity_tag, given.body, _media_type(given))
-        given = _tagged(given, tag, condition)
-    if choice is not None and given.status != 304:
-        body = yield from compute(choice.coding.encode, given.body)
-        given = Answer(given.status, _coded(given.headers, choice.coding.name), body)
-    return given
+        field = (b"etag", (yield from compute(entity_tag, body, headers[0][1])))
+        if is_held(field[1], condition):
+            return _not_modified(field)
+        headers = (*headers, field)
+    if choice is not None:
+        body = yield from compute(choice.coding.encode, body)
+        headers = _coded(headers, choice.coding.name)
+    return Answer(given.status, headers, body)
 
 
-def _media_type(given: Answer) -> bytes:
-    """Without its charset, which is always the same."""
-    return given.headers[0][1].partition(b";")[0]
-
-
-def _tagged(given: Answer, tag: bytes, condition: bytes) -> Answer:
-    """The answer under its tag, or that the client holds it already."""
-    field = (b"etag", tag)
-    if is_held(tag, condition):
-        return Answer(304, (*(header for header in given.headers if header[0] in _FOR_304), field), b"")
-    return Answer(given.status, (*given.headers, field), given.body)
+def _not_modified(tag: tuple[bytes, bytes]) -> Answer:
+    """That the client holds the answer (RFC 9110 §15.4.5)."""
+    return Answer(304, (_FRESHNESS, _VARY, tag), b"")
 
 
 @lru_cache(maxsize=64)
-def _coded(headers: tuple[tuple[bytes, bytes], ...], name: bytes) -> tuple[tuple[bytes, bytes], ...]:
+def _fresh(headers: Headers) -> Headers:
+    """The fields of an answer to GET."""
+    return (*headers, _FRESHNESS, _VARY)
+
+
+@lru_cache(maxsize=64)
+def _coded(headers: Headers, name: bytes) -> Headers:
     """The fields of a coded answer: one tuple for all answers that have no tag, which are framed the faster for it."""
     return (*headers, (b"content-encoding", name), *(() if _VARY in headers else (_VARY,)))

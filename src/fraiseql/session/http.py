@@ -221,8 +221,7 @@ class HttpSession:
         try:
             self._media_type = negotiate(request)
             accepted = request.get(b"accept-encoding")
-            compression = self._endpoint.compression
-            self._choice = None if accepted is None else compression.choose(accepted, self._media_type)
+            self._choice = self._endpoint.compression.choose(accepted, self._media_type) if accepted else None
             graphql = read_request(request, body, self._endpoint.pipeline.limits)
         except HttpRefusal as refusal:
             self._answer(refusal.answer, now, date, commands)
@@ -292,9 +291,9 @@ class HttpSession:
         assert response is not None, "only a stream ends without a response"
         assert self._request is not None
         given = answer(response, self._media_type)
-        if self._choice is not None or self._request.method != b"POST":
-            endpoint, request = self._endpoint, self._request
-            ready = finish(given, response.outcome, request, self._choice, endpoint.compression, etags=endpoint.etags)
+        choice = self._choice
+        if (choice and len(given.body) >= choice.min_size) or self._request.method != b"POST":
+            ready = finish(given, response.outcome, self._request, choice, self._endpoint.etags)
             if isinstance(ready, Unfinished):
                 self._unfinished = ready.answer
                 self._operations += 1

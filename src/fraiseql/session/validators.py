@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from binascii import hexlify
 from hashlib import blake2b
 from typing import Final
 
@@ -13,15 +14,16 @@ _TAG: Final = rb'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
 _TAGS: Final = re.compile(rb"[ \t,]*+" + _TAG + rb"(?:[ \t]*+,[ \t,]*+" + _TAG + rb")*+[ \t,]*+")
 
 
-def entity_tag(body: bytes, media_type: bytes) -> bytes:
-    """The tag of a body: equal for equal bytes of one media type.
+def entity_tag(body: bytes, content_type: bytes) -> bytes:
+    """The tag of a body: equal for equal bytes of one Content-Type.
 
     A weak one, which stands for all codings of the body. Each of them would need a strong one of its own (RFC 9110
     §8.8.3.3), made after the body was coded, where 304 now comes without coding anything; and what strong tags alone
     are good for, ranges and If-Match, is not served.
     """
-    digest = blake2b(body, digest_size=16, person=media_type[-16:], usedforsecurity=False)
-    return b'W/"%b"' % digest.hexdigest().encode()
+    digest = blake2b(content_type, digest_size=16, usedforsecurity=False)
+    digest.update(body)
+    return b'W/"%b"' % hexlify(digest.digest())
 
 
 def is_held(tag: bytes, if_none_match: bytes) -> bool:
