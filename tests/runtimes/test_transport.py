@@ -9,9 +9,10 @@ from typing import Any
 import anyio
 import pytest
 
-from fraiseql.errors import StartupError
 from fraiseql.runtimes.anyio import transport
-from fraiseql.runtimes.anyio.transport import ClientSocket, accept, listen
+from fraiseql.runtimes.anyio.transport import ClientSocket, accept
+from fraiseql.runtimes.config import FraiseQLConfig
+from fraiseql.runtimes.listening import open_listeners
 
 pytestmark = pytest.mark.anyio
 
@@ -35,7 +36,7 @@ class TroubledListener:
 @pytest.mark.parametrize("number", [errno.ECONNABORTED, errno.EMFILE, errno.ENOBUFS, errno.EAGAIN])
 async def test_accepting_survives_passing_trouble(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     monkeypatch.setattr(transport, "_EXHAUSTED_PAUSE", 0.001)
-    (listener,) = await listen("127.0.0.1", 0)
+    (listener,) = open_listeners(FraiseQLConfig(port=0)).sockets
     with listener, socket.create_connection(listener.getsockname()), anyio.fail_after(5):
         client = await accept(TroubledListener(listener, number, number))  # type: ignore[arg-type]
         assert client is not None
@@ -44,7 +45,7 @@ async def test_accepting_survives_passing_trouble(monkeypatch: pytest.MonkeyPatc
 
 
 async def test_a_closed_listener_accepts_nobody() -> None:
-    (listener,) = await listen("127.0.0.1", 0)
+    (listener,) = open_listeners(FraiseQLConfig(port=0)).sockets
     async with anyio.create_task_group() as group:
 
         async def wait() -> None:
@@ -67,20 +68,3 @@ async def test_sending_to_a_client_that_has_left() -> None:
     assert await client.receive() == b""
     await client.linger(1)
     client.close()
-
-
-@pytest.mark.parametrize(
-    ("number", "message"),
-    [
-        (errno.EACCES, "port 80 on 127.0.0.1 needs more rights than this process has"),
-        (errno.ENOBUFS, "cannot listen on 127.0.0.1 port 80: trouble"),
-    ],
-)
-async def test_why_a_port_cannot_be_listened_on(monkeypatch: pytest.MonkeyPatch, number: int, message: str) -> None:
-    def refuse(*arguments: Any) -> socket.socket:
-        raise OSError(number, "trouble")
-
-    monkeypatch.setattr(transport, "_bound", refuse)
-    with pytest.raises(StartupError) as caught:
-        await listen("127.0.0.1", 80)
-    assert str(caught.value) == message

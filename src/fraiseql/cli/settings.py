@@ -69,7 +69,7 @@ def _parser_of(setting: Setting) -> Callable[[str], Any]:
         try:
             return setting.parse(text)
         except ValueError as error:
-            shown = "the value" if setting.name == "database_url" else repr(text)  # it may hold a password
+            shown = "the value" if setting.is_secret else repr(text)
             raise argparse.ArgumentTypeError(f"{shown} is wrong; expected {error}") from None
 
     return parse

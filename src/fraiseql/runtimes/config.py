@@ -20,6 +20,7 @@ from fraiseql.limits import HttpLimits, MutationLimits, PoolLimits, QueryLimits,
 __all__ = ["FraiseQLConfig", "Setting"]
 
 _PREFIX = "FRAISEQL_"
+_SECRETS = ("database_url", "tls_key_password")
 _LEVELS = ("debug", "info", "warning", "error", "critical")
 _WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 _KINDS = {"str": str, "int": int, "float": float, "bool": bool}
@@ -85,6 +86,11 @@ class Setting:
         return (self.minimum is None or value >= self.minimum) and (self.maximum is None or value <= self.maximum)
 
     @property
+    def is_secret(self) -> bool:
+        """Whether its value may hold a password, and is never shown."""
+        return self.name in _SECRETS
+
+    @property
     def expected(self) -> str:
         """What a value must be, in words."""
         if self.choices:
@@ -137,7 +143,7 @@ class FraiseQLConfig:
     database_url: str | None = _setting(None, "PostgreSQL's connection string or URI, as libpq reads it")
     host: str = _setting("127.0.0.1", "the name or address to listen on; 0.0.0.0 or :: for all")
     port: int = _setting(8000, "the port to listen on; 0 for any free one", minimum=0, maximum=65_535)
-    max_connections: int = _setting(1_000, "clients connected at once; further ones wait to be accepted", minimum=1)
+    max_connections: int = _setting(1_000, "clients served at once; further ones are answered with 503", minimum=1)
     wait_for_database: bool = _setting(False, "start although the database cannot be reached")
     shutdown_grace: float = _setting(10.0, "for requests to finish when the server stops", minimum=0, maximum=86_400)
     allowed_origins: str = _setting(
@@ -148,6 +154,20 @@ class FraiseQLConfig:
     context: str | None = _setting(None, "the function that says who asks, as module:function")
     event_bus: str = _setting("postgresql", "what carries events to subscriptions", choices=("postgresql", "memory"))
     log_level: str = _setting("info", "how much is logged", choices=_LEVELS)
+    workers: int = _setting(1, "processes that serve on the same port", minimum=1, maximum=1_024)
+    unix_socket: str | None = _setting(None, "the path of a Unix socket to listen on in place of host and port")
+    unix_socket_mode: str = _setting("660", "who may connect to it, as chmod writes it in octal")
+    inherit_sockets: bool = _setting(False, "listen on the sockets that systemd gives, in place of host and port")
+    tls_certificate: str | None = _setting(None, "the PEM file of the certificate and those it depends on: serve HTTPS")
+    tls_key: str | None = _setting(None, "the PEM file of its private key, where the certificate's has none")
+    tls_key_password: str | None = _setting(None, "what opens the private key, where it is encrypted")
+    retry_after: int = _setting(
+        5, "seconds after which a client that found the server full may ask again", minimum=0, maximum=86_400
+    )
+    uvloop: bool = _setting(False, "run asyncio on uvloop's event loop")
+    transport: str = _setting(
+        "auto", "what carries bytes under asyncio: its own transports, or anyio", choices=("auto", "anyio")
+    )
 
     http_max_head: int = _limit(HttpLimits, "max_head", "a request's line and header fields")
     http_max_target: int = _limit(HttpLimits, "max_target", "a request's target, its query string included")
@@ -358,4 +378,4 @@ def _unknown(name: str, known: list[str]) -> str:
 
 def _shown(setting: Setting, value: Any) -> str:
     """The value, unless it may hold a password."""
-    return "not valid" if setting.name == "database_url" else repr(value)
+    return "not valid" if setting.is_secret else repr(value)

@@ -1,5 +1,6 @@
 """Sessions join the protocol machines with the pipeline: events in, commands out, and the next deadline."""
 
+from fraiseql.session.busy import BusySession, most_busy
 from fraiseql.session.client import ClientSession
 from fraiseql.session.endpoint import Endpoint
 from fraiseql.session.events import (
@@ -27,6 +28,7 @@ from fraiseql.session.http import HttpSession
 from fraiseql.session.websocket import WebSocketSession
 
 __all__ = [
+    "BusySession",
     "CancelOperation",
     "ClientSession",
     "CloseConnection",
@@ -50,4 +52,5 @@ __all__ = [
     "SessionEvent",
     "StartOperation",
     "WebSocketSession",
+    "most_busy",
 ]

@@ -11,7 +11,6 @@ import textwrap
 from types import FrameType, TracebackType
 from typing import Any
 
-import anyio
 import psycopg
 
 from fraiseql.cli.demo.database import load
@@ -21,8 +20,8 @@ from fraiseql.cli.serving import run_async
 from fraiseql.cli.settings import read_config
 from fraiseql.errors import StartupError
 from fraiseql.runtimes.anyio import FraiseQLApp, serve
-from fraiseql.runtimes.anyio.transport import listen
 from fraiseql.runtimes.config import FraiseQLConfig
+from fraiseql.runtimes.listening import open_listeners
 from fraiseql.testing.embedded import EmbeddedPostgres, drop_libpq_variables
 
 __all__ = ["demo"]
@@ -36,7 +35,7 @@ def demo(options: argparse.Namespace) -> int:
     """Run the demo until a signal ends it; nothing of it is left then."""
     log_level = os.environ.get("FRAISEQL_LOG_LEVEL", "warning")
     config = read_config(options, log_level=log_level)
-    anyio.run(_check_port, config)
+    open_listeners(config).close()  # where that fails, nothing slow was done
     drop_libpq_variables()
     # The event loop leaves a moment, between its own handlers and ours, in which Ctrl-C raises.
     with _StopSignals() as stop, contextlib.suppress(KeyboardInterrupt):
@@ -51,12 +50,6 @@ def demo(options: argparse.Namespace) -> int:
             if not stop.requested:
                 _serve(read_config(options, log_level=log_level, database_url=postgres.conninfo), options, stop)
     return 0
-
-
-async def _check_port(config: FraiseQLConfig) -> None:
-    """Raise StartupError where the server will not be able to listen, before anything slow is done."""
-    for listener in await listen(config.host, config.port):
-        listener.close()
 
 
 def _fill(conninfo: str) -> None:

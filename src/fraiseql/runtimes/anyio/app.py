@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import itertools
-import secrets
-import socket
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -18,20 +16,25 @@ from fraiseql.errors import ConfigurationError, DatabaseError, StartupError
 from fraiseql.observations import InternalErrorMasked, Observer
 from fraiseql.pipeline import Pipeline, Refusal
 from fraiseql.protocol.websocket import Deflate, Origins
-from fraiseql.runtimes.anyio.background import Background
+from fraiseql.runtimes.anyio.background import Background, running_trio
 from fraiseql.runtimes.anyio.bus import connect_bus
-from fraiseql.runtimes.anyio.connection import ClientConnection
+from fraiseql.runtimes.anyio.clocks import move_on_after
 from fraiseql.runtimes.anyio.database import Database
+from fraiseql.runtimes.anyio.frontend import Frontend
+from fraiseql.runtimes.anyio.operating import Operations
 from fraiseql.runtimes.anyio.performing import Performer
+from fraiseql.runtimes.anyio.reactor import Reactor
 from fraiseql.runtimes.anyio.streams import Streams
-from fraiseql.runtimes.anyio.transport import ClientSocket, accept, listen
+from fraiseql.runtimes.clients import Surroundings
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.dates import HttpDate
+from fraiseql.runtimes.listening import Listeners, open_listeners
 from fraiseql.runtimes.logs import log_observation
+from fraiseql.runtimes.loop import Clock, EventLoop
 from fraiseql.runtimes.naming import load_function
 from fraiseql.schema import Schema
 from fraiseql.schema.model import SubscriptionKind
-from fraiseql.session import ClientSession, Endpoint
+from fraiseql.session import Endpoint
 
 __all__ = ["FraiseQLApp"]
 
@@ -51,6 +54,8 @@ class FraiseQLApp:
             gives the Caller, or None (or raises RequestError) where nobody is let in. By default what the setting
             `context` names; without one all are anonymous.
         observe: is told what happens; by default, it is logged under the logger `fraiseql`.
+        clock: by which deadlines are kept; by default that of the event loop.
+        listeners: to accept clients from, and to close at the end; by default those that the settings name are opened.
 
     Raises:
         ConfigurationError: there is no database_url, or libpq cannot read it; or no function that `context` names.
@@ -65,6 +70,8 @@ class FraiseQLApp:
         bus: EventBus | None = None,
         context: Callable[[ClientRequest], Any] | None = None,
         observe: Observer = log_observation,
+        clock: Clock | None = None,
+        listeners: Listeners | None = None,
     ) -> None:
         self._config = config or FraiseQLConfig()
         url = database_url if database_url is not None else self._config.database_url
@@ -98,41 +105,38 @@ class FraiseQLApp:
         self._streams = Streams(self._background, self._share)
         threads = self._config.query_max_threads
         self._perform = Performer(self._database, self._bus, self._streams, limits, observe, threads)
-        self._date = HttpDate()
-        self._ids = itertools.count(1)
-        self._prefix = secrets.token_hex(4)  # so that the ids of two processes differ
-        self._listeners: list[socket.socket] = []
-        self._connections: set[ClientConnection] = set()
-        self._fewer = anyio.Event()  # set, and replaced, when a client leaves
+        self._clock = clock
+        self._reactor: Reactor | None = None
+        self._reacting = Background()  # the reactor, which is needed until all else has ended
+        self._listeners = listeners
+        self._frontend: Frontend | None = None
         self._started = False
         self._stopped: anyio.Event | None = None
-        self._addresses: list[tuple[str, int]] = []
 
     @property
     def is_running(self) -> bool:
         """Whether clients are served: from the end of `start` to the beginning of `shutdown`."""
-        return bool(self._listeners) and self._background.is_running
+        return self._frontend is not None and self._stopped is None and self._background.is_running
 
     @property
     def active_connections(self) -> int:
         """How many clients are connected."""
-        return len(self._connections)
+        return 0 if self._frontend is None else self._frontend.clients
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
-        """The addresses and ports that are listened on; empty before `start`."""
-        return list(self._addresses)
+        """The IP addresses and ports that are listened on; empty before `start`."""
+        return [] if self._listeners is None else list(self._listeners.addresses)
 
     @property
     def port(self) -> int:
-        """The port that is listened on, also where port 0 was asked for."""
-        return self._addresses[0][1] if self._addresses else self._config.port
+        """The port that is listened on, also where port 0 was asked for; 0 on a Unix socket."""
+        return self._config.port if self._listeners is None else self._listeners.port
 
     @property
     def url(self) -> str:
-        """Where GraphQL is served."""
-        host = self._config.host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/graphql"
+        """Where GraphQL is served; empty before `start`. See Listeners for how a Unix socket is written."""
+        return "" if self._listeners is None else self._listeners.url
 
     @property
     def database(self) -> Database:
@@ -181,16 +185,15 @@ class FraiseQLApp:
             raise StartupError("this app was started already; make another one")
         self._started = True
         try:
-            listeners = await listen(self._config.host, self._config.port)
-            self._listeners = listeners
-            self._addresses = [listener.getsockname()[:2] for listener in listeners]
-            await self._database.start()
+            self._listeners = listeners = self._listeners or open_listeners(self._config)
+            loop = await self._event_loop()
+            await self._database.start(loop, self._clock)
             await self._bus.start()
             if not self._config.wait_for_database:
                 await self._check_database(needs_bus=self._needs_bus)
             await self._background.start()
-            for listener in listeners:
-                self._background.start_soon(self._accept, listener, name="fraiseql accept")
+            self._frontend = self._serve(listeners, loop)
+            self._frontend.accept()
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await self.shutdown(grace=0)
@@ -211,18 +214,66 @@ class FraiseQLApp:
             return
         self._stopped = anyio.Event()
         try:
-            self._close_listeners()
-            with anyio.move_on_after(self._config.shutdown_grace if grace is None else grace):
-                await self._drain()
+            if self._frontend is not None:
+                self._frontend.close()
+                seconds = self._config.shutdown_grace if grace is None else grace
+                with move_on_after(self._frontend.clock, seconds):
+                    await self._frontend.drain()
         finally:
             try:
-                with anyio.CancelScope(shield=True):  # each step is bounded
-                    await self._background.stop()
-                    await self._bus.aclose()
-                    with anyio.move_on_after(self._config.pool_recovery_timeout):
-                        await self._database.aclose()
+                with anyio.CancelScope(shield=True):
+                    await self._stop()
             finally:
                 self._stopped.set()
+
+    async def _stop(self) -> None:
+        """End what still runs, one part after the other; each step is bounded."""
+        if self._listeners is not None:
+            self._listeners.close()
+        with anyio.move_on_after(self._config.pool_recovery_timeout):
+            if self._frontend is not None:
+                await self._frontend.cut()
+        await self._background.stop()
+        await self._bus.aclose()
+        with anyio.move_on_after(self._config.pool_recovery_timeout):
+            await self._database.aclose()
+        await self._reacting.stop()
+
+    async def _event_loop(self) -> EventLoop:
+        """asyncio's own, where it runs us and nothing else was asked for; else one within it, or within trio's."""
+        if self._is_native:
+            return asyncio.get_running_loop()
+        self._reactor = Reactor(self._broke)
+        await self._reacting.start()
+        self._reacting.start_soon(self._reactor.run, name="fraiseql reactor")
+        return self._reactor
+
+    @property
+    def _is_native(self) -> bool:
+        return self._config.transport == "auto" and running_trio() is None
+
+    def _broke(self, error: Exception) -> None:
+        self._observe(InternalErrorMasked("a callback", error))
+
+    def _serve(self, listeners: Listeners, loop: EventLoop) -> Frontend:
+        around = Surroundings(
+            clock=self._clock or loop,
+            date=HttpDate(),
+            operations=Operations(self._database, self._perform, self._background),
+            max_statements=self._share,
+            write_timeout=self._endpoint.http.write_timeout,
+            observe=self._observe,
+        )
+        return Frontend(
+            self._endpoint,
+            around,
+            self._config,
+            listeners,
+            loop=loop,
+            native=self._is_native,
+            tls=None,
+            background=self._background,
+        )
 
     async def __aenter__(self) -> FraiseQLApp:
         await self.start()
@@ -250,62 +301,6 @@ class FraiseQLApp:
             place = self._database.description
             reason = str(error).removeprefix(f"{place}: ")
             raise StartupError(f"cannot connect to the database at {place}: {reason}") from error
-
-    async def _accept(self, listener: socket.socket) -> None:
-        while True:
-            while len(self._connections) >= self._config.max_connections:
-                await self._fewer.wait()
-            client = await accept(listener)
-            if client is None:
-                return
-            connection = self._connect(client)
-            self._connections.add(connection)
-            self._background.start_soon(self._serve, connection, name="fraiseql client")
-
-    def _connect(self, client: ClientSocket) -> ClientConnection:
-        connection_id = f"{self._prefix}-{next(self._ids)}"
-        return ClientConnection(
-            client,
-            ClientSession(self._endpoint, connection_id, client.address),
-            perform=self._perform,
-            max_statements=self._share,
-            date=self._date,
-            connection_id=connection_id,
-            write_timeout=self._endpoint.http.write_timeout,
-            observe=self._observe,
-        )
-
-    async def _serve(self, connection: ClientConnection) -> None:
-        """Serve one client; whatever goes wrong with it is no concern of the others."""
-        try:
-            await connection.run()
-        except Exception as error:
-            self._observe(InternalErrorMasked(connection.connection_id, error))
-        finally:
-            self._connections.discard(connection)
-            self._fewer.set()
-            self._fewer = anyio.Event()
-
-    async def _drain(self) -> None:
-        """Ask all clients to go: those that wait for nothing at once, WebSockets one after the other."""
-        if not self._background.is_running:
-            return
-        lasting = [connection for connection in self._connections if connection.lasts]
-        for connection in self._connections.difference(lasting):
-            connection.drain()
-        pause = self._endpoint.subscriptions.close_spread / max(1, len(lasting))
-        for connection in lasting:
-            connection.drain()
-            await anyio.sleep(pause)
-        while self._connections:
-            await self._fewer.wait()
-
-    def _close_listeners(self) -> None:
-        for listener in self._listeners:
-            with contextlib.suppress(OSError):
-                anyio.notify_closing(listener)
-                listener.close()
-        self._listeners = []
 
 
 def _needs_bus(schema: Schema) -> bool:

@@ -17,7 +17,8 @@ from fraiseql.context import BlockingInfo, Info, NoDatabase
 from fraiseql.effects import CallAll, ResolverCall
 from fraiseql.runtimes.anyio.call_scopes import CallScope, PerformEffect
 from fraiseql.runtimes.anyio.calls import AwaitedDatabase, ThreadedDatabase
-from fraiseql.runtimes.anyio.programs import guarded, unwelcome
+from fraiseql.runtimes.anyio.programs import guarded
+from fraiseql.runtimes.operations import unwelcome
 from fraiseql.schema.functions import is_coroutine_function
 
 __all__ = ["Calls"]

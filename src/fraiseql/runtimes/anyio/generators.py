@@ -20,7 +20,8 @@ from fraiseql.errors import RequestError
 from fraiseql.observations import InternalErrorMasked, Observer
 from fraiseql.runtimes.anyio.call_scopes import CallScope, PerformEffect
 from fraiseql.runtimes.anyio.calls import AwaitedDatabase, ThreadedDatabase
-from fraiseql.runtimes.anyio.programs import Handle, guarded, unwelcome
+from fraiseql.runtimes.anyio.programs import Handle, guarded
+from fraiseql.runtimes.operations import unwelcome
 
 __all__ = ["Generators"]
 

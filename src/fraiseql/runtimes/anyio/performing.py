@@ -35,6 +35,7 @@ from fraiseql.runtimes.anyio.generators import Generators
 from fraiseql.runtimes.anyio.programs import Handle, Run, guarded
 from fraiseql.runtimes.anyio.streams import Streams
 from fraiseql.runtimes.anyio.transactions import OpenTransaction
+from fraiseql.runtimes.operations import Gate
 
 __all__ = ["Performer"]
 
@@ -115,12 +116,12 @@ class Performer:
         """A transaction keeps its run's place for as long as it is open; a run waits for no other place of its own."""
         gate = run.gate if not run.transactions else None
         if gate is not None:
-            await gate.acquire()
+            await gate.enter()
         try:
             transaction = await self._database.begin(isolation)
         except BaseException:
             if gate is not None:
-                gate.release()
+                gate.leave()
             raise
         run.transactions += 1
         run.finalisers.append(transaction.rollback)
@@ -142,11 +143,11 @@ class Performer:
         await handle.aclose()
 
 
-def _ended(transaction: OpenTransaction, run: Run, gate: anyio.Semaphore | None) -> None:
+def _ended(transaction: OpenTransaction, run: Run, gate: Gate | None) -> None:
     run.transactions -= 1
     run.finalisers.remove(transaction.rollback)
     if gate is not None:
-        gate.release()
+        gate.leave()
 
 
 async def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import partial
 from types import coroutine
@@ -13,8 +12,9 @@ import anyio
 
 from fraiseql.effects import Effect, Emission, Program
 from fraiseql.runtimes.anyio.background import running_trio
+from fraiseql.runtimes.operations import Gate, Participant, next_effect, unwelcome
 
-__all__ = ["Audience", "Handle", "Participant", "Perform", "Run", "guarded", "run_program", "unwelcome"]
+__all__ = ["Audience", "Handle", "Perform", "Run", "guarded", "run_program"]
 
 _FINALISING = 10.0  # seconds for the finalisers of a user's generator
 
@@ -39,39 +39,6 @@ class Audience(Protocol):
         """Wait for an item, or for a newcomer who has to be given something."""
 
 
-class Participant(ABC):
-    """An operation that takes part in a stream."""
-
-    __slots__ = ("_room",)
-
-    def __init__(self) -> None:
-        self._room: anyio.Event | None = None  # while it is paused
-
-    @abstractmethod
-    def joined(self) -> None:
-        """It takes part in a stream from now on; raises nothing."""
-
-    @abstractmethod
-    def deliver(self, emission: Emission, is_state: bool) -> None:
-        """Take an emission; never waits, and raises nothing."""
-
-    def pause(self) -> None:
-        """Let `room` wait."""
-        if self._room is None:
-            self._room = anyio.Event()
-
-    def resume(self) -> None:
-        """Let it go on."""
-        if self._room is not None:
-            self._room.set()
-            self._room = None
-
-    async def room(self) -> None:
-        """Wait while paused."""
-        while self._room is not None:
-            await self._room.wait()
-
-
 class Run:
     """One run of a program.
 
@@ -89,7 +56,7 @@ class Run:
         self,
         participant: Participant | None = None,
         audience: Audience | None = None,
-        gate: anyio.Semaphore | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self.participant = participant
         self.audience = audience
@@ -142,11 +109,6 @@ def _stepped(answer: Coroutine[Any, Any, Any]) -> Generator[Any, Any, Any]:
             step = partial(answer.throw, error)
 
 
-def unwelcome(error: BaseException) -> RuntimeError:
-    """What stands for an error of a user's code that is no Exception."""
-    return RuntimeError(f"a user's function ended with {error!r}")
-
-
 def _is_ours(error: BaseException) -> bool:
     """Whether it is we who are cancelled."""
     cancelled = anyio.get_cancelled_exc_class()
@@ -160,22 +122,26 @@ def _is_ours(error: BaseException) -> bool:
     return task is None or task.cancelling() > 0
 
 
-async def run_program(program: Program[Any], perform: Perform, run: Run) -> Any:
+async def run_program(program: Program[Any], perform: Perform, run: Run, effect: Effect | None = None) -> Any:
     """Carry out a program's effects and return its result; cancelled, it is closed where it stands.
+
+    Args:
+        effect: what it has yielded already, where it was begun elsewhere.
 
     Raises:
         Exception: what the program raises; errors of effects are thrown into it first.
     """
     try:
-        step = partial(next, program)
+        if effect is None:
+            effect = next_effect(partial(next, program))
         while True:
-            effect = _next_effect(step)
             try:
                 result = await perform(effect, run)
             except Exception as error:
                 step = partial(program.throw, error)
             else:
                 step = partial(program.send, result)
+            effect = next_effect(step)
     except StopIteration as stop:
         return stop.value
     finally:
@@ -184,16 +150,6 @@ async def run_program(program: Program[Any], perform: Perform, run: Run) -> Any:
         finally:
             if run.finalisers:
                 await _finalise(list(run.finalisers))
-
-
-def _next_effect(step: Callable[[], Effect]) -> Effect:
-    """What a program wants next; a user's code in it, say of a scalar, raises nothing but an Exception."""
-    try:
-        return step()
-    except (Exception, KeyboardInterrupt):
-        raise
-    except BaseException as error:
-        raise unwelcome(error) from error
 
 
 async def _finalise(finalisers: list[Callable[[], Awaitable[None]]]) -> None:

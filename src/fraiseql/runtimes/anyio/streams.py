@@ -10,7 +10,8 @@ import anyio.lowlevel
 
 from fraiseql.effects import Absent, Emission, Stream
 from fraiseql.runtimes.anyio.background import Background
-from fraiseql.runtimes.anyio.programs import Handle, Participant, Perform, Run, run_program
+from fraiseql.runtimes.anyio.programs import Handle, Perform, Run, run_program
+from fraiseql.runtimes.operations import Gate, Participant
 
 __all__ = ["Streams"]
 
@@ -99,7 +100,7 @@ class Streams:
 
     def __init__(self, background: Background, max_statements: int) -> None:
         self._background = background
-        self._gate = anyio.Semaphore(max_statements, fast_acquire=True)
+        self._gate = Gate(max_statements)
         self._running: dict[Hashable, _Shared] = {}
         self.listening = 0
 

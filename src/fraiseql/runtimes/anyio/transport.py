@@ -1,184 +1,139 @@
-"""A client's socket under asyncio and trio, without a buffer of our own: what was sent, the kernel has."""
+"""A client's socket without a buffer of our own for what comes: what was not read yet, the kernel has."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import socket
+from collections import deque
+from typing import Final
 
-import anyio
+from fraiseql.runtimes.clients import ClientDriver
+from fraiseql.runtimes.loop import EventLoop
 
-from fraiseql.errors import StartupError
+__all__ = ["SocketTransport"]
 
-__all__ = ["ClientSocket", "accept", "listen"]
-
-_CHUNK = 65_536  # bytes of one read: a request rarely has more than 4 KiB, a body up to a megabyte
-_BACKLOG = 1_024
-_LINGER_CHUNKS = 1_024
-
-# Those of a client that left before it was accepted, and those that pass when other descriptors are closed (accept(2)).
-_GONE = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.EINTR})
-_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_EXHAUSTED_PAUSE = 0.1
+_CHUNK: Final = 65_536  # bytes of one read: a request rarely has more than 4 KiB, a body up to a megabyte
 
 
-class ClientSocket:
-    """One client's connection.
+class SocketTransport:
+    """The Transport of one driver, over a socket that an EventLoop watches.
 
     Args:
         sock: connected and non-blocking; belongs to this object now.
+        loop: watches it.
     """
 
-    __slots__ = ("_socket",)
+    __slots__ = ("_driver", "_fd", "_is_reading", "_is_sending", "_loop", "_lost", "_socket", "_unsent", "unsent")
 
-    def __init__(self, sock: socket.socket) -> None:
+    _driver: ClientDriver
+
+    def __init__(self, sock: socket.socket, loop: EventLoop) -> None:
         self._socket = sock
-        with contextlib.suppress(OSError):  # not on a Unix socket
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._fd = sock.fileno()
+        self._loop = loop
+        self._unsent: deque[bytes | memoryview] | None = None
+        self.unsent = 0
+        self._is_reading = False
+        self._is_sending = False
+        self._lost = False
 
-    @property
-    def address(self) -> str | None:
-        """The client's IP address; None where it has left, or is of this machine alone."""
-        try:
-            peer = self._socket.getpeername()
-        except OSError:
-            return None
-        return peer[0] if isinstance(peer, tuple) else None
+    def start(self, driver: ClientDriver) -> None:
+        """Begin to tell a driver."""
+        self._driver = driver
+        self.resume_reading()
+        driver.start()
 
-    async def receive(self) -> bytes:
-        """Wait for bytes; none is the end, orderly or not. Cancelled, it has lost nothing."""
-        while True:
+    def send(self, data: bytes) -> bool:
+        if self._lost:
+            return True
+        if not self.unsent:
             try:
-                await anyio.wait_readable(self._socket)
-                return self._socket.recv(_CHUNK)
+                sent = self._socket.send(data)
             except (BlockingIOError, InterruptedError):
-                continue
-            except (anyio.ClosedResourceError, OSError):
-                return b""
-
-    def send_nowait(self, data: bytes) -> int:
-        """Give the kernel what it takes at once; gives how many bytes that were, -1 where the client has left."""
-        try:
-            return self._socket.send(data)
-        except (BlockingIOError, InterruptedError):
-            return 0
-        except OSError:
-            return -1
-
-    async def send(self, data: bytes | memoryview, *, patience: float) -> bool:
-        """Give all bytes to the kernel.
-
-        Args:
-            data: what to send.
-            patience: seconds to wait while the client takes nothing at all.
-
-        Returns:
-            Whether that worked; if not, the client has left, or does not read.
-        """
-        rest = memoryview(data)
-        while True:
-            try:
-                rest = rest[self._socket.send(rest) :]
-            except (BlockingIOError, InterruptedError):
-                pass
+                sent = 0
             except OSError:
-                return False
-            if not rest:
+                self._lose()
                 return True
-            try:
-                with anyio.move_on_after(patience) as scope:
-                    await anyio.wait_writable(self._socket)
-            except (anyio.ClosedResourceError, OSError):
-                return False
-            if scope.cancelled_caught:
-                return False
+            if sent == len(data):
+                return True
+            data = data[sent:]
+        if self._unsent is None:
+            self._unsent = deque()
+        self._unsent.append(data)
+        self.unsent += len(data)
+        if not self._is_sending:
+            self._is_sending = True
+            self._loop.add_writer(self._fd, self._writable)
+        return False
 
-    async def linger(self, patience: float) -> None:
-        """Close our side and wait for the client to close its own (RFC 9112 §9.6).
+    def pause_reading(self) -> None:
+        if self._is_reading:
+            self._is_reading = False
+            self._loop.remove_reader(self._fd)
 
-        Closed at once, with bytes of the client unread, the kernel would reset the connection, and the client lose the
-        answer that is still on its way.
-        """
-        with contextlib.suppress(OSError):
+    def resume_reading(self) -> None:
+        if not self._is_reading and not self._lost:
+            self._is_reading = True
+            self._loop.add_reader(self._fd, self._readable)
+
+    def half_close(self) -> bool:
+        try:
             self._socket.shutdown(socket.SHUT_WR)
-            with anyio.move_on_after(patience):
-                for _ in range(_LINGER_CHUNKS):
-                    if not await self.receive():
-                        return
+        except OSError:
+            return False
+        return True
 
     def close(self) -> None:
-        """Close it; whoever waits for it is woken."""
-        if self._socket.fileno() >= 0:
-            anyio.notify_closing(self._socket)
-            self._socket.close()
+        self.abort()  # what the driver has sent is written before it closes
 
+    def abort(self) -> None:
+        if not self._lost:
+            self._lose()
 
-async def accept(listener: socket.socket) -> ClientSocket | None:
-    """Wait for the next client; None when the listener was closed."""
-    while True:
+    def _readable(self) -> None:
         try:
-            await anyio.wait_readable(listener)
-            sock, _ = listener.accept()
+            data = self._socket.recv(_CHUNK)
         except (BlockingIOError, InterruptedError):
-            continue
-        except (anyio.ClosedResourceError, ValueError):  # ValueError: it has no descriptor any more
-            return None
-        except OSError as error:
-            if error.errno in _EXHAUSTED:
-                await anyio.sleep(_EXHAUSTED_PAUSE)
-            elif error.errno not in _GONE:
-                return None
+            return
+        except OSError:
+            self._lose()
+            return
+        if data:
+            self._driver.data_received(data)
         else:
-            sock.setblocking(False)
-            return ClientSocket(sock)
+            self.pause_reading()
+            self._driver.eof_received()
 
+    def _writable(self) -> None:
+        unsent = self._unsent
+        assert unsent is not None
+        while unsent:
+            data = memoryview(unsent[0])
+            try:
+                sent = self._socket.send(data)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                self._lose()
+                return
+            self.unsent -= sent
+            if sent < len(data):
+                unsent[0] = data[sent:]
+                return
+            unsent.popleft()
+        self._unsent = None
+        self._is_sending = False
+        self._loop.remove_writer(self._fd)
+        self._driver.written()
 
-async def listen(host: str, port: int) -> list[socket.socket]:
-    """Bind and listen on every address of a host, all on one port.
-
-    Args:
-        host: a name or an address.
-        port: 0 for a free one.
-
-    Raises:
-        StartupError: the port is in use, or may not be used, or the host is not an address of this machine.
-    """
-    try:
-        answers = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, UnicodeError) as error:
-        raise StartupError(f"cannot listen on {host}: the name cannot be resolved") from error
-    listeners: list[socket.socket] = []
-    try:
-        for family, address in dict.fromkeys((answer[0], answer[4]) for answer in answers):
-            chosen = listeners[0].getsockname()[1] if listeners else port
-            listeners.append(_bound(family, (address[0], chosen, *address[2:])))
-    except OSError as error:
-        for listener in listeners:
-            listener.close()
-        raise StartupError(_why_not(host, port, error)) from error
-    return listeners
-
-
-def _bound(family: int, address: tuple[object, ...]) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # those of the last run may still be in TIME_WAIT
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind(address)
-        sock.listen(_BACKLOG)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def _why_not(host: str, port: int, error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"port {port} on {host} is in use by another program"
-    if error.errno == errno.EACCES:
-        return f"port {port} on {host} needs more rights than this process has"
-    if error.errno == errno.EADDRNOTAVAIL:
-        return f"{host} is no address of this machine"
-    return f"cannot listen on {host} port {port}: {error.strerror or error}"
+    def _lose(self) -> None:
+        """Forget the socket; the driver hears of it later, never within a call of its own."""
+        self._lost = True
+        self._unsent, self.unsent = None, 0
+        self.pause_reading()
+        if self._is_sending:
+            self._is_sending = False
+            self._loop.remove_writer(self._fd)
+        with contextlib.suppress(OSError):
+            self._socket.close()
+        self._loop.call_soon(self._driver.connection_lost)

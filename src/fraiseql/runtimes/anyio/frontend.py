@@ -1,0 +1,170 @@
+"""The clients of a server: accepts them, drives them, and lets them go."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+import socket
+import ssl
+from dataclasses import replace
+from functools import partial
+from typing import cast
+
+import anyio
+
+from fraiseql.observations import RequestRefused
+from fraiseql.runtimes.anyio.accepting import Acceptor
+from fraiseql.runtimes.anyio.background import Background
+from fraiseql.runtimes.anyio.clocks import sleep
+from fraiseql.runtimes.anyio.transport import SocketTransport
+from fraiseql.runtimes.asyncio import AsyncioTransport
+from fraiseql.runtimes.clients import ClientDriver, Session, Surroundings, Transport
+from fraiseql.runtimes.config import FraiseQLConfig
+from fraiseql.runtimes.listening import Listeners
+from fraiseql.runtimes.loop import Clock, EventLoop
+from fraiseql.session import BusySession, ClientSession, Endpoint, most_busy
+
+__all__ = ["Frontend"]
+
+
+class Frontend:
+    """Serves the clients of some listening sockets.
+
+    Args:
+        endpoint: what they are served.
+        around: what their drivers share.
+        config: of it the numbers of clients.
+        listeners: belong to this object now.
+        loop: watches the sockets.
+        native: whether clients have transports of asyncio, under which this runs then.
+        tls: for clients that speak TLS.
+        background: where connections are made ready.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        around: Surroundings,
+        config: FraiseQLConfig,
+        listeners: Listeners,
+        *,
+        loop: EventLoop,
+        native: bool,
+        tls: ssl.SSLContext | None,
+        background: Background,
+    ) -> None:
+        self._endpoint = endpoint
+        self._around = replace(around, gone=self._gone)
+        self._max = config.max_connections
+        self._most = self._max + most_busy(self._max)
+        self._retry_after = config.retry_after
+        self._listeners = listeners
+        self._loop = loop
+        self._native = native
+        self._tls = tls
+        self._background = background
+        self._ids = itertools.count(1)
+        self._prefix = secrets.token_hex(4)  # so that the ids of two processes differ
+        self._drivers: set[ClientDriver] = set()
+        self._coming = 0  # accepted, and without a driver yet
+        self._fewer = anyio.Event()  # set, and replaced, when a client leaves
+        self._acceptors = [Acceptor(sock, listeners, loop, self._admit) for sock in listeners.sockets]
+
+    @property
+    def clients(self) -> int:
+        """How many are connected."""
+        return len(self._drivers)
+
+    @property
+    def clock(self) -> Clock:
+        """By which deadlines are kept."""
+        return self._around.clock
+
+    def accept(self) -> None:
+        """Begin."""
+        for acceptor in self._acceptors:
+            acceptor.resume()
+
+    def close(self) -> None:
+        """Accept nobody any more."""
+        for acceptor in self._acceptors:
+            acceptor.pause()
+        self._acceptors = []
+        self._listeners.close()
+
+    async def drain(self) -> None:
+        """Ask all clients to go: those that wait for nothing at once, WebSockets one after the other."""
+        lasting = [driver for driver in self._drivers if driver.lasts]
+        for driver in self._drivers.difference(lasting):
+            driver.drain()
+        pause = self._endpoint.subscriptions.close_spread / max(1, len(lasting))
+        for driver in lasting:
+            driver.drain()
+            await sleep(self._around.clock, pause)
+        while self._drivers:
+            await self._fewer.wait()
+
+    async def cut(self) -> None:
+        """Cancel what runs, close all connections and wait until they are closed."""
+        while self._drivers:
+            for driver in list(self._drivers):
+                driver.cut()
+            await self._fewer.wait()
+
+    def _admit(self, sock: socket.socket) -> None:
+        self._coming += 1
+        if self._native:
+            self._background.start_soon(self._admit_natively, sock, name="fraiseql accept")
+            self._counted()
+        else:
+            transport = SocketTransport(sock, self._loop)
+            transport.start(self._connect(_address_of(sock), transport))
+
+    async def _admit_natively(self, sock: socket.socket) -> None:
+        loop = cast(asyncio.AbstractEventLoop, self._loop)
+        connect = partial(self._connect, _address_of(sock))
+        timeout = None if self._tls is None else self._endpoint.http.head_timeout
+        try:
+            await loop.connect_accepted_socket(
+                partial(AsyncioTransport, connect), sock, ssl=self._tls, ssl_handshake_timeout=timeout
+            )
+        except OSError as error:  # the client has left, or it speaks no TLS
+            self._coming -= 1
+            self._around.observe(RequestRefused(f"{self._prefix}-{next(self._ids)}", 400, f"no connection: {error}"))
+
+    def _connect(self, address: str | None, transport: Transport) -> ClientDriver:
+        """Make the driver of a client; one for whom there is no room is told so."""
+        self._coming -= 1
+        connection_id = f"{self._prefix}-{next(self._ids)}"
+        session: Session
+        if len(self._drivers) < self._max:
+            session = ClientSession(self._endpoint, connection_id, address)
+        else:
+            session = BusySession(connection_id, self._endpoint.http, self._retry_after, self._around.observe)
+        driver = ClientDriver(session, transport, self._around, connection_id)
+        self._drivers.add(driver)
+        self._counted()
+        return driver
+
+    def _gone(self, driver: ClientDriver) -> None:
+        self._drivers.discard(driver)
+        self._fewer.set()
+        self._fewer = anyio.Event()
+        self._counted()
+
+    def _counted(self) -> None:
+        """Say how many there are, and accept as many as there may be."""
+        clients = len(self._drivers)
+        self._listeners.count(clients)
+        for acceptor in self._acceptors:
+            (acceptor.resume if clients + self._coming < self._most else acceptor.pause)()
+
+
+def _address_of(sock: socket.socket) -> str | None:
+    """The client's IP address; None where it has left, or is of this machine alone."""
+    try:
+        peer = sock.getpeername()
+    except OSError:
+        return None
+    return peer[0] if isinstance(peer, tuple) else None

@@ -1,0 +1,115 @@
+"""What the drivers of operations share: the places for their statements, their part in streams, the next effect."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable
+from types import TracebackType
+
+import anyio
+
+from fraiseql.effects import Effect, Emission
+
+__all__ = ["Gate", "Participant", "next_effect", "unwelcome"]
+
+
+class Gate:
+    """Bounds how many statements and transactions run at once for whoever it belongs to; first come, first served.
+
+    Args:
+        places: how many.
+    """
+
+    __slots__ = ("_free", "_waiting")
+
+    def __init__(self, places: int) -> None:
+        self._free = places
+        self._waiting: deque[anyio.Event] | None = None  # made by the first who waits: most gates see none
+
+    def try_enter(self) -> bool:
+        """Take a place, where one is free and nobody waits."""
+        if self._free <= 0:
+            return False
+        self._free -= 1
+        return True
+
+    async def enter(self) -> None:
+        """Wait for a place and take it."""
+        if self.try_enter():
+            return
+        if self._waiting is None:
+            self._waiting = deque()
+        mine = anyio.Event()
+        self._waiting.append(mine)
+        try:
+            await mine.wait()
+        except BaseException:
+            if mine.is_set():  # given the place and cancelled in one step of the event loop
+                self.leave()
+            else:
+                self._waiting.remove(mine)
+            raise
+
+    def leave(self) -> None:
+        """Give the place back, or to who waits for it."""
+        if self._waiting:
+            self._waiting.popleft().set()
+        else:
+            self._free += 1
+
+    async def __aenter__(self) -> None:
+        await self.enter()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.leave()
+
+
+class Participant(ABC):
+    """An operation that takes part in a stream."""
+
+    __slots__ = ("_room",)
+
+    def __init__(self) -> None:
+        self._room: anyio.Event | None = None  # while it is paused
+
+    @abstractmethod
+    def joined(self) -> None:
+        """It takes part in a stream from now on; raises nothing."""
+
+    @abstractmethod
+    def deliver(self, emission: Emission, is_state: bool) -> None:
+        """Take an emission; never waits, and raises nothing."""
+
+    def pause(self) -> None:
+        """Let `room` wait."""
+        if self._room is None:
+            self._room = anyio.Event()
+
+    def resume(self) -> None:
+        """Let it go on."""
+        if self._room is not None:
+            self._room.set()
+            self._room = None
+
+    async def room(self) -> None:
+        """Wait while paused."""
+        while self._room is not None:
+            await self._room.wait()
+
+
+def next_effect(step: Callable[[], Effect]) -> Effect:
+    """What a program wants next; a user's code in it, say of a scalar, raises nothing but an Exception."""
+    try:
+        return step()
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise unwelcome(error) from error
+
+
+def unwelcome(error: BaseException) -> RuntimeError:
+    """What stands for an error of a user's code that is no Exception."""
+    return RuntimeError(f"a user's function ended with {error!r}")
