@@ -13,6 +13,7 @@ from typing import Any
 __all__ = ["FakeClock"]
 
 _PATIENCE = 10.0  # real seconds for another thread to call what is due
+_EXACT = 1e-6  # seconds, below which two times are the same
 
 
 class _Timer:
@@ -122,22 +123,23 @@ class FakeClock:
             return self._earliest()
 
     def wait_until_due(self, seconds: float, patience: float = _PATIENCE) -> None:
-        """Wait until something is due within so many seconds from now, for another thread may not have come to it yet.
+        """Wait until something is due in exactly so many seconds, for another thread may not have come to it yet.
 
         Args:
             seconds: on this clock.
             patience: real seconds to wait.
 
         Raises:
-            TimeoutError: nothing is.
+            TimeoutError: nothing is; says what is due instead.
         """
         give_up = time.monotonic() + patience
         with self._changed:
-            while (due := self._earliest()) is None or due > self._now + seconds:
+            while not self._is_due_in(seconds):
                 left = give_up - time.monotonic()
                 if left <= 0:
-                    told = "nothing" if due is None else f"the next call is {due - self._now:g} s away, and nothing"
-                    raise TimeoutError(f"{told} is due within {seconds:g} s")
+                    when = sorted({round(timer.when - self._now, 6) for timer in self._timers if not timer.cancelled})
+                    found = ", ".join(f"{wait:g}" for wait in when) or "nothing"
+                    raise TimeoutError(f"nothing is due in {seconds:g} s, but in {found}")
                 self._changed.wait(left)
 
     def advance(self, seconds: float) -> None:
@@ -162,6 +164,9 @@ class FakeClock:
                 hooks = list(self._hooks)
             for hook in hooks:
                 hook()
+
+    def _is_due_in(self, seconds: float) -> bool:
+        return any(abs(timer.when - self._now - seconds) < _EXACT for timer in self._timers if not timer.cancelled)
 
     def _earliest(self) -> float | None:
         while self._timers and self._timers[0].cancelled:

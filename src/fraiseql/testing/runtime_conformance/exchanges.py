@@ -92,8 +92,8 @@ def event_head(*fields: bytes) -> bytes:
         b"content-type: text/event-stream; charset=utf-8",
         b"cache-control: no-cache, no-transform",
         b"x-accel-buffering: no",
-        b"date: <date>",
         b"transfer-encoding: chunked",
+        b"date: <date>",
         *fields,
         b"",
         b"",
@@ -104,7 +104,7 @@ def event_head(*fields: bytes) -> bytes:
 def chunk(data: bytes) -> bytes:
     """One chunk of a body; of none, the end of it. What has places to fill in gives no size of its own."""
     size = b"<size>" if b"<" in data else b"%x" % len(data)
-    return size + b"\r\n" + data
+    return size + b"\r\n" + data + b"\r\n"
 
 
 def query(name: str, value: bytes) -> bytes:
@@ -113,7 +113,9 @@ def query(name: str, value: bytes) -> bytes:
 
 
 def frame(payload: bytes, opcode: int = 1) -> bytes:
-    """A server's frame (RFC 6455 §5.2)."""
+    """A server's frame (RFC 6455 §5.2). One with places to fill in has a length of less than 126 bytes."""
+    if b"<" in payload:
+        return bytes([0x80 | opcode]) + b"<byte>" + payload
     length = bytes([len(payload)]) if len(payload) < 126 else bytes([126]) + len(payload).to_bytes(2, "big")
     return bytes([0x80 | opcode]) + length + payload
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
+import dataclasses
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
@@ -69,11 +69,9 @@ class LoopServer:
             raise
 
     async def _start(self, setup: Setup, settings: dict[str, Any]) -> FraiseQLApp:
-        options: dict[str, Any] = {"observe": setup.observe}
-        if "clock" in inspect.signature(FraiseQLApp).parameters:
-            options["clock"] = setup.clock
         setup.clock.bind(_call_soon_threadsafe())
-        app = FraiseQLApp(setup.schema, config=setup.config, **options)
+        config = dataclasses.replace(setup.config, **settings)
+        app = FraiseQLApp(setup.schema, config=config, clock=setup.clock, observe=setup.observe)
         await app.start()
         return app
 
@@ -91,6 +89,11 @@ class LoopServer:
     def lent_connections(self) -> int:
         """How many connections to the database are in the hands of operations."""
         return self._app.database.pool.granted
+
+    @property
+    def listening_streams(self) -> int:
+        """How many streams of subscriptions wait for events or values."""
+        return self._app.streams.listening
 
     @property
     def has_stopped(self) -> bool:

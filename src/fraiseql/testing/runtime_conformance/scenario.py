@@ -78,6 +78,10 @@ class Served(Protocol):
         """How many connections to the database are in the hands of operations."""
 
     @property
+    def listening_streams(self) -> int:
+        """How many streams of subscriptions wait for events or values."""
+
+    @property
     def has_stopped(self) -> bool:
         """Whether all of it has ended."""
 

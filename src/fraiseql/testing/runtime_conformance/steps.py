@@ -12,6 +12,7 @@ __all__ = [
     "Advance",
     "Connect",
     "Drain",
+    "Due",
     "Execute",
     "Expect",
     "ExpectCut",
@@ -19,6 +20,7 @@ __all__ = [
     "ExpectStopped",
     "HalfClose",
     "Kill",
+    "Listening",
     "Lock",
     "Observe",
     "Release",
@@ -35,7 +37,7 @@ _FIRST = "first"
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """A client connects; `buffer` is the size in bytes of what its kernel takes in before it reads, if not the usual."""
+    """A client connects; `buffer` bounds the bytes that its kernel takes in before it reads, if not the usual."""
 
     client: str = _FIRST
     buffer: int | None = None
@@ -61,8 +63,9 @@ class SendBytewise:
 class Expect:
     """It reads exactly these bytes.
 
-    In them stand `<date>` for an IMF-fixdate, `<request>` for a request's id, `<cursor>` for a place in the outbox, and
-    `<length>` for a number of digits. A client that is not told to expect anything reads nothing.
+    In them stand `<date>` for an IMF-fixdate, `<request>` for a request's id, `<cursor>` for a place in the outbox,
+    `<length>` for decimal digits, `<size>` for hexadecimal ones and `<byte>` for a byte. A client that
+    is not told to expect anything reads nothing.
     """
 
     data: bytes
@@ -99,10 +102,16 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """So many seconds pass, once something is due within them, or at once where `waits` is false."""
+    """So many seconds pass."""
 
     seconds: float
-    waits: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The server waits for a moment in exactly so many seconds: it has come so far."""
+
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +149,13 @@ class Kill:
 
 
 @dataclass(frozen=True, slots=True)
+class Listening:
+    """So many streams wait for events."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Execute:
     """Somebody else runs SQL."""
 
@@ -172,12 +188,14 @@ Step: TypeAlias = (
     | HalfClose
     | Reset
     | Advance
+    | Due
     | Drain
     | ExpectStopped
     | Lock
     | Release
     | Waiting
     | Kill
+    | Listening
     | Execute
     | Rows
     | Observe

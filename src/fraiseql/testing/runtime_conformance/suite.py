@@ -20,6 +20,9 @@ __all__ = ["Failed", "Suite", "run"]
 # A small pool, so that what is not given back is missed soon; and nothing that happens by itself.
 _SETTINGS: dict[str, Any] = {
     "port": 0,
+    "http_head_timeout": 7.0,  # unlike any other, so that it can be told from them
+    "http_write_timeout": 9.0,
+    "pool_acquire_timeout": 8.0,
     "event_bus": "memory",
     "pool_max_size": 4,
     "pool_max_idle": 80_000.0,
@@ -27,8 +30,10 @@ _SETTINGS: dict[str, Any] = {
     "subscription_outbox_poll": 80_000.0,
     "subscription_live_poll": 80_000.0,
     "subscription_live_interval": 0.0,
-    "shutdown_grace": 10.0,
+    "shutdown_grace": 6.0,
 }
+
+_BETWEEN = 100.0  # seconds between two scenarios, so that nothing is due any more that was left over
 
 
 class Failed(AssertionError):
@@ -52,8 +57,8 @@ class Suite:
 
     Args:
         runtime: starts the servers.
-        database_url: of an empty database that is the suite's alone; it makes its tables there. Its user must be allowed
-            to see and to end the processes of the server.
+        database_url: of an empty database that is the suite's alone; it makes its tables there. Its user must be
+            allowed to see and to end the processes of the server.
         patience: real seconds for anything that is waited for; only what fails takes as long.
     """
 
@@ -81,19 +86,22 @@ class Suite:
         """
         missing = scenario.needs - self._runtime.provides
         if missing:
-            raise ValueError(f"{scenario.name!r} needs {', '.join(sorted(missing))}, which this runtime does not provide")
+            raise ValueError(
+                f"{scenario.name!r} needs {', '.join(sorted(missing))}, which this runtime does not provide"
+            )
         server = self._server(scenario)
         performance = _Performance(server, self._witness, self._patience)
         try:
             performance.run(scenario)
         except BaseException:
-            self._drop(scenario, server)  # who knows in which state it is
+            performance.close()
+            self._drop(server)  # who knows in which state it is
             raise
         finally:
             performance.close()
             self._witness.execute(reset_sql)
         if scenario.stops_its_server:
-            self._drop(scenario, server)
+            self._drop(server)
 
     def close(self) -> None:
         """Stop all servers."""
@@ -112,7 +120,7 @@ class Suite:
             self._servers[key] = _Server(self._runtime, scenario.schema, dict(scenario.settings), name, url)
         return self._servers[key]
 
-    def _drop(self, scenario: Scenario, server: _Server) -> None:
+    def _drop(self, server: _Server) -> None:
         self._servers = {key: other for key, other in self._servers.items() if other is not server}
         server.served.stop()
 
@@ -135,6 +143,7 @@ class _Performance:
 
     def run(self, scenario: Scenario) -> None:
         """All steps, and the look at what is left."""
+        self._server.clock.advance(_BETWEEN)
         for number, step in enumerate(scenario.steps, 1):
             try:
                 self._take(step)
@@ -169,9 +178,9 @@ class _Performance:
                 self._peers[client].half_close()
             case do.Reset(client):
                 self._peers[client].reset()
-            case do.Advance(seconds, waits):
-                if waits:
-                    self._server.clock.wait_until_due(seconds, self._patience)
+            case do.Due(seconds):
+                self._server.clock.wait_until_due(seconds, self._patience)
+            case do.Advance(seconds):
                 self._server.clock.advance(seconds)
             case do.Drain():
                 self._server.served.drain()
@@ -192,6 +201,11 @@ class _Performance:
                 witness.until(
                     lambda: len(witness.waiting(name)) == count,
                     lambda: f"{len(witness.waiting(name))} statements wait",
+                )
+            case do.Listening(count):
+                witness.until(
+                    lambda: self._server.served.listening_streams == count,
+                    lambda: f"{self._server.served.listening_streams} streams wait",
                 )
             case do.Kill():
                 witness.kill(name)
@@ -240,6 +254,7 @@ class _Performance:
             lambda: not served.lent_connections,
             lambda: f"{served.lent_connections} connections to the database are not given back",
         )
+        witness.until(lambda: not served.listening_streams, lambda: f"{served.listening_streams} streams are left")
         witness.until(lambda: not witness.states(name), lambda: f"the database is left with {witness.states(name)}")
         witness.release()
         for seen in self._server.seen[self._seen :]:
