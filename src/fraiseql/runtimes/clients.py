@@ -505,4 +505,3 @@ class ClientDriver:
         self._around.observe(RequestRefused(self.connection_id, 408, reason))
         self._write_due = math.inf
         self._give_up()
-

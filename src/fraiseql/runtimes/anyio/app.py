@@ -32,6 +32,8 @@ from fraiseql.runtimes.listening import Listeners, open_listeners
 from fraiseql.runtimes.logs import log_observation
 from fraiseql.runtimes.loop import Clock, EventLoop
 from fraiseql.runtimes.naming import load_function
+from fraiseql.runtimes.running import check_loop
+from fraiseql.runtimes.tls import tls_context_of
 from fraiseql.schema import Schema
 from fraiseql.schema.model import SubscriptionKind
 from fraiseql.session import Endpoint
@@ -79,6 +81,7 @@ class FraiseQLApp:
             raise ConfigurationError(
                 "database_url is not set: give it as an argument, or in the environment as FRAISEQL_DATABASE_URL"
             )
+        self._tls = tls_context_of(self._config)
         limits = self._config.subscription_limits
         if context is None and self._config.context is not None:
             context = load_function("context", self._config.context)
@@ -178,11 +181,13 @@ class FraiseQLApp:
         """Listen, connect to the database, and serve; returns once requests are answered.
 
         Raises:
+            ConfigurationError: several `workers` are asked for, or `uvloop` where another event loop runs.
             StartupError: the port cannot be used, or the database cannot be reached (see `wait_for_database`), or has
                 no outbox, though the schema's subscriptions need one.
         """
         if self._started:
             raise StartupError("this app was started already; make another one")
+        check_loop(self._config)
         self._started = True
         try:
             self._listeners = listeners = self._listeners or open_listeners(self._config)
@@ -271,7 +276,7 @@ class FraiseQLApp:
             listeners,
             loop=loop,
             native=self._is_native,
-            tls=None,
+            tls=self._tls,
             background=self._background,
         )
 

@@ -23,6 +23,7 @@ from fraiseql.runtimes.clients import ClientDriver, Session, Surroundings, Trans
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.listening import Listeners
 from fraiseql.runtimes.loop import Clock, EventLoop
+from fraiseql.runtimes.tls import TlsSession
 from fraiseql.session import BusySession, ClientSession, Endpoint, most_busy
 
 __all__ = ["Frontend"]
@@ -124,12 +125,9 @@ class Frontend:
     async def _admit_natively(self, sock: socket.socket) -> None:
         loop = cast(asyncio.AbstractEventLoop, self._loop)
         connect = partial(self._connect, _address_of(sock))
-        timeout = None if self._tls is None else self._endpoint.http.head_timeout
         try:
-            await loop.connect_accepted_socket(
-                partial(AsyncioTransport, connect), sock, ssl=self._tls, ssl_handshake_timeout=timeout
-            )
-        except OSError as error:  # the client has left, or it speaks no TLS
+            await loop.connect_accepted_socket(partial(AsyncioTransport, connect), sock)
+        except OSError as error:  # the client has left
             self._coming -= 1
             self._around.observe(RequestRefused(f"{self._prefix}-{next(self._ids)}", 400, f"no connection: {error}"))
 
@@ -142,6 +140,9 @@ class Frontend:
             session = ClientSession(self._endpoint, connection_id, address)
         else:
             session = BusySession(connection_id, self._endpoint.http, self._retry_after, self._around.observe)
+        if self._tls is not None:
+            timeout = self._endpoint.http.head_timeout
+            session = TlsSession(session, self._tls, connection_id, timeout, self._around.observe)
         driver = ClientDriver(session, transport, self._around, connection_id)
         self._drivers.add(driver)
         self._counted()
@@ -156,7 +157,7 @@ class Frontend:
     def _counted(self) -> None:
         """Say how many there are, and accept as many as there may be."""
         clients = len(self._drivers)
-        self._listeners.count(clients)
+        self._listeners.count(clients + self._coming)
         for acceptor in self._acceptors:
             (acceptor.resume if clients + self._coming < self._most else acceptor.pause)()
 

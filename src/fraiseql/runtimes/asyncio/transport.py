@@ -76,5 +76,3 @@ class AsyncioTransport(asyncio.Protocol):
 
     def abort(self) -> None:
         self._transport.abort()
-
-
