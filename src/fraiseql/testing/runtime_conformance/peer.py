@@ -21,13 +21,16 @@ class Peer:
     Args:
         address: of the server.
         patience: seconds for anything that is waited for.
+        values: what stood for `<cursor>` and the like last, with any client.
         buffer: bytes that the kernel takes in before they are read, if not the usual.
     """
 
-    def __init__(self, address: tuple[str, int], patience: float, buffer: int | None = None) -> None:
+    def __init__(
+        self, address: tuple[str, int], patience: float, values: dict[bytes, bytes], buffer: int | None = None
+    ) -> None:
         self._socket = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
         self._patience = patience
-        self._transcript = Transcript()
+        self._transcript = Transcript(values)
         self._ended = False
         if buffer is not None:  # before it connects, for it counts in the handshake
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
@@ -79,7 +82,7 @@ class Peer:
         while not self._ended:
             if not self._receive(give_up):
                 raise Mismatch("expected the connection to be cut, which is still open")
-        self._transcript = Transcript()
+        self._transcript.forget()
 
     def half_close(self) -> None:
         """Send the end, and go on reading."""

@@ -33,8 +33,6 @@ _SETTINGS: dict[str, Any] = {
     "shutdown_grace": 6.0,
 }
 
-_BETWEEN = 100.0  # seconds between two scenarios, so that nothing is due any more that was left over
-
 
 class Failed(AssertionError):
     """A scenario did not go as it should; says at which step."""
@@ -139,11 +137,11 @@ class _Performance:
         self._witness = witness
         self._patience = patience
         self._peers: dict[str, Peer] = {}
+        self._values: dict[bytes, bytes] = {}
         self._seen = len(server.seen)
 
     def run(self, scenario: Scenario) -> None:
         """All steps, and the look at what is left."""
-        self._server.clock.advance(_BETWEEN)
         for number, step in enumerate(scenario.steps, 1):
             try:
                 self._take(step)
@@ -163,7 +161,7 @@ class _Performance:
     def _take(self, step: do.Step) -> None:
         match step:
             case do.Connect(client, buffer):
-                self._peers[client] = Peer(self._server.served.address, self._patience, buffer)
+                self._peers[client] = Peer(self._server.served.address, self._patience, self._values, buffer)
             case do.Send(data, client):
                 self._peers[client].send(data)
             case do.SendBytewise(data, client):

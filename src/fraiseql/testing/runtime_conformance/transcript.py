@@ -28,13 +28,13 @@ class Mismatch(AssertionError):
 class Transcript:
     """What one client has received.
 
-    Attributes:
-        values: what stood for `<cursor>` and the like last.
+    Args:
+        values: where to keep what stood for `<cursor>` and the like.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, values: dict[bytes, bytes]) -> None:
         self._received = bytearray()
-        self.values: dict[bytes, bytes] = {}
+        self.values = values
 
     @property
     def rest(self) -> bytes:
@@ -44,6 +44,10 @@ class Transcript:
     def receive(self, data: bytes) -> None:
         """Add bytes."""
         self._received += data
+
+    def forget(self) -> None:
+        """Drop what was received."""
+        self._received.clear()
 
     def take(self, expected: bytes) -> bool:
         """Take what is expected off the beginning; False where more has to come first.
@@ -69,7 +73,7 @@ class Transcript:
             values[part] = found[0]
             place = found.end()
         del self._received[:place]
-        self.values |= values
+        self.values.update(values)
         return True
 
 

@@ -127,6 +127,7 @@ OPERATIONS = (
     ),
     _scenario(
         "who waits too long for a connection to the database is told so",
+        Advance(20),
         Lock("note"),
         Send(_ASKED),
         Waiting(1),
