@@ -1,4 +1,4 @@
-"""The runtimes of this package, as the suite starts them."""
+"""FraiseQLApp under asyncio and trio, as the suite starts it."""
 
 from __future__ import annotations
 
