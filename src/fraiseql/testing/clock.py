@@ -13,6 +13,7 @@ from typing import Any
 __all__ = ["FakeClock"]
 
 _PATIENCE = 10.0  # real seconds for another thread to call what is due
+_TURNS = 4  # of an event loop: one to see what has come, the others to do what follows from it
 _EXACT = 1e-6  # seconds, below which two times are the same
 
 
@@ -145,6 +146,8 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         """Let time pass: what becomes due is called in order, each at its time, before this returns.
 
+        Threads that are bound have a few turns before each move, so that they first take in what has come until now.
+
         Args:
             seconds: at least 0.
 
@@ -157,8 +160,10 @@ class FakeClock:
             raise ValueError("time does not go back")
         with self._advancing:
             end = self._now + seconds
+            self._settle()
             while (timer := self._take(end)) is not None:
                 self._call(timer)
+                self._settle()
             with self._changed:
                 self._now = end
                 hooks = list(self._hooks)
@@ -187,16 +192,33 @@ class FakeClock:
             reach = None if timer.thread == threading.get_ident() else self._threads.get(timer.thread)
         if reach is None:
             timer.call()
-            return
-        done: Future[None] = Future()
+        else:
+            _call_there(reach, timer.call)
 
-        def call() -> None:
-            try:
-                timer.call()
-            except BaseException as error:
-                done.set_exception(error)
-                raise
-            done.set_result(None)
+    def _settle(self) -> None:
+        """Let the loops of other threads go round."""
+        with self._changed:
+            others = [reach for thread, reach in self._threads.items() if thread != threading.get_ident()]
+        for reach in others:
+            for _ in range(_TURNS):
+                _call_there(reach, _nothing)
 
-        reach(call)
-        done.result(_PATIENCE)
+
+def _nothing() -> None:
+    pass
+
+
+def _call_there(reach: Callable[..., Any], function: Callable[[], None]) -> None:
+    """Call a function on another thread, and wait for its end; raises what it raises."""
+    done: Future[None] = Future()
+
+    def call() -> None:
+        try:
+            function()
+        except BaseException as error:
+            done.set_exception(error)
+            raise
+        done.set_result(None)
+
+    reach(call)
+    done.result(_PATIENCE)

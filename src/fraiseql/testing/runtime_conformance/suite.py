@@ -179,7 +179,7 @@ class _Performance:
             case do.Due(seconds):
                 self._server.clock.wait_until_due(seconds, self._patience)
             case do.Advance(seconds):
-                self._server.clock.advance(seconds)
+                self._advance(seconds)
             case do.Drain():
                 self._server.served.drain()
             case do.ExpectStopped():
@@ -215,6 +215,12 @@ class _Performance:
                     raise AssertionError(f"the database gives {found}")
             case do.Observe():
                 self._observe(step)
+
+    def _advance(self, seconds: float) -> None:
+        """Let time pass where nothing is under way that would take none, were the clock a real one."""
+        witness, name = self._witness, self._server.name
+        witness.until(lambda: not witness.at_work(name), lambda: f"{witness.at_work(name)} statements are at work")
+        self._server.clock.advance(seconds)
 
     def _observe(self, step: do.Observe) -> None:
         def matches(seen: Observation) -> bool:

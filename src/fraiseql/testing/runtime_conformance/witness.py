@@ -71,6 +71,15 @@ class Witness:
         )
         return [f"{state}: {text[:100]}" for state, text in found]
 
+    def at_work(self, name: str) -> int:
+        """How many statements of a server run and wait for no lock."""
+        found = self._eyes.execute(
+            "select count(*) from pg_stat_activity where application_name = %s and state = 'active'"
+            " and wait_event_type is distinct from 'Lock'",
+            [name],
+        )
+        return int(found.fetchall()[0][0])
+
     def connections(self, name: str) -> int:
         """How many connections a server has."""
         found = self._eyes.execute("select count(*) from pg_stat_activity where application_name = %s", [name])
