@@ -4,76 +4,96 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, TypeAlias
 
-import anyio.from_thread
+import anyio
+from anyio.from_thread import BlockingPortal
 
 from fraiseql.runtimes.anyio import FraiseQLApp
 from fraiseql.testing.clock import FakeClock
 from fraiseql.testing.runtime_conformance.scenario import ASYNCHRONOUS_RESOLVERS, SUBSCRIPTIONS, Setup
 
-__all__ = ["AsyncioRuntime", "LoopRuntime", "TrioRuntime"]
+__all__ = ["AnyioRuntime", "AsyncioRuntime", "LoopRuntime", "TrioRuntime"]
 
-_STOPPING = 20.0  # real seconds
+_PATIENCE = 20.0  # real seconds
+
+Run: TypeAlias = Callable[[Callable[[], Coroutine[Any, Any, None]], FakeClock], None]
+"""Runs a function on an event loop that goes by a clock, until its end."""
 
 
 class LoopRuntime:
     """FraiseQLApp on an event loop in a thread of its own.
 
     Args:
-        backend: `asyncio` or `trio`.
+        run: runs an asynchronous function on an event loop that goes by a clock.
         settings: of the app, over those of the scenarios.
     """
 
     provides = frozenset({ASYNCHRONOUS_RESOLVERS, SUBSCRIPTIONS})
 
-    def __init__(self, backend: str, **settings: Any) -> None:
-        self._backend = backend
+    def __init__(self, run: Run, **settings: Any) -> None:
+        self._run = run
         self._settings = settings
 
     def start(self, setup: Setup) -> LoopServer:
         """Start an app on an event loop that goes by the clock of the scenario."""
-        return LoopServer(self._backend, setup, self._settings)
+        return LoopServer(self._run, setup, self._settings)
 
 
 class AsyncioRuntime(LoopRuntime):
-    """FraiseQLApp under asyncio."""
+    """FraiseQLApp under asyncio, as `asyncio.run` begins it."""
 
-    def __init__(self) -> None:
-        super().__init__("asyncio")
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(_run_asyncio, **settings)
+
+
+class AnyioRuntime(LoopRuntime):
+    """FraiseQLApp under asyncio, as `anyio.run` begins it, by the transport that trio has."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(_run_anyio, transport="anyio", **settings)
 
 
 class TrioRuntime(LoopRuntime):
     """FraiseQLApp under trio."""
 
-    def __init__(self) -> None:
-        super().__init__("trio")
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(_run_trio, **settings)
 
 
 class LoopServer:
     """An app, its event loop and its thread."""
 
-    def __init__(self, backend: str, setup: Setup, settings: dict[str, Any]) -> None:
-        options = {"loop_factory": _loop_factory(setup.clock)} if backend == "asyncio" else _trio_options(setup.clock)
-        portal = anyio.from_thread.start_blocking_portal(backend, options)
-        self._context: AbstractContextManager[anyio.from_thread.BlockingPortal] = portal
-        self._portal = portal.__enter__()
-        self._stopping: Future[None] | None = None
-        try:
-            self._app = self._portal.call(self._start, setup, settings)
-        except BaseException:
-            portal.__exit__(None, None, None)
-            raise
-
-    async def _start(self, setup: Setup, settings: dict[str, Any]) -> FraiseQLApp:
-        setup.clock.bind(_call_soon_threadsafe())
+    def __init__(self, run: Run, setup: Setup, settings: dict[str, Any]) -> None:
         config = dataclasses.replace(setup.config, **settings)
-        app = FraiseQLApp(setup.schema, config=config, clock=setup.clock, observe=setup.observe)
-        await app.start()
-        return app
+        self._app = FraiseQLApp(setup.schema, config=config, clock=setup.clock, observe=setup.observe)
+        self._clock = setup.clock
+        self._ready: Future[BlockingPortal] = Future()
+        self._stopping: Future[None] | None = None
+        self._thread = threading.Thread(target=self._serve, args=(run,), daemon=True)
+        self._thread.start()
+        self._portal = self._ready.result(_PATIENCE)
+
+    def _serve(self, run: Run) -> None:
+        try:
+            run(self._live, self._clock)
+        except BaseException as error:
+            if self._ready.done():
+                raise
+            self._ready.set_exception(error)
+
+    async def _live(self) -> None:
+        unbind = self._clock.bind(_call_soon_threadsafe())
+        try:
+            await self._app.start()  # not through the portal, which tells anyio where it is
+            async with BlockingPortal() as portal:
+                self._ready.set_result(portal)
+                await portal.sleep_until_stopped()
+        finally:
+            unbind()
 
     @property
     def address(self) -> tuple[str, int]:
@@ -108,11 +128,12 @@ class LoopServer:
         """End at once."""
         try:
             if self._stopping is None:
-                self._portal.start_task_soon(self._app.shutdown, 0.0).result(_STOPPING)
+                self._portal.start_task_soon(self._app.shutdown, 0.0).result(_PATIENCE)
             elif not self._stopping.done():
                 self._stopping.cancel()
         finally:
-            self._context.__exit__(None, None, None)
+            self._portal.start_task_soon(self._portal.stop, True)
+            self._thread.join(_PATIENCE)
 
 
 def _call_soon_threadsafe() -> Callable[..., Any]:
@@ -129,6 +150,19 @@ def _is_asyncio() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+def _run_asyncio(function: Callable[[], Coroutine[Any, Any, None]], clock: FakeClock) -> None:
+    with asyncio.Runner(loop_factory=_loop_factory(clock)) as runner:
+        runner.run(function())
+
+
+def _run_anyio(function: Callable[[], Coroutine[Any, Any, None]], clock: FakeClock) -> None:
+    anyio.run(function, backend="asyncio", backend_options={"loop_factory": _loop_factory(clock)})
+
+
+def _run_trio(function: Callable[[], Coroutine[Any, Any, None]], clock: FakeClock) -> None:
+    anyio.run(function, backend="trio", backend_options={"clock": _trio_clock(clock)})
 
 
 def _loop_factory(clock: FakeClock) -> Callable[[], asyncio.AbstractEventLoop]:
@@ -159,7 +193,7 @@ def _loop_factory(clock: FakeClock) -> Callable[[], asyncio.AbstractEventLoop]:
     return Loop
 
 
-def _trio_options(clock: FakeClock) -> dict[str, Any]:
+def _trio_clock(clock: FakeClock) -> Any:
     import trio
 
     class TrioClock(trio.abc.Clock):
@@ -188,4 +222,4 @@ def _trio_options(clock: FakeClock) -> dict[str, Any]:
         def _come(self) -> None:
             self._when = float("inf")
 
-    return {"clock": TrioClock()}
+    return TrioClock()
