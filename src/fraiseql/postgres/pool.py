@@ -28,6 +28,7 @@ from fraiseql.postgres.pool_events import (
     CloseConnection,
     Command,
     ConnectionDistrusted,
+    ConnectionEnded,
     ConnectionOpened,
     ConnectionReleased,
     ConnectionRequested,
@@ -139,6 +140,11 @@ class Pool:
         return len(self._waiting)
 
     @property
+    def closing(self) -> bool:
+        """Whether no connection is needed any more."""
+        return self._closing
+
+    @property
     def retry_at(self) -> float | None:
         """After a failed opening: when the next one may begin."""
         return self._retry_at if self._failures else None
@@ -199,6 +205,12 @@ class Pool:
                 self._waiting[request.waiter] = request
                 self._waiting.move_to_end(request.waiter, last=False)
         self._open_for_waiting(now)
+
+    def _on_ended(self, event: ConnectionEnded, now: float) -> None:
+        connection = self._connections.get(event.id)
+        if connection is not None and connection.state is _State.IDLE:
+            self._give_up_all()
+            self._open_for_waiting(now)
 
     def _on_opened(self, event: ConnectionOpened, now: float) -> None:
         connection = self._find(event)
@@ -324,6 +336,7 @@ _HANDLERS: dict[type[Event], Callable[[Pool, Any, float], None]] = {
     RequestAbandoned: Pool._on_abandoned,
     ConnectionReleased: Pool._on_released,
     ConnectionDistrusted: Pool._on_distrusted,
+    ConnectionEnded: Pool._on_ended,
     ConnectionOpened: Pool._on_opened,
     OpeningFailed: Pool._on_opening_failed,
     DeadlineReached: Pool._on_deadline,

@@ -12,6 +12,7 @@ __all__ = [
     "CloseConnection",
     "Command",
     "ConnectionDistrusted",
+    "ConnectionEnded",
     "ConnectionOpened",
     "ConnectionReleased",
     "ConnectionRequested",
@@ -60,6 +61,13 @@ class ConnectionDistrusted:
     id: int
     lost: bool = False
     unused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionEnded:
+    """The server ended a connection; passed over for one that is granted, whose request meets the end itself."""
+
+    id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +130,7 @@ Event: TypeAlias = (
     | RequestAbandoned
     | ConnectionReleased
     | ConnectionDistrusted
+    | ConnectionEnded
     | ConnectionOpened
     | OpeningFailed
     | DeadlineReached
