@@ -36,20 +36,25 @@ class _Work:
         text: for the story.
         carry_out: what the server does, once it gets to it.
         done: told the answer.
-        abandoned: told, instead, that nothing is left of it.
+        then: called, instead, when it was abandoned and nothing is left of it.
         timer: while the server works on it.
+        answered: whether the server has ended it.
+        cancelling: whether a cancel of it is under way: until that has ended, nobody else may have the connection.
+        answer: that came meanwhile.
     """
 
-    __slots__ = ("abandoned", "answered", "carry_out", "done", "text", "timer", "waits")
+    __slots__ = ("answer", "answered", "cancelling", "carry_out", "done", "text", "then", "timer", "waits")
 
     def __init__(self, text: str, waits: bool, carry_out: Callable[[], _Answer], done: _Done) -> None:
         self.text = text
         self.waits = waits  # it may meet a lock
         self.carry_out = carry_out
         self.done = done
-        self.abandoned: Callable[[], None] | None = None
+        self.then: list[Callable[[], None]] = []
         self.timer: SimulatedTimer | None = None
-        self.answered = False  # by the server
+        self.answered = False
+        self.cancelling = False
+        self.answer: _Answer | None = None
 
 
 class ScriptedLink:
@@ -96,7 +101,7 @@ class ScriptedLink:
     def abandon(self, job: Job, then: Callable[[], None]) -> None:
         """Cancel a statement."""
         work = self._jobs.get(id(job))
-        if work is None or work.abandoned is not None:
+        if work is None:
             self._server.violated(f"what does not run was abandoned on backend {self.backend_pid}")
             return
         self._abandon(work, then)
@@ -122,7 +127,7 @@ class ScriptedLink:
         """Close it."""
         if self._closed:
             self._server.violated(f"backend {self.backend_pid} was closed twice")
-        if any(work.abandoned is None for work in self._works):
+        if any(not work.then for work in self._works):
             self._server.violated(f"backend {self.backend_pid} was closed under {self._works[0].text}")
         self._closed, self.on_lost = True, _ignore
         self._end("is closed by its client")
@@ -177,27 +182,32 @@ class ScriptedLink:
         return work
 
     def _abandon(self, work: _Work, then: Callable[[], None]) -> None:
-        work.abandoned = then
-        if self._lost:
-            return  # the news are on their way
-        self._cancel(work)
-        self._server.loop.call_later(_RECOVERY, self._too_long, work)
+        work.then.append(then)
+        if len(work.then) == 1 and not self._lost:  # else the news are on their way
+            self._cancel(work)
+            self._server.loop.call_later(_RECOVERY, self._too_long, work)
 
     def _cancel(self, work: _Work) -> None:
         """Over a connection of its own, again and again: the server passes over one that comes too early."""
         server, faults = self._server, self._server.faults
         if work not in self._works or self._lost:
             return
-        if self._works[0] is work:  # else it would hit what is before it
-            way = server.latency() + (0.05 if server.draw(faults.late_cancels) else 0.0)
-            if server.draw(faults.lost_cancels):
-                server.tell("a cancel for backend %d is lost", self.backend_pid)
-            else:
-                server.loop.call_later(way, self._cancelled, work)
-        server.loop.call_later(_AGAIN, self._cancel, work)
+        work.cancelling = True
+        if server.draw(faults.lost_cancels):
+            server.tell("a cancel for backend %d is lost", self.backend_pid)
+            return
+        way = server.latency() + (0.05 if server.draw(faults.late_cancels) else 0.0)
+        server.loop.call_later(way, self._cancelled, work)
+
+    def _cancel_ended(self, work: _Work) -> None:
+        work.cancelling = False
+        if work.answer is not None:
+            self._answered(work, work.answer)
+        else:
+            self._server.loop.call_later(_AGAIN, self._cancel, work)
 
     def _too_long(self, work: _Work) -> None:
-        if work in self._works and work.abandoned is not None:
+        if work in self._works and work.then:
             self._useless = "a cancelled statement did not end cleanly in time"
             self._works.remove(work)
             self._work_ended(work, (None, None))
@@ -207,14 +217,19 @@ class ScriptedLink:
         job.ended(value, error)
 
     def _work_ended(self, work: _Work, answer: _Answer) -> None:
-        if work.abandoned is None:
+        if not work.then:
             work.done(*answer)
             return
         self._jobs = {key: other for key, other in self._jobs.items() if other is not work}
-        work.abandoned()
+        for then in work.then:
+            then()
 
     def _answered(self, work: _Work, answer: _Answer) -> None:
-        if work in self._works and not self._lost:
+        if work not in self._works or self._lost:
+            return
+        if work.cancelling:
+            work.answer = answer
+        else:
             self._works.remove(work)
             self._work_ended(work, answer)
 
@@ -291,6 +306,7 @@ class ScriptedLink:
         return None, None
 
     def _cancelled(self, meant: _Work) -> None:
+        self._server.loop.call_later(self._server.latency(), self._cancel_ended, meant)
         if not self._alive:
             return
         work = next((each for each in self._works if each.timer is not None), None)
