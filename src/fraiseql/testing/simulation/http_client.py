@@ -13,7 +13,7 @@ from fraiseql.testing.simulation.questions import Mistake, Question
 if TYPE_CHECKING:
     from fraiseql.testing.simulation.world import World
 
-__all__ = ["HttpClient", "Reading"]
+__all__ = ["READS", "HttpClient", "Reading"]
 
 _KINDS: Final = ("note", "note", "note", "two", "said", "put", "put", "put_two", "wrong")
 _GARBAGE: Final = (
@@ -24,20 +24,32 @@ _GARBAGE: Final = (
 )
 
 
+READS: Final = {"never reads": "never", "reads slowly": "slowly", "reads late": "late"}
+"""Manners of clients that do not read at once, and how they read."""
+
+
 class Reading:
-    """How a client reads: at once, a piece every now and then, or never."""
+    """How a client reads: at once, a piece every now and then, late and then at once, or never."""
 
     def __init__(self, world: World, wire: Wire, random: Random, how: str) -> None:
         self._world, self._wire, self._random = world, wire, random
-        self._size = random.randrange(20, 400)
+        self._size = random.randrange(100, 800)
         self._pause = random.choice((0.01, 0.05, 0.2))
         wire.reads = how == "at once"
         if how == "slowly":
             world.loop.call_later(self._pause, self._read)
+        elif how == "late":
+            world.loop.call_later(1.0 + 2.5 * random.random(), self._wake)
+
+    def _wake(self) -> None:
+        self._wire.reads = True
+        self._wire.read_all()
 
     def _read(self) -> None:
         self._wire.read(self._size)
-        if not self._wire.finished():
+        if self._wire.finished():
+            self._wire.read_all()
+        else:
             self._world.loop.call_later(self._pause, self._read)
 
 
@@ -55,13 +67,17 @@ class HttpClient:
         self.name = f"client {number}"
         self.excuse = ""
         manner = random.choices(
-            ("plain", "malformed", "stalls", "leaves", "resets", "ends early", "never reads", "reads slowly"),
-            (10, 1, 1, 2, 2, 1, 1, 2),
+            ("plain", "stays", "malformed", "stalls", "leaves", "resets", "ends early", *READS),
+            (8, 4, 2, 1, 2, 2, 1, 2, 2, 2),
         )[0]
         self.manner = manner
-        self._depth = random.choice((1, 1, 2, 4))
-        large = manner in ("never reads", "reads slowly") or random.random() < 0.1
-        self._left = deque(self._question(number, place, large) for place in range(random.randrange(1, 6)))
+        large = manner in READS or random.random() < 0.1
+        self._depth = random.choice((1, 2, 4, 12) if large else (1, 1, 2, 4))
+        count = random.randrange(1, 13 if large else 7)
+        self._left = deque(self._question(number, place, large) for place in range(count))
+        self._last = Question("note", f"c{number}r{count}x", 10) if manner == "stays" else None
+        self._waits = False
+        self._must_refuse = False
         self.open: deque[tuple[int, Question]] = deque()
         self._asked = 0
         self._reader = AnswerReader()
@@ -74,16 +90,15 @@ class HttpClient:
     def start(self) -> None:
         """Connect, and begin."""
         self._wire: Wire = self._world.connect(self)
-        how = {"never reads": "never", "reads slowly": "slowly"}.get(self.manner, "at once")
+        how = READS.get(self.manner, "at once")
         if how != "at once":
             self.excuse = "it does not read in time"
+        self.over = how == "never"  # it will never know what becomes of it
         Reading(self._world, self._wire, self._random, how)
         loop = self._world.loop
         self.tell("connects: %s, %d requests, %d at once", self.manner, len(self._left), self._depth)
         if self.manner in ("leaves", "resets"):
             loop.call_later(self._random.random() * 0.3, self._leave)
-        elif self.manner == "never reads":
-            loop.call_later(self._random.random() * 30.0, self._leave)
         self._go_on()
 
     def tell(self, what: str, *values: object) -> None:
@@ -93,7 +108,7 @@ class HttpClient:
     # What it does
 
     def _go_on(self) -> None:
-        while self._left and len(self.open) < self._depth and not self.over:
+        while self._left and len(self.open) < self._depth and (not self.over or self.manner == "never reads"):
             question = self._left.popleft()
             self._asked += 1
             how = self._random.choice(("post", "post", "chunked") if question.writes else ("get", "post", "chunked"))
@@ -104,6 +119,8 @@ class HttpClient:
             if not self._left and self.manner == "stalls":
                 data = data[: self._random.randrange(1, len(data))]
                 self.excuse = "it has sent half of a request"
+            if not self._left and self.manner == "plain" and self._random.random() < 0.3:
+                data = data.replace(b"host: s\r\n", b"host: s\r\nconnection: close\r\n", 1)
             self._wire.write(data)
         if not self._left and not self.over:
             self._last_words()
@@ -112,7 +129,12 @@ class HttpClient:
         if self.manner == "malformed" and not self.excuse:
             self.excuse = "it sends nonsense"
             self.tell("sends nonsense")
-            self._wire.write(self._random.choice(_GARBAGE))
+            self._must_refuse = self._wire.closes_in_order and not self._world.excuse(self)
+            self._wire.write(self._random.choice(_GARBAGE) + b"more nonsense" * self._random.randrange(50))
+        elif self._last is not None:
+            if not self.open and not self._waits:
+                self._waits = True
+                self._world.loop.call_at(self._world.calm_at, self._ask_last)
         elif self.manner == "ends early" and self.open and not self.excuse:
             self.excuse = "it has closed its side"
             self.tell("closes its side")
@@ -121,6 +143,14 @@ class HttpClient:
             self.tell("has all answers, and leaves")
             self._finish("")
             self._random.choice((self._wire.end, self._wire.leave))()
+
+    def _ask_last(self) -> None:
+        """All is well again: a question is answered."""
+        if self._last is not None and not self.over:
+            self._left.append(self._last)
+            self._world.sound.add(self._last.marker)
+            self._last = None
+            self._go_on()
 
     def _leave(self) -> None:
         if self.over:
@@ -153,6 +183,7 @@ class HttpClient:
         closes = answer.headers.get(b"connection") == b"close"
         if answer.status in (400, 408, 501, 505, 503) and closes and self._is_refusal(answer):
             self.tell("is refused: %d %s", answer.status, answer.body)
+            self._must_refuse = False
             if not self.excuse and not self._world.excuse(self):
                 self._world.violated(f"{self.name} is refused for no reason: {answer.status} {answer.body!r}")
             return
@@ -162,7 +193,7 @@ class HttpClient:
         number, question = self.open.popleft()
         self.tell("is answered %s: %d %s", question.marker, answer.status, answer.body)
         try:
-            verdict = question.verdict(answer.body, faults=self._world.faulty)
+            verdict = question.verdict(answer.body, faults=self._world.may_fail(question))
             _check_request_id(answer.body, number)
         except Mistake as mistake:
             self._world.violated(f"{self.name}: {mistake}")
@@ -176,7 +207,9 @@ class HttpClient:
     def ended(self, how: str) -> None:
         """The server has closed."""
         self.tell("meets the end of its connection (%s), %d answers missing", how, len(self.open))
-        if (self.open or self._left) and not self.excuse and not self._world.excuse(self):
+        if self._must_refuse and not self._world.excuse(self):
+            self._world.violated(f"{self.name} was not told what is wrong with its nonsense ({how})")
+        if (self.open or self._left or self._last) and not self.excuse and not self._world.excuse(self):
             missing = ", ".join(question.marker for _, question in self.open) or "all that is still to come"
             self._world.violated(f"{self.name} was cut off from {missing} for no reason ({how})")
         if not self.over:

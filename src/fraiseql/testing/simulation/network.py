@@ -90,6 +90,7 @@ class Wire:
         self._closing = False
         self._gone = False  # nothing more happens
         self._end_arrived = False
+        self._end_told = False
         self.reads = True
         self.most_unsent = 0
         self.lost = False
@@ -182,6 +183,15 @@ class Wire:
         self._client_left = self._client_ended = True
         self._loop.call_later(self._way(), self._reset)
 
+    @property
+    def closes_in_order(self) -> bool:
+        """Whether what the server says last arrives, whatever the client sends meanwhile."""
+        return self._faults.half_closes
+
+    def read_all(self) -> None:
+        """Take all that has arrived."""
+        self._at_hand()
+
     def read(self, size: int) -> int:
         """Take so many bytes of what has arrived; gives how many there were."""
         data = bytes(self._arrived[:size])
@@ -190,8 +200,7 @@ class Wire:
             self._loop.call_later(self._way(), self._acknowledged, len(data))
             assert self._client is not None
             self._client.received(data)
-            if self.drained() and not self._client_left:
-                self._client.ended("end")
+            self._tell_end()
         return len(data)
 
     # What happens between
@@ -263,9 +272,20 @@ class Wire:
             self._end_arrived = True
         else:
             self._arrived += data
-        if self.reads and self._arrived:
+        if self.reads:
+            self._at_hand()
+
+    def _at_hand(self) -> None:
+        if self._client_left or self._client is None:
+            return
+        if self._arrived:
             self.read(len(self._arrived))
-        elif self.drained():
+        else:
+            self._tell_end()
+
+    def _tell_end(self) -> None:
+        if self.drained() and not self._client_left and not self._end_told and self._client is not None:
+            self._end_told = True
             self._client.ended("end")
 
     def finished(self) -> bool:
@@ -313,6 +333,6 @@ class Wire:
             self._server.connection_lost()
 
     def _tell_reset(self) -> None:
-        if not self._client_left and self._client is not None and not self.drained():
+        if not self._client_left and self._client is not None and not self._end_told:
             self._client_left = True
             self._client.ended("reset")

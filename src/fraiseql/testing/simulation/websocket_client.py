@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from fraiseql.testing.simulation.answers import AnswerReader, Frame, FrameReader, client_frame
-from fraiseql.testing.simulation.http_client import Reading
+from fraiseql.testing.simulation.http_client import READS, Reading
 from fraiseql.testing.simulation.network import Wire
 from fraiseql.testing.simulation.questions import Mistake, Question
 
@@ -51,7 +51,7 @@ class WebSocketClient:
         self.name = f"client {number}"
         self.excuse = ""
         self.manner = random.choices(
-            ("plain", "leaves", "resets", "nonsense", "never reads", "reads slowly"), (8, 2, 2, 1, 1, 2)
+            ("plain", "leaves", "resets", "nonsense", *READS), (8, 2, 2, 1, 2, 2, 2)
         )[0]
         self.over = False
         self._http = AnswerReader()
@@ -61,21 +61,24 @@ class WebSocketClient:
         self._left = random.randrange(2, 7)
         self._asked = 0
         self._stays = 2.0 + random.random() * 4.0
+        self._last = random.random() < 0.5 and self.manner == "plain"  # it asks again once all is well
         self._accepted = False
         self._closing = False
 
     def start(self) -> None:
         """Connect, and begin."""
         self._wire: Wire = self._world.connect(self)
-        how = {"never reads": "never", "reads slowly": "slowly"}.get(self.manner, "at once")
+        how = READS.get(self.manner, "at once")
         if how != "at once":
             self.excuse = "it does not read in time"
+        self.over = how == "never"
         Reading(self._world, self._wire, self._random, how)
         self.tell("connects by WebSocket: %s, %d operations", self.manner, self._left)
         loop = self._world.loop
         if self.manner in ("leaves", "resets"):
             loop.call_later(self._random.random() * 2.0, self._leave)
-        loop.call_later(self._stays, self._close)
+        if how != "never":
+            loop.call_later(self._stays, self._close)
         self._wire.write(_UPGRADE)
         if how == "never":  # it does not wait for what it cannot know
             self._say({"type": "connection_init"})
@@ -92,7 +95,7 @@ class WebSocketClient:
         self._wire.write(client_frame(_TEXT, payload))
 
     def _go_on(self) -> None:
-        if self.over or self._closing:
+        if (self.over and self.manner != "never reads") or self._closing:
             return
         if self._left:
             self._left -= 1
@@ -103,10 +106,23 @@ class WebSocketClient:
             self.tell("sends nonsense")
             self._wire.write(self._random.choice((b"\xff\xff\xff", client_frame(_TEXT, b'{"type":"nothing"}'))))
 
-    def _ask(self) -> None:
+    def _ask_last(self) -> None:
+        """All is well again: a question is answered, and who has a live query knows the present state."""
+        if self.over or self._closing or self._world.excuse(self):
+            return
+        for operation in self._operations.values():
+            if operation.question.what == "notes" and not operation.completed and not self._world.changes_late:
+                self.tell("has seen the state %s", operation.last)
+                if operation.last != self._world.database.committed.total():
+                    self._world.violated(f"{self.name} has seen the state {operation.last} of its live query last")
+        question = self._ask("note", 10)
+        self._world.sound.add(question.marker)
+
+    def _ask(self, what: str = "", size: int = 0) -> Question:
         random = self._random
-        what = random.choice(("note", "two", "put", "said", "wrong", "noted", "noted", "notes", "count"))
-        size = random.choice((1, 40)) if what == "count" else random.choice((0, 500, 3_000))
+        if not what:
+            what = random.choice(("note", "two", "put", "said", "wrong", "noted", "noted", "notes", "count"))
+            size = random.choice((1, 40)) if what == "count" else random.choice((0, 500, 3_000))
         question = Question(what, f"c{self._number}r{self._asked}x", size)
         name = f"o{self._asked}"
         self._asked += 1
@@ -114,8 +130,9 @@ class WebSocketClient:
         self._world.asked(question)
         self.tell("asks %s %s as %s", what, question.marker, name)
         self._say({"type": "subscribe", "id": name, "payload": question.payload})
-        if random.random() < 0.2:
+        if random.random() < 0.2 and self._left:
             self._world.loop.call_later(random.random() * 0.5, self._complete, name, operation)
+        return question
 
     def _complete(self, name: str, operation: _Operation) -> None:
         if self._operations.get(name) is operation and not self.over and not self._closing:
@@ -132,13 +149,17 @@ class WebSocketClient:
         if (waits or self._left) and not self.excuse:
             self._world.loop.call_later(0.5, self._close)
             return
+        if self._last:
+            self._last = False
+            loop = self._world.loop
+            loop.call_at(self._world.calm_at, self._ask_last)
+            loop.call_at(self._world.calm_at + 3.0, self._close)
+            return
         self._closing = True
-        for name, operation in self._operations.items():
-            self._check_latest(name, operation)
         self.tell("closes")
         self.excuse = self.excuse or "it has closed"
         self._wire.write(client_frame(_CLOSE, b"\x03\xe8"))
-        if self._random.random() < 0.3 or self.manner == "never reads":
+        if self._random.random() < 0.3:
             self._leave()
         else:
             self._world.loop.call_later(8.0, self._leave)
@@ -230,7 +251,7 @@ class WebSocketClient:
             return
         if operation.results > 1:
             raise Mistake(f"{question.marker} has {operation.results} answers")
-        verdict = question.verdict(orjson.dumps(payload), faults=self._world.faulty)
+        verdict = question.verdict(orjson.dumps(payload), faults=self._world.may_fail(question))
         self._world.answered(question, verdict)
 
     def _error(self, name: str, operation: _Operation, payload: Any) -> None:
@@ -274,9 +295,6 @@ class WebSocketClient:
         elif number != (last + 1 if last is not None else 0 if question.what == "count" else number):
             raise Mistake(f"{question.marker} is given {number} after {last}")
 
-    def _check_latest(self, name: str, operation: _Operation) -> None:
-        """Who has a live query knows the present state, when nothing has happened for a while."""
-
     def ended(self, how: str) -> None:
         """The server has closed."""
         self.tell("meets the end of its connection (%s)", how)
@@ -289,6 +307,6 @@ class WebSocketClient:
 
 def _event(data: dict[str, Any]) -> int:
     found = _NUMBER.fullmatch(data["id"])
-    if found is None or data["text"] != data["id"]:
+    if found is None or data["text"].split() != [data["id"]] * len(data["text"].split()):
         raise Mistake(f"no event is {data}")
     return int(found[1])

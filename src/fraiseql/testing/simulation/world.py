@@ -16,7 +16,7 @@ from fraiseql.runtimes.dispatching import Dispatcher
 from fraiseql.session import ClientSession, Endpoint
 from fraiseql.session.busy import BusySession
 from fraiseql.testing.simulation.database import DatabaseFaults, ScriptedDatabase
-from fraiseql.testing.simulation.desk import NOTED, made, statements
+from fraiseql.testing.simulation.desk import NOTED, made, statements, text_of
 from fraiseql.testing.simulation.http_client import HttpClient
 from fraiseql.testing.simulation.loop import SimulatedLoop
 from fraiseql.testing.simulation.network import Listener, NetworkFaults, Wire
@@ -29,17 +29,18 @@ __all__ = ["Outcome", "World", "simulate"]
 
 _DATE: Final = b"Thu, 01 Jan 1970 00:00:00 GMT"
 _TROUBLE: Final = 6.0  # seconds, after which the database makes no more mistakes
-_SETTLED: Final = 200.0  # seconds, by which all clients are served or gone
+_CALM: Final = 8.0  # seconds more, after which everything must be well again
+_SETTLED: Final = 300.0  # seconds, by which all clients are served or gone
 _CLOSED: Final = 70.0  # seconds more, by which nothing is left: a statement that is stuck ends in 60
 _LOOK: Final = 0.5  # seconds between two looks at the queues
 
 _HTTP: Final = HttpLimits(
-    max_pipelined=4_000, head_timeout=3.0, body_timeout=3.0, idle_timeout=10.0, write_timeout=4.0
+    max_pipelined=4_000, head_timeout=3.0, body_timeout=3.0, idle_timeout=20.0, write_timeout=4.0
 )
 _WEBSOCKET: Final = WebSocketLimits(ping_interval=5.0, ping_timeout=5.0, close_timeout=2.0)
 _SUBSCRIPTIONS: Final = SubscriptionLimits(init_timeout=3.0, max_queued=4, max_unread=20_000, keep_alive=4.0)
 _MAX_BUFFERED: Final = 20
-_MOST_UNSENT: Final = 60_000  # of one connection: what is unread, and an answer or two
+_MOST_UNSENT: Final = 40_000  # of one connection: what is unread, and an answer or two
 
 
 class Client(Listener, Protocol):
@@ -81,6 +82,9 @@ class World:
 
     Attributes:
         faulty: whether the database makes mistakes, or turns clients away.
+        calm_at: when everything must be well again.
+        sound: the markers of requests that cannot fail.
+        changes_late: whether something was committed just before that.
         dispatcher, performer, database: the server's own, and what it talks to; to be broken by tests of the simulation.
     """
 
@@ -117,10 +121,13 @@ class World:
         self._names = 0
         self._draining = False
         self._turned_away: set[str] = set()
+        self.calm_at = loop.time() + _TROUBLE + _CALM
+        self.changes_late = False
+        self.sound: set[str] = set()
         self._asked: dict[str, Question] = {}
         self._verdicts: dict[str, str] = {}
         self._published = 0
-        self.clients: list[Client] = [HttpClient(self, n, self._own(n)) for n in range(1, random.randrange(2, 6))]
+        self.clients: list[Client] = [HttpClient(self, n, self._own(n)) for n in range(1, random.randrange(2, 8))]
         count = random.randrange(3)
         self.clients += [WebSocketClient(self, n, self._own(n)) for n in range(11, 11 + count)]
 
@@ -172,7 +179,7 @@ class World:
         if random.random() < 0.15:
             loop.call_later(random.random() * 2.0, self._drain)
         if any(isinstance(client, WebSocketClient) for client in self.clients):
-            for _ in range(random.randrange(0, 12)):
+            for _ in range(random.choice((0, 5, 25))):
                 loop.call_later(random.random() * 4.0, self._publish, random.randrange(1, 4))
 
     def _live(self) -> None:
@@ -216,10 +223,13 @@ class World:
         numbers = range(self._published, self._published + count)
         self._published += count
         self.story.tell("bus", "publishes events %d to %d", numbers[0], numbers[-1])
-        events = [Event(NOTED, {"id": f"e{n}", "size": 1, "text": f"e{n}"}) for n in numbers]
+        size = self._random.choice((1, 1, 1_000))
+        events = [Event(NOTED, {"id": f"e{n}", "size": size, "text": text_of(f"e{n}", size)}) for n in numbers]
         self.performer.fanout.broadcast(events)
 
     def _changed(self) -> None:
+        if self.loop.time() > self.calm_at - 1.0:
+            self.changes_late = True
         self.performer.fanout.broadcast([Event(changed_topic("note"))])
 
     # What clients do
@@ -256,6 +266,10 @@ class World:
         if self._draining:
             return "the server drains"
         return "there is no room" if client.name in self._turned_away else ""
+
+    def may_fail(self, question: Question) -> bool:
+        """Whether a request may be answered with an error that is none of its own."""
+        return self.faulty and question.marker not in self.sound
 
     def asked(self, question: Question) -> None:
         """A request is on its way."""
