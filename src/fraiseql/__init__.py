@@ -72,6 +72,7 @@ from fraiseql.schema import (
 if TYPE_CHECKING:
     from fraiseql.runtimes.anyio import FraiseQLApp, create_fraiseql_app, serve
     from fraiseql.runtimes.config import FraiseQLConfig
+    from fraiseql.runtimes.workers import serve_workers
 
 __all__ = [
     "CIDR",
@@ -131,6 +132,7 @@ __all__ = [
     "relation",
     "scalar",
     "serve",
+    "serve_workers",
     "subscription",
     "type",
     "union",
@@ -142,6 +144,10 @@ def __getattr__(name: str) -> Any:
         from fraiseql.runtimes.config import FraiseQLConfig
 
         return FraiseQLConfig
+    if name == "serve_workers":
+        from fraiseql.runtimes.workers import serve_workers
+
+        return serve_workers
     if name in ("FraiseQLApp", "create_fraiseql_app", "serve"):
         from fraiseql.runtimes import anyio
 

@@ -19,6 +19,7 @@ __all__ = [
     "ReconnectFailed",
     "RequestCompleted",
     "RequestRefused",
+    "TlsFailed",
     "WebSocketClosed",
 ]
 
@@ -40,6 +41,14 @@ class RequestRefused:
 
     connection_id: str
     status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFailed:
+    """A client could not agree with us on TLS, or broke it; the connection is closed."""
+
+    connection_id: str
     reason: str
 
 
@@ -119,6 +128,7 @@ class OutboxPurgeFailed:
 Observation: TypeAlias = (
     RequestCompleted
     | RequestRefused
+    | TlsFailed
     | OperationCompleted
     | WebSocketClosed
     | InternalErrorMasked

@@ -207,16 +207,18 @@ def test_sockets_that_are_not_given(kind: int | None, environment: str, message:
 
 def test_who_has_more_clients_gives_the_others_a_head_start() -> None:
     shares = Shares(3)
-    shares.join(0)
+    shares.take(0)
+    shares.join()
     assert shares.head_start == 0.0, "nobody else is there"
-    shares.join(1)
+    shares.take(1)
     shares.count(1)
+    shares.join()
     assert shares.head_start > 0
     shares.leave(0)
     assert shares.head_start == 0.0
-    shares.join(2)
+    shares.take(2)
     shares.count(32)
-    shares.join(1)
+    shares.take(1)
     shares.count(34)
     assert shares.head_start == 0.0, "some more are no matter"
     shares.count(35)

@@ -137,7 +137,7 @@ async def test_what_is_committed_stays_and_what_is_not_does_not(server: Server) 
 async def test_a_transaction_that_has_not_begun_sends_nothing(server: Server) -> None:
     async with opened(server, max_size=1) as database:
         await database.fetch(ONE, ())
-        (connection,) = database._connections.values()
+        (connection,) = database.connections
         read, write = os.pipe()
         connection.pgconn.trace(write)
         for ending in (commit, rollback, None):
@@ -446,7 +446,7 @@ async def test_a_program_that_is_cancelled_is_rolled_back(server: Server) -> Non
 async def test_with_an_older_libpq_a_cancelled_statement_costs_its_connection(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fraiseql.runtimes.anyio.database.CAN_CANCEL", False)
+    monkeypatch.setattr("fraiseql.runtimes.links.CAN_CANCEL", False)
     async with opened(server, max_size=1) as database:
         transaction = await database.begin()
         await transaction.fetch(Fetch(INSERT, (b"1",)))
@@ -710,7 +710,7 @@ async def test_what_is_told_is_what_is_there_whatever_dies(server: Server, seed:
                 group.start_soon(ask, range(first, first + 100))
             for count in range(12):
                 await anyio.sleep(chance.random() / 20)
-                pids = [connection.backend_pid for connection in database._connections.values()]
+                pids = [connection.backend_pid for connection in database.connections]
                 if count == 6 and pids:
                     with contextlib.suppress(ValueError):  # it has gone meanwhile
                         server.postgres.kill_backend(chance.choice(pids))

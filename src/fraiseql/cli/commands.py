@@ -28,10 +28,14 @@ __all__ = [
 def serve(options: argparse.Namespace) -> int:
     """Serve a schema until a signal ends it."""
     from fraiseql.runtimes.anyio import serve
+    from fraiseql.runtimes.workers import serve_workers
 
     schema, config = load_schema(options.target), read_config(options)
     context = None if config.context is None else load_context(config.context)
-    run_async(options.runtime, partial(serve, schema, config=config, context=context))
+    if config.workers > 1:
+        serve_workers(schema, runtime=options.runtime, config=config, context=context)
+    else:
+        run_async(options.runtime, partial(serve, schema, config=config, context=context), uvloop=config.uvloop)
     return 0
 
 

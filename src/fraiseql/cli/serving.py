@@ -1,29 +1,9 @@
-"""Runs an event loop for a server: what `fraiseql serve` and `fraiseql demo` share."""
+"""Runs a server until a signal ends it: what `fraiseql serve` and `fraiseql demo` share."""
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Awaitable, Callable
-
-import anyio
-
-from fraiseql.errors import ConfigurationError
+from fraiseql.runtimes.running import run_async
 
 __all__ = ["RUNTIMES", "run_async"]
 
 RUNTIMES = ("asyncio", "trio")
-
-
-def run_async(runtime: str, function: Callable[[], Awaitable[None]]) -> None:
-    """Run an async function in an event loop of its own.
-
-    Args:
-        runtime: which one: asyncio or trio.
-        function: takes nothing.
-
-    Raises:
-        ConfigurationError: the runtime is not installed.
-    """
-    if importlib.util.find_spec(runtime) is None:
-        raise ConfigurationError(f"{runtime} is not installed; install it with: pip install '.[{runtime}]', in a clone")
-    anyio.run(function, backend=runtime)

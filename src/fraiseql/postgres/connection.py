@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import pq
 from psycopg.pq import ConnStatus, TransactionStatus
-from psycopg.pq.abc import PGconn
+from psycopg.pq.abc import PGconn, PGresult
 
 from fraiseql.errors import DatabaseError
 from fraiseql.postgres.errors import connection_lost
@@ -40,6 +40,7 @@ class Connection:
         cleaning: the exchange in which the cleaning goes out behind a user's SQL.
         may_prepare: whether that SQL may have prepared statements of its own.
         fault: why it is of no use any more, where that is known.
+        half: the result of a statement whose end was not read yet; see `quick`.
     """
 
     __slots__ = (
@@ -48,6 +49,7 @@ class Connection:
         "cleaning",
         "fault",
         "fd",
+        "half",
         "max_prepared",
         "may_prepare",
         "obsolete",
@@ -73,6 +75,7 @@ class Connection:
         self.cleaning: Exchange | None = None
         self.may_prepare = False
         self.fault = ""
+        self.half: PGresult | None = None
         self._names = 0
 
     def new_name(self) -> bytes:

@@ -26,7 +26,7 @@ from fraiseql.postgres.exchange import read_out
 from fraiseql.postgres.telling import check_parameters, run_told
 from fraiseql.postgres.waits import Conversation, on
 
-__all__ = ["CAN_CANCEL", "cancel", "connect", "drain", "explain", "only_row", "run"]
+__all__ = ["CAN_CANCEL", "cancel", "connect", "drain", "explain", "only_row", "resume", "run"]
 
 # The cancel of libpq < 17 blocks, with the interpreter's lock held. There the connection is discarded instead.
 CAN_CANCEL = pq.version() >= 170_000
@@ -88,6 +88,19 @@ def run(connection: Connection, fetch: Fetch) -> Conversation[Row]:
             result = yield from _execute(connection, fetch)
         except psycopg.Error as error:
             raise broken(connection, error) from None
+    return only_row(connection, result, fetch.statement.columns)
+
+
+def resume(connection: Connection, fetch: Fetch, result: PGresult) -> Conversation[Row]:
+    """Go on as `run` does once it has the result of a prepared statement; for one that was sent by `quick.send`.
+
+    Raises:
+        DatabaseError: see `run`.
+    """
+    try:
+        result = yield from _mended(connection, fetch, result)
+    except psycopg.Error as error:
+        raise broken(connection, error) from None
     return only_row(connection, result, fetch.statement.columns)
 
 
@@ -180,16 +193,27 @@ def _execute(connection: Connection, fetch: Fetch) -> Conversation[PGresult]:
         prepared[sql] = name  # now the most recently used
         pgconn.send_query_prepared(name, fetch.parameters)
         result = yield from _result(connection)
-        if result.status != ExecStatus.FATAL_ERROR:
-            return result
-        if is_stale_plan(result):
-            yield from _close(connection, prepared.pop(sql))
-        elif is_unknown_statement(result):
-            del prepared[sql]
-        else:
-            return result
-    name = yield from _prepare(connection, sql)
-    pgconn.send_query_prepared(name, fetch.parameters)
+        return (yield from _mended(connection, fetch, result))
+    return (yield from _prepared_first(connection, fetch))
+
+
+def _mended(connection: Connection, fetch: Fetch, result: PGresult) -> Conversation[PGresult]:
+    """The result itself, unless it says that the statement must be prepared anew."""
+    sql, prepared = fetch.statement.sql, connection.prepared
+    if result.status != ExecStatus.FATAL_ERROR:
+        return result
+    if is_stale_plan(result):
+        yield from _close(connection, prepared.pop(sql))
+    elif is_unknown_statement(result):
+        del prepared[sql]
+    else:
+        return result
+    return (yield from _prepared_first(connection, fetch))
+
+
+def _prepared_first(connection: Connection, fetch: Fetch) -> Conversation[PGresult]:
+    name = yield from _prepare(connection, fetch.statement.sql)
+    connection.pgconn.send_query_prepared(name, fetch.parameters)
     return (yield from _result(connection))
 
 

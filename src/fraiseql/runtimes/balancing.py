@@ -33,10 +33,14 @@ class Shares:
         for number in range(processes):
             self.leave(number)
 
-    def join(self, number: int) -> None:
-        """From now on this process is the one of this number, with no client."""
+    def take(self, number: int) -> None:
+        """From now on this process is the one of this number."""
         self._mine = number
-        self._counts[number] = 0
+
+    def join(self) -> None:
+        """This process serves from now on."""
+        if self._counts[self._mine] == _AWAY:
+            self._counts[self._mine] = 0
 
     def leave(self, number: int) -> None:
         """A process serves no more."""

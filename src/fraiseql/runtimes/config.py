@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -325,6 +326,24 @@ class FraiseQLConfig:
             if value is not None:
                 values[name] = value
         return cls(**values)
+
+    @classmethod
+    def of(cls, config: FraiseQLConfig | None = None, **settings: Any) -> FraiseQLConfig:
+        """Single settings over a configuration, or over that of this process's environment where there is none.
+
+        Args:
+            config: the configuration.
+            settings: as the overrides of `from_environment`.
+
+        Raises:
+            ConfigurationError: as `from_environment`.
+        """
+        if config is None:
+            return cls.from_environment(os.environ, **settings)
+        if not settings:
+            return config
+        given = {setting.name: getattr(config, setting.name) for setting in cls.settings()}
+        return cls.from_environment({}, **{**given, **settings})
 
     @property
     def http_limits(self) -> HttpLimits:

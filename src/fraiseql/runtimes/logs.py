@@ -19,15 +19,20 @@ from fraiseql.observations import (
     ReconnectFailed,
     RequestCompleted,
     RequestRefused,
+    TlsFailed,
     WebSocketClosed,
 )
 from fraiseql.pipeline.failures import errors_of
 
-__all__ = ["configure_logging", "log_observation", "logger"]
+__all__ = ["configure_logging", "log_observation", "logger", "name_worker"]
 
 logger = logging.getLogger("fraiseql")
 
 _MOST_LOGGED: Final = 100  # errors of one answer, each with its traceback
+
+
+class _Handler(logging.StreamHandler[Any]):
+    """Ours, where nobody has set up others."""
 
 
 def log_observation(observation: Observation) -> None:
@@ -43,10 +48,20 @@ def configure_logging(level: str) -> None:
     """
     if logger.handlers or logging.getLogger().handlers:
         return
-    handler = logging.StreamHandler()
+    handler = _Handler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger.addHandler(handler)
     logger.setLevel(level.upper())
+
+
+def name_worker(number: int) -> None:
+    """Say in our records which of several processes writes them; formats of others' have it as `%(processName)s`."""
+    import multiprocessing  # for its name only, which logging reads
+
+    name = multiprocessing.current_process().name = f"worker {number}"
+    for handler in logger.handlers:
+        if isinstance(handler, _Handler):
+            handler.setFormatter(logging.Formatter(f"%(asctime)s %(levelname)s {name}: %(message)s"))
 
 
 def _completed(seen: RequestCompleted) -> None:
@@ -60,6 +75,10 @@ def _completed(seen: RequestCompleted) -> None:
 
 def _refused(seen: RequestRefused) -> None:
     logger.info("connection %s refused with %d: %s", seen.connection_id, seen.status, seen.reason)
+
+
+def _tls_failed(seen: TlsFailed) -> None:
+    logger.info("connection %s has no TLS: %s", seen.connection_id, seen.reason)
 
 
 def _operation_completed(seen: OperationCompleted) -> None:
@@ -112,6 +131,7 @@ def _purge_failed(seen: OutboxPurgeFailed) -> None:
 _LOGGERS: dict[type[Observation], Callable[[Any], None]] = {
     RequestCompleted: _completed,
     RequestRefused: _refused,
+    TlsFailed: _tls_failed,
     OperationCompleted: _operation_completed,
     WebSocketClosed: _websocket_closed,
     InternalErrorMasked: _masked,

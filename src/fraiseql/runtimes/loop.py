@@ -1,4 +1,4 @@
-"""What the drivers need of an event loop and of a clock; asyncio's loops and our own reactor are such loops as they are."""
+"""What the drivers need of an event loop and of a clock; asyncio's loops and our own reactor are such as they are."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ _INSERT = "insert into comments (post_id, body) values (1, 'Hello')"
 def demo(options: argparse.Namespace) -> int:
     """Run the demo until a signal ends it; nothing of it is left then."""
     log_level = os.environ.get("FRAISEQL_LOG_LEVEL", "warning")
-    config = read_config(options, log_level=log_level)
+    config = read_config(options, log_level=log_level, workers=1)
     open_listeners(config).close()  # where that fails, nothing slow was done
     drop_libpq_variables()
     # The event loop leaves a moment, between its own handlers and ours, in which Ctrl-C raises.
@@ -48,7 +48,9 @@ def demo(options: argparse.Namespace) -> int:
             if not stop.requested:
                 _fill(postgres.conninfo)
             if not stop.requested:
-                _serve(read_config(options, log_level=log_level, database_url=postgres.conninfo), options, stop)
+                _serve(
+                    read_config(options, log_level=log_level, workers=1, database_url=postgres.conninfo), options, stop
+                )
     return 0
 
 
@@ -67,7 +69,7 @@ def _serve(config: FraiseQLConfig, options: argparse.Namespace, stop: _StopSigna
         finally:
             stop.watch()  # the server has put other handlers in place, and reset them
 
-    run_async(options.runtime, run)
+    run_async(options.runtime, run, uvloop=config.uvloop)
 
 
 class _StopSignals:

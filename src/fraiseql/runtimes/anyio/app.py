@@ -18,13 +18,13 @@ from fraiseql.pipeline import Pipeline, Refusal
 from fraiseql.protocol.websocket import Deflate, Origins
 from fraiseql.runtimes.anyio.background import Background, running_trio
 from fraiseql.runtimes.anyio.bus import connect_bus
-from fraiseql.runtimes.anyio.clocks import move_on_after
 from fraiseql.runtimes.anyio.database import Database
 from fraiseql.runtimes.anyio.frontend import Frontend
 from fraiseql.runtimes.anyio.operating import Operations
 from fraiseql.runtimes.anyio.performing import Performer
 from fraiseql.runtimes.anyio.reactor import Reactor
 from fraiseql.runtimes.anyio.streams import Streams
+from fraiseql.runtimes.anyio.waits import within
 from fraiseql.runtimes.clients import Surroundings
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.dates import HttpDate
@@ -32,6 +32,8 @@ from fraiseql.runtimes.listening import Listeners, open_listeners
 from fraiseql.runtimes.logs import log_observation
 from fraiseql.runtimes.loop import Clock, EventLoop
 from fraiseql.runtimes.naming import load_function
+from fraiseql.runtimes.running import check_loop
+from fraiseql.runtimes.tls import tls_context_of
 from fraiseql.schema import Schema
 from fraiseql.schema.model import SubscriptionKind
 from fraiseql.session import Endpoint
@@ -79,6 +81,7 @@ class FraiseQLApp:
             raise ConfigurationError(
                 "database_url is not set: give it as an argument, or in the environment as FRAISEQL_DATABASE_URL"
             )
+        self._tls = tls_context_of(self._config)
         limits = self._config.subscription_limits
         if context is None and self._config.context is not None:
             context = load_function("context", self._config.context)
@@ -95,7 +98,7 @@ class FraiseQLApp:
         )
         self._needs_bus = _needs_bus(schema)
         self._updating = anyio.Lock()
-        self._database = Database(url, self._config.pool_limits, observe)
+        self._database = Database(url, self._config.pool_limits, observe, clock)
         if bus is None:
             bus = EventBus.memory() if self._config.event_bus == "memory" else EventBus.postgresql()
         self._bus = connect_bus(bus, self._database, limits, observe)
@@ -106,6 +109,7 @@ class FraiseQLApp:
         threads = self._config.query_max_threads
         self._perform = Performer(self._database, self._bus, self._streams, limits, observe, threads)
         self._clock = clock
+        self._tls = tls_context_of(self._config)
         self._reactor: Reactor | None = None
         self._reacting = Background()  # the reactor, which is needed until all else has ended
         self._listeners = listeners
@@ -178,16 +182,18 @@ class FraiseQLApp:
         """Listen, connect to the database, and serve; returns once requests are answered.
 
         Raises:
+            ConfigurationError: several `workers` are asked for, or `uvloop` where another event loop runs.
             StartupError: the port cannot be used, or the database cannot be reached (see `wait_for_database`), or has
                 no outbox, though the schema's subscriptions need one.
         """
         if self._started:
             raise StartupError("this app was started already; make another one")
+        check_loop(self._config)
         self._started = True
         try:
             self._listeners = listeners = self._listeners or open_listeners(self._config)
             loop = await self._event_loop()
-            await self._database.start(loop, self._clock)
+            await self._database.start(loop)
             await self._bus.start()
             if not self._config.wait_for_database:
                 await self._check_database(needs_bus=self._needs_bus)
@@ -217,7 +223,7 @@ class FraiseQLApp:
             if self._frontend is not None:
                 self._frontend.close()
                 seconds = self._config.shutdown_grace if grace is None else grace
-                with move_on_after(self._frontend.clock, seconds):
+                with within(self._frontend.clock, seconds):
                     await self._frontend.drain()
         finally:
             try:
@@ -271,7 +277,7 @@ class FraiseQLApp:
             listeners,
             loop=loop,
             native=self._is_native,
-            tls=None,
+            tls=self._tls,
             background=self._background,
         )
 

@@ -12,7 +12,8 @@ from fraiseql.errors import DatabaseError
 from fraiseql.limits import PoolLimits
 from fraiseql.postgres import Connection, connect
 from fraiseql.postgres.conninfo import ConnectionString
-from fraiseql.runtimes.anyio.waits import drive
+from fraiseql.runtimes.anyio.waits import drive, within
+from fraiseql.runtimes.loop import Clock
 
 __all__ = ["Connector"]
 
@@ -39,16 +40,19 @@ class Connector:
         """Where the database is, without the password."""
         return self._target.description
 
-    async def connect(self) -> Connection:
+    async def connect(self, clock: Clock | None = None) -> Connection:
         """Make a connection; a refusal that no other attempt can change ends the search.
+
+        Args:
+            clock: by which each attempt has its time; the event loop's by default.
 
         Raises:
             DatabaseError: what the last attempt met.
         """
         failure = DatabaseError("no address to connect to", sqlstate="08001")
-        for conninfo in await self._attempts():
+        for conninfo in await self._attempts(clock):
             try:
-                with anyio.move_on_after(self._timeout):
+                with within(clock, self._timeout):
                     return await drive(connect(conninfo, max_prepared=self._max_prepared))
                 failure = self._too_slow("no answer")
             except DatabaseError as error:
@@ -57,7 +61,7 @@ class Connector:
                     break
         raise failure
 
-    async def _attempts(self) -> list[str]:
+    async def _attempts(self, clock: Clock | None) -> list[str]:
         """The connection strings to try, all names resolved: libpq itself would block while it looks one up."""
         found: list[dict[str, str]] = []
         problem: DatabaseError | None = None
@@ -66,7 +70,7 @@ class Connector:
                 found.append(host)
                 continue
             try:
-                found += [{**host, "hostaddr": address} for address in await self._resolve(host["host"])]
+                found += [{**host, "hostaddr": address} for address in await self._resolve(host["host"], clock)]
             except DatabaseError as error:
                 problem = error
         if problem is not None and not found:
@@ -75,13 +79,13 @@ class Connector:
             random.shuffle(found)
         return self._target.attempts(found)
 
-    async def _resolve(self, name: str) -> list[str]:
+    async def _resolve(self, name: str, clock: Clock | None) -> list[str]:
         try:
             return [str(ipaddress.ip_address(name))]
         except ValueError:
             pass
         try:
-            with anyio.move_on_after(self._timeout):
+            with within(clock, self._timeout):
                 answers = await anyio.getaddrinfo(name, None, type=socket.SOCK_STREAM)
                 return list(dict.fromkeys(str(answer[4][0]) for answer in answers))
             raise self._too_slow("the name was not resolved")

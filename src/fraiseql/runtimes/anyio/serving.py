@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,6 +15,7 @@ from fraiseql.bus import EventBus
 from fraiseql.context import ClientRequest
 from fraiseql.runtimes.anyio.app import FraiseQLApp
 from fraiseql.runtimes.config import FraiseQLConfig
+from fraiseql.runtimes.listening import Listeners
 from fraiseql.runtimes.logs import configure_logging, logger
 from fraiseql.schema import Schema
 
@@ -29,6 +29,7 @@ async def serve(
     bus: EventBus | None = None,
     context: Callable[[ClientRequest], Any] | str | None = None,
     task_status: TaskStatus[FraiseQLApp] = anyio.TASK_STATUS_IGNORED,
+    listeners: Listeners | None = None,
     **settings: Any,
 ) -> None:
     """Serve a schema until cancelled, or until SIGINT or SIGTERM.
@@ -43,18 +44,18 @@ async def serve(
         bus: what carries events to subscriptions; see FraiseQLApp.
         context: says who asks, and who is let in; see FraiseQLApp. Or the setting: its name, `module:function`.
         task_status: for `TaskGroup.start`.
+        listeners: to accept clients from; see FraiseQLApp.
         settings: single settings by name, which go before the environment.
 
     Raises:
-        ConfigurationError: a setting is unknown, wrong or missing.
+        ConfigurationError: a setting is unknown, wrong or missing, or `workers` is more than 1: see serve_workers.
         StartupError: the port cannot be used, or the database cannot be reached.
     """
     if isinstance(context, str):
         context, settings = None, {**settings, "context": context}
-    if config is None or settings:
-        config = _configure(config, settings)
+    config = FraiseQLConfig.of(config, **settings)
     configure_logging(config.log_level)
-    app = FraiseQLApp(schema, config=config, bus=bus, context=context)
+    app = FraiseQLApp(schema, config=config, bus=bus, context=context, listeners=listeners)
     with _receive_signals() as signals:
         try:
             if not await _unless_signalled(signals, app.start):
@@ -93,15 +94,7 @@ def create_fraiseql_app(
     """
     if isinstance(context, str):
         context, settings = None, {**settings, "context": context}
-    return FraiseQLApp(schema, database_url, _configure(config, settings), bus=bus, context=context)
-
-
-def _configure(config: FraiseQLConfig | None, settings: dict[str, Any]) -> FraiseQLConfig:
-    """Single settings over a configuration, or over that of the environment where there is none."""
-    if config is None:
-        return FraiseQLConfig.from_environment(os.environ, **settings)
-    given = {setting.name: getattr(config, setting.name) for setting in FraiseQLConfig.settings()}
-    return FraiseQLConfig.from_environment({}, **{**given, **settings})
+    return FraiseQLApp(schema, database_url, FraiseQLConfig.of(config, **settings), bus=bus, context=context)
 
 
 class _NoSignals:

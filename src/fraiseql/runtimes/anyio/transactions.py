@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TypeVar
 
 import anyio
 
 from fraiseql.effects import Execute, Fetch, Isolation, ResultSet, Row, Settings
 from fraiseql.errors import DatabaseError
-from fraiseql.postgres import ENDED_BY_USER, Connection, Conversation, Transaction
-from fraiseql.runtimes.anyio.waits import TookTooLong, drive, in_time
+from fraiseql.postgres import ENDED_BY_USER, Conversation, Transaction
+from fraiseql.runtimes.anyio.leases import Lease
+from fraiseql.runtimes.anyio.waits import in_time
+from fraiseql.runtimes.dispatching import TookTooLong
 
 __all__ = ["OpenTransaction"]
 
@@ -24,28 +26,18 @@ class OpenTransaction:
     transaction with it: nobody could say any more what was done in it.
 
     Args:
-        connection: a clean one.
+        lease: of a clean connection.
         isolation: see Isolation.
-        recover: brings the connection to a clean end, in bounded time; raises nothing.
-        give_back: takes the connection, whatever state it is in, and why it may be no clean one.
 
     Attributes:
         when_ended: called once, as soon as the connection is given back.
     """
 
-    __slots__ = ("_ended", "_give_back", "_lock", "_recover", "_talk", "when_ended")
+    __slots__ = ("_ended", "_lease", "_lock", "_talk", "when_ended")
 
-    def __init__(
-        self,
-        connection: Connection,
-        isolation: Isolation,
-        *,
-        recover: Callable[[Connection], Awaitable[None]],
-        give_back: Callable[[str], None],
-    ) -> None:
-        self._talk = Transaction(connection, isolation)
-        self._recover = recover
-        self._give_back = give_back
+    def __init__(self, lease: Lease, isolation: Isolation) -> None:
+        self._talk = Transaction(lease.connection, isolation)
+        self._lease = lease
         self._lock = anyio.Lock(fast_acquire=True)
         self._ended: DatabaseError | None = None
         self.when_ended: list[Callable[[], None]] = []
@@ -73,7 +65,7 @@ class OpenTransaction:
             self._need_open()
             try:
                 if self._talk.has_begun:
-                    await drive(self._talk.commit(settings))
+                    await self._lease.drive(self._talk.commit(settings))
                 elif self._talk.connection.unclean:
                     raise DatabaseError("the transaction did not begin", sqlstate="25P02")
             finally:
@@ -96,7 +88,7 @@ class OpenTransaction:
         async with self._lock:
             self._need_open()
             try:
-                return await in_time(drive(conversation), timeout)
+                return await in_time(self._lease.clock, self._lease.drive(conversation), timeout)
             except TookTooLong as error:
                 await self._end(_rolled_back(str(error), "08006"))
                 raise
@@ -117,13 +109,13 @@ class OpenTransaction:
 
     async def _end(self, why: DatabaseError) -> None:
         try:
-            await self._recover(self._talk.connection)
+            await self._lease.recover()
         finally:
             self._leave(why)
 
     def _leave(self, why: DatabaseError) -> None:
         self._ended = why
-        self._give_back("a transaction did not come to a clean end in time")
+        self._lease.give_back("a transaction did not come to a clean end in time")
         for tell in self.when_ended:
             tell()
 

@@ -3,30 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio
 
-from fraiseql.errors import DatabaseError
 from fraiseql.postgres import Conversation, Ready, Wait
 from fraiseql.postgres.errors import connection_lost
+from fraiseql.runtimes.dispatching import too_late
+from fraiseql.runtimes.loop import Clock, Timer
 
-__all__ = ["TookTooLong", "drive", "in_time"]
+__all__ = ["drive", "in_time", "sleep", "within"]
 
 _Result = TypeVar("_Result")
 
 
-class TookTooLong(DatabaseError):
-    """The answer did not come in time: the statement waits for a lock, or nobody answers any more."""
+class within:
+    """`anyio.move_on_after`, by the clock where there is one."""
+
+    def __init__(self, clock: Clock | None, seconds: float, *, shield: bool = False) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._scope = anyio.CancelScope(shield=shield)
+        self._timer: Timer | None = None
+
+    def __enter__(self) -> None:
+        self._scope.__enter__()
+        if self._clock is None:
+            self._scope.deadline = anyio.current_time() + self._seconds
+        else:
+            self._timer = self._clock.call_at(self._clock.time() + self._seconds, self._scope.cancel)
+
+    def __exit__(self, *error: Any) -> bool:
+        if self._timer is not None:
+            self._timer.cancel()
+        return bool(self._scope.__exit__(*error))
 
 
-async def in_time(answer: Awaitable[_Result], timeout: float | None) -> _Result:
+async def sleep(clock: Clock, seconds: float) -> None:
+    """`anyio.sleep`, by the clock."""
+    with within(clock, seconds):
+        await anyio.sleep_forever()
+
+
+async def in_time(clock: Clock, answer: Awaitable[_Result], timeout: float | None) -> _Result:
     """Wait for an answer; raises TookTooLong after so many seconds."""
     if timeout is None:
         return await answer
-    with anyio.move_on_after(timeout):
+    with within(clock, timeout):
         return await answer
-    raise TookTooLong(f"the database did not answer within {timeout:g} s", sqlstate="08006", retryable=True)
+    raise too_late(timeout)
 
 
 async def drive(conversation: Conversation[_Result]) -> _Result:
