@@ -84,7 +84,6 @@ class ScriptedDatabase:
         self.committed: Counter[str] = Counter()
         self.most = 0
         self.quiet = False
-        self.depth = 1  # statements that may be under way on one connection
         self._away_until = 0.0
         self._pids = 100
 

@@ -63,7 +63,7 @@ class HttpClient:
     """
 
     def __init__(self, world: World, number: int, random: Random) -> None:
-        self._world, self._random = world, random
+        self._world, self._random, self._number = world, random, number
         self.name = f"client {number}"
         self.excuse = ""
         manner = random.choices(
@@ -134,7 +134,7 @@ class HttpClient:
         elif self._last is not None:
             if not self.open and not self._waits:
                 self._waits = True
-                self._world.loop.call_at(self._world.calm_at, self._ask_last)
+                self._world.loop.call_at(self._world.calm_at + self._number * 0.3, self._ask_last)
         elif self.manner == "ends early" and self.open and not self.excuse:
             self.excuse = "it has closed its side"
             self.tell("closes its side")

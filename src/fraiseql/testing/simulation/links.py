@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from fraiseql.effects import Fetch, Row
 from fraiseql.errors import DatabaseError
 from fraiseql.runtimes.dispatching import Job
-from fraiseql.testing.simulation.desk import Asked
 from fraiseql.testing.simulation.loop import SimulatedTimer
+from fraiseql.testing.simulation.trips import ScriptedTrip, TripOver
 
 if TYPE_CHECKING:
     from fraiseql.testing.simulation.database import ScriptedDatabase
@@ -62,15 +62,18 @@ class ScriptedLink:
 
     Attributes:
         backend_pid: the server's process.
+        server: at the other end.
         on_lost: see Link.
+        trip: the round trip that is shared now.
         in_transaction: whether a transaction of the client's own is open.
     """
 
     def __init__(self, server: ScriptedDatabase, pid: int) -> None:
-        self._server = server
+        self.server = server
         self.backend_pid = pid
         self.on_lost: Callable[[], None] = _ignore
         self.in_transaction = False
+        self.trip: ScriptedTrip | None = None
         self._works: deque[_Work] = deque()  # whose answers are outstanding
         self._jobs: dict[int, _Work] = {}
         self._lost = False
@@ -94,15 +97,21 @@ class ScriptedLink:
     def start(self, job: Job) -> None:
         """Send a statement."""
         if id(job) in self._jobs:
-            self._server.violated("a statement was started twice")
+            self.server.violated("a statement was started twice")
         work = self._run(job.effect, lambda value, error: self._job_ended(job, value, error))
         self._jobs[id(job)] = work
 
+    def start_all(self, jobs: Sequence[Job], over: TripOver) -> None:
+        """Send several statements in one round trip."""
+        self.trip = ScriptedTrip(self, jobs, over)
+
     def abandon(self, job: Job, then: Callable[[], None]) -> None:
         """Cancel a statement."""
+        if self.trip is not None and self.trip.abandon(job, then):
+            return
         work = self._jobs.get(id(job))
         if work is None:
-            self._server.violated(f"what does not run was abandoned on backend {self.backend_pid}")
+            self.server.violated(f"what does not run was abandoned on backend {self.backend_pid}")
             return
         self._abandon(work, then)
 
@@ -126,11 +135,16 @@ class ScriptedLink:
     def close(self) -> None:
         """Close it."""
         if self._closed:
-            self._server.violated(f"backend {self.backend_pid} was closed twice")
+            self.server.violated(f"backend {self.backend_pid} was closed twice")
         if any(not work.then for work in self._works):
-            self._server.violated(f"backend {self.backend_pid} was closed under {self._works[0].text}")
+            self.server.violated(f"backend {self.backend_pid} was closed under {self._works[0].text}")
         self._closed, self.on_lost = True, _ignore
         self._end("is closed by its client")
+
+    def carry(self, text: str, carry_out: Callable[[], _Answer], done: _Done) -> Callable[[Callable[[], None]], None]:
+        """Have something carried out; gives what abandons it."""
+        work = self._begin(_Work(text, True, carry_out, done))
+        return lambda then: self._abandon(work, then)
 
     # For transactions
 
@@ -156,23 +170,20 @@ class ScriptedLink:
         """The server ends it: what is under way is not carried out, unless it was already."""
         if self._alive:
             self._end("dies")
-            self._server.loop.call_later(self._server.latency(), self._lose)
+            self.server.loop.call_later(self.server.latency(), self._lose)
 
     # The client's end
 
     def _run(self, fetch: Fetch, done: _Done) -> _Work:
-        try:
-            asked = self._server.statements.read(fetch)
-        except KeyError:
-            raise AssertionError(f"an unknown statement: {fetch}") from None
+        asked = self.server.statements.read(fetch)
         text = f"{asked.what} {asked.marker}".rstrip()
-        return self._begin(_Work(text, True, lambda: self._executed(fetch, asked), done))
+        return self._begin(_Work(text, True, lambda: self.execute(fetch), done))
 
     def _begin(self, work: _Work) -> _Work:
-        server = self._server
+        server = self.server
         if self._closed:
             server.violated(f"backend {self.backend_pid} is closed, and asked for {work.text}")
-        if len(self._works) >= server.depth:
+        if self._works:
             server.violated(f"backend {self.backend_pid} is asked for {work.text} during {self._works[0].text}")
         self._works.append(work)
         if self._lost:
@@ -185,11 +196,11 @@ class ScriptedLink:
         work.then.append(then)
         if len(work.then) == 1 and not self._lost:  # else the news are on their way
             self._cancel(work)
-            self._server.loop.call_later(_RECOVERY, self._too_long, work)
+            self.server.loop.call_later(_RECOVERY, self._too_long, work)
 
     def _cancel(self, work: _Work) -> None:
         """Over a connection of its own, again and again: the server passes over one that comes too early."""
-        server, faults = self._server, self._server.faults
+        server, faults = self.server, self.server.faults
         if work not in self._works or self._lost:
             return
         work.cancelling = True
@@ -204,7 +215,7 @@ class ScriptedLink:
         if work.answer is not None:
             self._answered(work, work.answer)
         else:
-            self._server.loop.call_later(_AGAIN, self._cancel, work)
+            self.server.loop.call_later(_AGAIN, self._cancel, work)
 
     def _too_long(self, work: _Work) -> None:
         if work in self._works and work.then:
@@ -251,7 +262,7 @@ class ScriptedLink:
     # The server's end
 
     def _work_on(self, work: _Work) -> None:
-        server = self._server
+        server = self.server
         time = server.latency() + round(server.random.random() * server.faults.work, 3)
         if work.waits and server.draw(server.faults.stuck):
             server.tell("backend %d waits for a lock: %s", self.backend_pid, work.text)
@@ -267,18 +278,19 @@ class ScriptedLink:
     def _carry_out(self, work: _Work) -> None:
         value, error = work.carry_out()
         if error is not None:
-            self._server.tell("backend %d answers %s with %s", self.backend_pid, work.text, error.sqlstate)
+            self.server.tell("backend %d answers %s with %s", self.backend_pid, work.text, error.sqlstate)
         self._answer(work, value, error)
 
     def _answer(self, work: _Work, value: Any, error: DatabaseError | None) -> None:
         work.timer, work.answered = None, True
-        self._server.loop.call_later(self._server.latency(), self._answered, work, (value, error))
+        self.server.loop.call_later(self.server.latency(), self._answered, work, (value, error))
         following = next((each for each in self._works if not each.answered), None)
         if following is not None and self._alive:
             self._work_on(following)
 
-    def _executed(self, fetch: Fetch, asked: Asked) -> _Answer:
-        server = self._server
+    def execute(self, fetch: Fetch) -> _Answer:
+        """What the server does with a statement."""
+        server, asked = self.server, self.server.statements.read(fetch)
         if self._failed:
             return None, DatabaseError("the transaction is aborted", sqlstate="25P02")
         if server.draw(server.faults.errors):
@@ -291,7 +303,7 @@ class ScriptedLink:
         return server.statements.answer(fetch, server.committed.total()), None
 
     def _committed(self) -> _Answer:
-        server, written, failed = self._server, self._written, self._failed
+        server, written, failed = self.server, self._written, self._failed
         self._rolled_back()
         if failed:
             return None, DatabaseError("it was rolled back", sqlstate="25P02")
@@ -306,17 +318,17 @@ class ScriptedLink:
         return None, None
 
     def _cancelled(self, meant: _Work) -> None:
-        self._server.loop.call_later(self._server.latency(), self._cancel_ended, meant)
+        self.server.loop.call_later(self.server.latency(), self._cancel_ended, meant)
         if not self._alive:
             return
         work = next((each for each in self._works if each.timer is not None), None)
         if work is None or work.timer is None:
             return
         if work is not meant:
-            self._server.violated(f"the cancel of {meant.text} has reached {work.text} on backend {self.backend_pid}")
+            self.server.violated(f"the cancel of {meant.text} has reached {work.text} on backend {self.backend_pid}")
         work.timer.cancel()
         self._failed = self.in_transaction
-        self._server.tell("backend %d cancels %s", self.backend_pid, work.text)
+        self.server.tell("backend %d cancels %s", self.backend_pid, work.text)
         self._answer(work, None, DatabaseError("canceling statement", sqlstate="57014"))
 
     def _end(self, how: str) -> None:
@@ -327,5 +339,5 @@ class ScriptedLink:
         for work in self._works:
             if work.timer is not None:
                 work.timer.cancel()
-        self._server.tell("backend %d %s", self.backend_pid, how)
-        del self._server.backends[self.backend_pid]
+        self.server.tell("backend %d %s", self.backend_pid, how)
+        del self.server.backends[self.backend_pid]

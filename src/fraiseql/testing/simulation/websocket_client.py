@@ -152,7 +152,7 @@ class WebSocketClient:
         if self._last:
             self._last = False
             loop = self._world.loop
-            loop.call_at(self._world.calm_at, self._ask_last)
+            loop.call_at(self._world.calm_at + self._number * 0.1, self._ask_last)
             loop.call_at(self._world.calm_at + 3.0, self._close)
             return
         self._closing = True

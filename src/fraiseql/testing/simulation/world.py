@@ -97,7 +97,10 @@ class World:
         self.faulty = random.random() < 0.6
         size = random.choice((1, 2, 3))
         waiting = random.choice((3, 50)) if self.faulty else 50
-        self.pool_limits = PoolLimits(max_size=size, max_waiting=waiting, acquire_timeout=3.0)
+        depth = random.choice((1, 1, 2, 8))
+        self.pool_limits = PoolLimits(
+            max_size=size, max_waiting=waiting, acquire_timeout=3.0, pipeline_depth=depth
+        )
         self.database = ScriptedDatabase(
             loop, Random(f"database {seed}"), self.story, self._faults(), statements(), self._changed, self.violated
         )
