@@ -263,7 +263,7 @@ async def test_shutdown_waits_no_longer_than_its_grace(
 
 async def test_no_more_clients_than_allowed(schema: fraiseql.Schema, things_url: str, connected: Any) -> None:
     async with (
-        make(schema, things_url, max_connections=2) as app,
+        make(schema, things_url, max_connections=2, retry_after=7) as app,
         connected(app.port) as one,
         connected(app.port) as two,
         connected(app.port) as three,
@@ -271,10 +271,14 @@ async def test_no_more_clients_than_allowed(schema: fraiseql.Schema, things_url:
         assert await one.ask(THINGS) == ANSWER
         assert await two.ask(THINGS) == ANSWER
         await three.send(THINGS)
-        await anyio.sleep(0.05)
+        status, headers, answer = await three.receive()
+        assert (status, headers["retry-after"], answer["errors"][0]["extensions"]["code"]) == (503, "7", "SERVER_BUSY")
         assert app.active_connections == 2
         await one.stream.aclose()
-        assert (await three.receive())[2] == ANSWER
+        while app.active_connections == 2:
+            await anyio.sleep(0.01)
+        async with connected(app.port) as four:
+            assert await four.ask(THINGS) == ANSWER
 
 
 async def test_nothing_is_lost_in_a_storm_of_leaving_clients(

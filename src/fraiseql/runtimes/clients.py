@@ -313,25 +313,32 @@ class ClientDriver:
         if self._events is not None:
             self._events.append(event)
             return
-        self._events = events = [event]
+        self._events = [event]
         try:
-            for event in events:  # grows meanwhile
-                if self._state is not _State.OPEN:
-                    break
-                self._carry_out(self._session.handle(event, self._clock(), self._around.date()))
+            self._handle(self._events)
         except Exception as error:  # a defect, met here or in the session: no concern of the other clients
             self._around.observe(InternalErrorMasked(self.connection_id, error))
             self._give_up()
         finally:
             self._events = None
-        if self._state is _State.OPEN:
-            session = self._session
-            if session.wants_data is not self._reading and not self._eof:
-                self._reading = not self._reading
-                (self._transport.resume_reading if self._reading else self._transport.pause_reading)()
-            deadline = session.deadline
-            if deadline is not None and deadline < self._armed:
-                self._arm(deadline)
+        self._look()
+
+    def _handle(self, events: list[SessionEvent]) -> None:
+        for event in events:  # grows meanwhile
+            if self._state is _State.OPEN:
+                self._carry_out(self._session.handle(event, self._clock(), self._around.date()))
+
+    def _look(self) -> None:
+        """What the session wants to be told next."""
+        if self._state is not _State.OPEN:
+            return
+        session = self._session
+        if session.wants_data is not self._reading and not self._eof:
+            self._reading = not self._reading
+            (self._transport.resume_reading if self._reading else self._transport.pause_reading)()
+        deadline = session.deadline
+        if deadline is not None and deadline < self._armed:
+            self._arm(deadline)
 
     def _carry_out(self, commands: list[Command]) -> None:
         answered = False

@@ -18,13 +18,13 @@ from fraiseql.pipeline import Pipeline, Refusal
 from fraiseql.protocol.websocket import Deflate, Origins
 from fraiseql.runtimes.anyio.background import Background, running_trio
 from fraiseql.runtimes.anyio.bus import connect_bus
-from fraiseql.runtimes.anyio.clocks import move_on_after
 from fraiseql.runtimes.anyio.database import Database
 from fraiseql.runtimes.anyio.frontend import Frontend
 from fraiseql.runtimes.anyio.operating import Operations
 from fraiseql.runtimes.anyio.performing import Performer
 from fraiseql.runtimes.anyio.reactor import Reactor
 from fraiseql.runtimes.anyio.streams import Streams
+from fraiseql.runtimes.anyio.waits import within
 from fraiseql.runtimes.clients import Surroundings
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.dates import HttpDate
@@ -98,7 +98,7 @@ class FraiseQLApp:
         )
         self._needs_bus = _needs_bus(schema)
         self._updating = anyio.Lock()
-        self._database = Database(url, self._config.pool_limits, observe)
+        self._database = Database(url, self._config.pool_limits, observe, clock)
         if bus is None:
             bus = EventBus.memory() if self._config.event_bus == "memory" else EventBus.postgresql()
         self._bus = connect_bus(bus, self._database, limits, observe)
@@ -109,6 +109,7 @@ class FraiseQLApp:
         threads = self._config.query_max_threads
         self._perform = Performer(self._database, self._bus, self._streams, limits, observe, threads)
         self._clock = clock
+        self._tls = tls_context_of(self._config)
         self._reactor: Reactor | None = None
         self._reacting = Background()  # the reactor, which is needed until all else has ended
         self._listeners = listeners
@@ -192,7 +193,7 @@ class FraiseQLApp:
         try:
             self._listeners = listeners = self._listeners or open_listeners(self._config)
             loop = await self._event_loop()
-            await self._database.start(loop, self._clock)
+            await self._database.start(loop)
             await self._bus.start()
             if not self._config.wait_for_database:
                 await self._check_database(needs_bus=self._needs_bus)
@@ -222,7 +223,7 @@ class FraiseQLApp:
             if self._frontend is not None:
                 self._frontend.close()
                 seconds = self._config.shutdown_grace if grace is None else grace
-                with move_on_after(self._frontend.clock, seconds):
+                with within(self._frontend.clock, seconds):
                     await self._frontend.drain()
         finally:
             try:

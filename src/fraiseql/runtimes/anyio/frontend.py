@@ -13,11 +13,10 @@ from typing import cast
 
 import anyio
 
-from fraiseql.observations import RequestRefused
 from fraiseql.runtimes.anyio.accepting import Acceptor
 from fraiseql.runtimes.anyio.background import Background
-from fraiseql.runtimes.anyio.clocks import sleep
 from fraiseql.runtimes.anyio.transport import SocketTransport
+from fraiseql.runtimes.anyio.waits import sleep
 from fraiseql.runtimes.asyncio import AsyncioTransport
 from fraiseql.runtimes.clients import ClientDriver, Session, Surroundings, Transport
 from fraiseql.runtimes.config import FraiseQLConfig
@@ -68,14 +67,15 @@ class Frontend:
         self._ids = itertools.count(1)
         self._prefix = secrets.token_hex(4)  # so that the ids of two processes differ
         self._drivers: set[ClientDriver] = set()
+        self._busy: set[ClientDriver] = set()  # of these, who is told that there is no room
         self._coming = 0  # accepted, and without a driver yet
         self._fewer = anyio.Event()  # set, and replaced, when a client leaves
         self._acceptors = [Acceptor(sock, listeners, loop, self._admit) for sock in listeners.sockets]
 
     @property
     def clients(self) -> int:
-        """How many are connected."""
-        return len(self._drivers)
+        """How many are served."""
+        return len(self._drivers) - len(self._busy)
 
     @property
     def clock(self) -> Clock:
@@ -108,9 +108,9 @@ class Frontend:
 
     async def cut(self) -> None:
         """Cancel what runs, close all connections and wait until they are closed."""
+        for driver in list(self._drivers):
+            driver.cut()
         while self._drivers:
-            for driver in list(self._drivers):
-                driver.cut()
             await self._fewer.wait()
 
     def _admit(self, sock: socket.socket) -> None:
@@ -127,16 +127,18 @@ class Frontend:
         connect = partial(self._connect, _address_of(sock))
         try:
             await loop.connect_accepted_socket(partial(AsyncioTransport, connect), sock)
-        except OSError as error:  # the client has left
+        except OSError:  # it has left already
             self._coming -= 1
-            self._around.observe(RequestRefused(f"{self._prefix}-{next(self._ids)}", 400, f"no connection: {error}"))
+            sock.close()
+            self._counted()
 
     def _connect(self, address: str | None, transport: Transport) -> ClientDriver:
         """Make the driver of a client; one for whom there is no room is told so."""
         self._coming -= 1
         connection_id = f"{self._prefix}-{next(self._ids)}"
+        has_room = self.clients < self._max
         session: Session
-        if len(self._drivers) < self._max:
+        if has_room:
             session = ClientSession(self._endpoint, connection_id, address)
         else:
             session = BusySession(connection_id, self._endpoint.http, self._retry_after, self._around.observe)
@@ -144,12 +146,15 @@ class Frontend:
             timeout = self._endpoint.http.head_timeout
             session = TlsSession(session, self._tls, connection_id, timeout, self._around.observe)
         driver = ClientDriver(session, transport, self._around, connection_id)
+        if not has_room:
+            self._busy.add(driver)
         self._drivers.add(driver)
         self._counted()
         return driver
 
     def _gone(self, driver: ClientDriver) -> None:
         self._drivers.discard(driver)
+        self._busy.discard(driver)
         self._fewer.set()
         self._fewer = anyio.Event()
         self._counted()

@@ -12,7 +12,7 @@ from fraiseql.postgres.errors import connection_lost
 from fraiseql.runtimes.dispatching import too_late
 from fraiseql.runtimes.loop import Clock, Timer
 
-__all__ = ["drive", "in_time", "within"]
+__all__ = ["drive", "in_time", "sleep", "within"]
 
 _Result = TypeVar("_Result")
 
@@ -37,6 +37,12 @@ class within:
         if self._timer is not None:
             self._timer.cancel()
         return bool(self._scope.__exit__(*error))
+
+
+async def sleep(clock: Clock, seconds: float) -> None:
+    """`anyio.sleep`, by the clock."""
+    with within(clock, seconds):
+        await anyio.sleep_forever()
 
 
 async def in_time(clock: Clock, answer: Awaitable[_Result], timeout: float | None) -> _Result:
