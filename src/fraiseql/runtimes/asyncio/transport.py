@@ -31,6 +31,7 @@ class AsyncioTransport(asyncio.Protocol):
         self._transport.set_write_buffer_limits(0)  # so that all that is unsent is told
         self._driver = driver = self._connect(self)
         self.data_received = driver.data_received  # type: ignore[method-assign]  # a call less for what is received
+        self._transport.set_protocol(self)  # uvloop has looked for data_received before there was one
         driver.start()
 
     def eof_received(self) -> bool:
