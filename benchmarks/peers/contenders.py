@@ -79,9 +79,10 @@ def _ours(*options: str) -> Callable[[Setup, int], Command]:
 
 def _uvicorn(environment: str, app: str) -> Callable[[Setup, int], Command]:
     def command(setup: Setup, port: int) -> Command:
-        options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
+        options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--no-proxy-headers"]
         interpreter = setup.environments.interpreter(environment)
         start = [interpreter, "-m", "uvicorn", app, "--app-dir", str(APPS), "--port", str(port), *options]
+        start += ["--log-level", "warning"]
         return start, {"DATABASE_URL": url(setup.conninfo), "STATEMENTS": json.dumps(setup.statements)}
 
     return command
