@@ -330,6 +330,9 @@ def test_contenders_are_chosen_by_name(capsys):
     with pytest.raises(SystemExit):
         _parser().parse_args(["--only", "hasura"])
     assert "there is no hasura; known are fraiseql-uvloop," in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        _parser().parse_args(["--rounds", "0"])
+    assert "argument --rounds: it must be at least 1" in capsys.readouterr().err
 
 
 def test_samples_are_added_up_by_function():
