@@ -232,7 +232,7 @@ class Supervisor:
         how = _how_ended(os.waitstatus_to_exitcode(status))
         error = _error_of(worker.told)
         if self._stops:
-            if status:
+            if status and worker.serves:  # one that is on its way there has no handler for STOP
                 logger.warning("worker %d (process %d) %s", worker.number + 1, pid, how)
         elif not self._serving:
             text = f"worker {worker.number + 1} {how} before it served"
