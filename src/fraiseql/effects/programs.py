@@ -65,9 +65,10 @@ def fetch(
     settings: Settings = (),
     transaction: Any = None,
     guarded: bool = False,
+    read_only: bool = False,
 ) -> Program[Row]:
     """Run one statement and return its only row; raises DatabaseError, 08006 where it takes longer than `timeout`."""
-    row: Row = yield Fetch(statement, parameters, timeout, settings, transaction, guarded)
+    row: Row = yield Fetch(statement, parameters, timeout, settings, transaction, guarded, read_only)
     return row
 
 

@@ -93,6 +93,11 @@ class Participant(ABC):
         if self._room is None:
             self._room = anyio.Event()
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether `room` waits."""
+        return self._room is not None
+
     def resume(self) -> None:
         """Let it go on."""
         if self._room is not None:
