@@ -158,6 +158,9 @@ class _State(Enum):
     LOST = auto()
 
 
+_OPEN: Final = _State.OPEN
+
+
 class _Operation(Participant):
     """A running operation: what its program's streams emit is told to the session."""
 
@@ -250,7 +253,7 @@ class ClientDriver:
 
     def data_received(self, data: bytes) -> None:
         """The client sent bytes, at least one."""
-        if self._state is _State.OPEN:
+        if self._state is _OPEN:
             self._tell(DataReceived(data))
         elif self._state is _State.LINGERING:
             self._lingering -= len(data)
@@ -262,7 +265,7 @@ class ClientDriver:
         if self._eof:
             return
         self._eof = True
-        if self._state is _State.OPEN:
+        if self._state is _OPEN:
             self._tell(EofReceived())
         elif self._state is _State.LINGERING:
             self._transport.close()
@@ -270,14 +273,14 @@ class ClientDriver:
     def written(self) -> None:
         """The client has taken all that was sent."""
         self._unsent, self._write_due = 0, math.inf
-        if self._state is _State.OPEN:
+        if self._state is _OPEN:
             self._tell(SendingResumed())
         elif self._state is _State.CLOSING:
             self._linger()
 
     def connection_lost(self) -> None:
         """There is no connection any more."""
-        if self._state is _State.OPEN:
+        if self._state is _OPEN:
             self.eof_received()
         self._state = _State.LOST
         self._abandon_all()
@@ -308,7 +311,7 @@ class ClientDriver:
 
     def _tell(self, event: SessionEvent) -> None:
         """Give the session an event, and then those that came of it, and do what it says."""
-        if self._state is not _State.OPEN:
+        if self._state is not _OPEN:
             return
         if self._events is not None:
             self._events.append(event)
@@ -325,12 +328,12 @@ class ClientDriver:
 
     def _handle(self, events: list[SessionEvent]) -> None:
         for event in events:  # grows meanwhile
-            if self._state is _State.OPEN:
+            if self._state is _OPEN:
                 self._carry_out(self._session.handle(event, self._clock(), self._around.date()))
 
     def _look(self) -> None:
         """What the session wants to be told next."""
-        if self._state is not _State.OPEN:
+        if self._state is not _OPEN:
             return
         session = self._session
         if session.wants_data is not self._reading and not self._eof:
@@ -495,10 +498,10 @@ class ClientDriver:
         if now >= self._write_due:
             self._look_for_progress(now)
         deadline = self._session.deadline
-        if self._state is _State.OPEN and deadline is not None and now >= deadline:
+        if self._state is _OPEN and deadline is not None and now >= deadline:
             self._tell(DeadlineReached())
             deadline = self._session.deadline
-        if self._state is _State.OPEN and deadline is not None:
+        if self._state is _OPEN and deadline is not None:
             self._arm(deadline)
         if self._state in (_State.OPEN, _State.CLOSING) and self._write_due < math.inf:
             self._arm(self._write_due)

@@ -93,11 +93,6 @@ class Participant(ABC):
         if self._room is None:
             self._room = anyio.Event()
 
-    @property
-    def is_paused(self) -> bool:
-        """Whether `room` waits."""
-        return self._room is not None
-
     def resume(self) -> None:
         """Let it go on."""
         if self._room is not None:

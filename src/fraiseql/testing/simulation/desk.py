@@ -192,4 +192,3 @@ def _noted(fetch: Fetch, state: int) -> Row:
 
 def _notes(fetch: Fetch, state: int) -> Row:
     return (json.dumps([{"id": str(state)}]).encode(),)
-

@@ -50,9 +50,7 @@ class WebSocketClient:
         self._world, self._random, self._number = world, random, number
         self.name = f"client {number}"
         self.excuse = ""
-        self.manner = random.choices(
-            ("plain", "leaves", "resets", "nonsense", *READS), (8, 2, 2, 1, 2, 2, 2)
-        )[0]
+        self.manner = random.choices(("plain", "leaves", "resets", "nonsense", *READS), (8, 2, 2, 1, 2, 2, 2))[0]
         self.over = False
         self._http = AnswerReader()
         self._frames = FrameReader()

@@ -34,9 +34,7 @@ _SETTLED: Final = 300.0  # seconds, by which all clients are served or gone
 _CLOSED: Final = 70.0  # seconds more, by which nothing is left: a statement that is stuck ends in 60
 _LOOK: Final = 0.5  # seconds between two looks at the queues
 
-_HTTP: Final = HttpLimits(
-    max_pipelined=4_000, head_timeout=3.0, body_timeout=3.0, idle_timeout=20.0, write_timeout=4.0
-)
+_HTTP: Final = HttpLimits(max_pipelined=4_000, head_timeout=3.0, body_timeout=3.0, idle_timeout=20.0, write_timeout=4.0)
 _WEBSOCKET: Final = WebSocketLimits(ping_interval=5.0, ping_timeout=5.0, close_timeout=2.0)
 _SUBSCRIPTIONS: Final = SubscriptionLimits(init_timeout=3.0, max_queued=4, max_unread=20_000, keep_alive=4.0)
 _MAX_BUFFERED: Final = 20
@@ -98,9 +96,7 @@ class World:
         size = random.choice((1, 2, 3))
         waiting = random.choice((3, 50)) if self.faulty else 50
         depth = random.choice((1, 1, 2, 8))
-        self.pool_limits = PoolLimits(
-            max_size=size, max_waiting=waiting, acquire_timeout=3.0, pipeline_depth=depth
-        )
+        self.pool_limits = PoolLimits(max_size=size, max_waiting=waiting, acquire_timeout=3.0, pipeline_depth=depth)
         self.database = ScriptedDatabase(
             loop, Random(f"database {seed}"), self.story, self._faults(), statements(), self._changed, self.violated
         )
@@ -167,9 +163,7 @@ class World:
             if not isinstance(error, (AssertionError, RuntimeError)):
                 raise
         seconds = self.loop.time() - 1_000.0
-        return Outcome(
-            self.seed, tuple(self.violations), self.story, len(self._asked), self.loop.steps, seconds
-        )
+        return Outcome(self.seed, tuple(self.violations), self.story, len(self._asked), self.loop.steps, seconds)
 
     def _plan(self) -> None:
         random, loop = self._random, self.loop
