@@ -72,6 +72,7 @@ from fraiseql.schema import (
 if TYPE_CHECKING:
     from fraiseql.runtimes.anyio import FraiseQLApp, create_fraiseql_app, serve
     from fraiseql.runtimes.config import FraiseQLConfig
+    from fraiseql.runtimes.threads import ThreadedApp, serve_threads
     from fraiseql.runtimes.workers import serve_workers
 
 __all__ = [
@@ -116,6 +117,7 @@ __all__ = [
     "Setting",
     "StartupError",
     "TSVector",
+    "ThreadedApp",
     "TsRange",
     "TstzRange",
     "__version__",
@@ -132,6 +134,7 @@ __all__ = [
     "relation",
     "scalar",
     "serve",
+    "serve_threads",
     "serve_workers",
     "subscription",
     "type",
@@ -152,4 +155,8 @@ def __getattr__(name: str) -> Any:
         from fraiseql.runtimes import anyio
 
         return getattr(anyio, name)
+    if name in ("ThreadedApp", "serve_threads"):
+        from fraiseql.runtimes import threads
+
+        return getattr(threads, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

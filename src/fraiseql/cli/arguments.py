@@ -145,7 +145,7 @@ def _add_target(command: argparse.ArgumentParser) -> None:
 
 
 def _add_runtime(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--runtime", choices=RUNTIMES, default=RUNTIMES[0], help="the event loop (default asyncio)")
+    command.add_argument("--runtime", choices=RUNTIMES, default=RUNTIMES[0], help="what serves (default asyncio)")
 
 
 def _target(text: str) -> Target:

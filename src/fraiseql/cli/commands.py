@@ -8,7 +8,7 @@ import sys
 from functools import partial
 
 from fraiseql.cli.output import write
-from fraiseql.cli.serving import run_async
+from fraiseql.cli.serving import THREADS, run_async
 from fraiseql.cli.settings import read_config
 from fraiseql.cli.target import load_context, load_schema
 
@@ -27,14 +27,19 @@ __all__ = [
 
 def serve(options: argparse.Namespace) -> int:
     """Serve a schema until a signal ends it."""
-    from fraiseql.runtimes.anyio import serve
     from fraiseql.runtimes.workers import serve_workers
 
     schema, config = load_schema(options.target), read_config(options)
     context = None if config.context is None else load_context(config.context)
     if config.workers > 1:
         serve_workers(schema, runtime=options.runtime, config=config, context=context)
+    elif options.runtime == THREADS:
+        from fraiseql.runtimes.threads import serve_threads
+
+        serve_threads(schema, config=config, context=context)
     else:
+        from fraiseql.runtimes.anyio import serve
+
         run_async(options.runtime, partial(serve, schema, config=config, context=context), uvloop=config.uvloop)
     return 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fraiseql.runtimes.running import run_async
 
-__all__ = ["RUNTIMES", "run_async"]
+__all__ = ["RUNTIMES", "THREADS", "run_async"]
 
-RUNTIMES = ("asyncio", "trio")
+RUNTIMES = ("asyncio", "trio", "threads")
+THREADS = RUNTIMES[2]

@@ -1,4 +1,4 @@
-"""What statements cost, by what they took: which of them may share a round trip without one waiting long for another."""
+"""What statements cost, by what they took: which may share a round trip without one waiting long for another."""
 
 from __future__ import annotations
 

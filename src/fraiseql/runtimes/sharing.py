@@ -121,8 +121,8 @@ class Sharing:
             for ticket in tickets:
                 ticket.link = trip.link
             trip.link.start_all(tickets, partial(self._over, trip, tickets, began))
-        else:
-            self._dispatcher.released(trip, "")
+        else:  # all have left; later, since the next who waits may be another such trip
+            self._loop.call_soon(self._dispatcher.released, trip, "")
 
     def refused(self, trip: Trip, error: DatabaseError) -> None:
         """There is no connection for a round trip: for what would have gone with it there is none either."""

@@ -141,7 +141,7 @@ class CancelOperation:
 
 @dataclass(frozen=True, slots=True)
 class PauseOperation:
-    """Let the stream of an operation wait, where nobody else takes part in it; others go on."""
+    """Let the stream of an operation wait, unless others take part in it who are not paused."""
 
     operation_id: int
 

@@ -19,6 +19,7 @@ from fraiseql.protocol.http11 import (
     ServerConnection,
     State,
 )
+from fraiseql.session.coding import Choice
 from fraiseql.session.endpoint import Endpoint
 from fraiseql.session.event_stream import EventStream
 from fraiseql.session.events import (
@@ -39,6 +40,7 @@ from fraiseql.session.events import (
     SessionEvent,
     StartOperation,
 )
+from fraiseql.session.finishing import Unfinished, finish
 from fraiseql.session.graphql_http import (
     EVENT_STREAM,
     Answer,
@@ -89,6 +91,8 @@ class HttpSession:
         self._graphql: GraphQLRequest | None = None
         self._body: list[bytes] = []
         self._media_type = b""
+        self._choice: Choice | None = None  # of a content coding
+        self._unfinished: Answer | None = None  # what runs makes it ready to go out
         self._began = 0.0
         self._requests = 0
         self._operations = 0
@@ -216,6 +220,8 @@ class HttpSession:
         """Start the operation that a request asks for, or answer what is wrong with it."""
         try:
             self._media_type = negotiate(request)
+            accepted = request.get(b"accept-encoding")
+            self._choice = self._endpoint.compression.choose(accepted, self._media_type) if accepted else None
             graphql = read_request(request, body, self._endpoint.pipeline.limits)
         except HttpRefusal as refusal:
             self._answer(refusal.answer, now, date, commands)
@@ -273,6 +279,9 @@ class HttpSession:
             assert graphql is not None
             self._begin(graphql, result, now, date, commands)
             return
+        if self._unfinished is not None:
+            self._finished(self._unfinished, result, now, date, commands)
+            return
         response: GraphQLResponse | None = result
         if response is not None and response.cause is not None:
             self._observe(InternalErrorMasked(self._request_id, response.cause))
@@ -280,8 +289,26 @@ class HttpSession:
             self._finish_stream(self._stream, response, now, commands)
             return
         assert response is not None, "only a stream ends without a response"
+        assert self._request is not None
+        given = answer(response, self._media_type)
+        choice = self._choice
+        if (choice and len(given.body) >= choice.min_size) or self._request.method != b"POST":
+            ready = finish(given, response.outcome, self._request, choice, self._endpoint.etags)
+            if isinstance(ready, Unfinished):
+                self._unfinished = ready.answer
+                self._operations += 1
+                commands.append(StartOperation(self._operations, ready.program))
+                return
+            given = ready
         self._running = False
-        self._answer(answer(response, self._media_type), now, date, commands)
+        self._answer(given, now, date, commands)
+
+    def _finished(self, unfinished: Answer, result: Any, now: float, date: bytes, commands: list[Command]) -> None:
+        """Send the answer, as it was where it could not be finished, or not in time."""
+        if isinstance(result, GraphQLResponse) and result.cause is not None:
+            self._observe(InternalErrorMasked(self._request_id, result.cause))
+        self._running, self._unfinished = False, None
+        self._answer(result if isinstance(result, Answer) else unfinished, now, date, commands)
 
     def _operation_failed(
         self, operation_id: int, error: BaseException, now: float, date: bytes, commands: list[Command]
@@ -391,7 +418,7 @@ class HttpSession:
 
     def _set_deadline(self, now: float) -> None:
         """A deadline is set when what is waited for changes, and not moved by bytes that trickle in."""
-        if self._closed or self._sending_paused:
+        if self._closed or (self._sending_paused and not (self._running and self._stream is None)):
             self.deadline, self._waiting = None, None
             return
         if self._stream is not None:

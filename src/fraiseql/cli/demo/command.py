@@ -16,12 +16,13 @@ import psycopg
 from fraiseql.cli.demo.database import load
 from fraiseql.cli.demo.schema import schema
 from fraiseql.cli.output import write
-from fraiseql.cli.serving import run_async
+from fraiseql.cli.serving import THREADS, run_async
 from fraiseql.cli.settings import read_config
 from fraiseql.errors import StartupError
 from fraiseql.runtimes.anyio import FraiseQLApp, serve
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.listening import open_listeners
+from fraiseql.runtimes.threads import ThreadedApp, serve_threads
 from fraiseql.testing.embedded import EmbeddedPostgres, drop_libpq_variables
 
 __all__ = ["demo"]
@@ -63,13 +64,18 @@ def _fill(conninfo: str) -> None:
 
 
 def _serve(config: FraiseQLConfig, options: argparse.Namespace, stop: _StopSignals) -> None:
+    announcement = _Announcement(stop, config.database_url or "")
+
     async def run() -> None:
         try:
-            await serve(schema, config=config, task_status=_Announcement(stop, config.database_url or ""))
+            await serve(schema, config=config, task_status=announcement)
         finally:
             stop.watch()  # the server has put other handlers in place, and reset them
 
-    run_async(options.runtime, run, uvloop=config.uvloop)
+    if options.runtime == THREADS:
+        serve_threads(schema, config=config, started=announcement.started)
+    else:
+        run_async(options.runtime, run, uvloop=config.uvloop)
 
 
 class _StopSignals:
@@ -111,7 +117,7 @@ class _Announcement:
         self._stop = stop
         self._conninfo = conninfo
 
-    def started(self, value: FraiseQLApp | None = None) -> None:
+    def started(self, value: FraiseQLApp | ThreadedApp | None = None) -> None:
         if self._stop.requested or value is None:
             signal.raise_signal(signal.SIGTERM)  # came too early for the server to see
             return
