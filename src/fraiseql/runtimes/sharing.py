@@ -144,7 +144,8 @@ class Sharing:
         while tickets and costs.fits(len(taken), seconds, more := costs.of(tickets[0].effect)):
             taken.append(tickets.popleft())
             seconds += more
-        self._seconds = self._seconds - seconds if tickets else 0.0
+        # Estimates have changed since these were added: what is left costs no less than nothing.
+        self._seconds = max(0.0, self._seconds - seconds) if tickets else 0.0
         return taken
 
     def _over(
