@@ -18,16 +18,20 @@ _PART = 250  # seeds that one process takes at once
 def main(arguments: Sequence[str] | None = None) -> int:
     """Simulate as the command line says, and return its exit status: 1 where something was violated."""
     parser = argparse.ArgumentParser(prog="python -m fraiseql.testing.simulation", description=__doc__)
-    parser.add_argument("--seed", type=int, default=None, help="the only seed, or the first of many")
+    parser.add_argument("--seed", type=_number, default=0, help="the only seed, or the first of many")
     parser.add_argument("--seeds", type=int, default=None, help="how many to try; without it, one, and its story")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes; by default one for each processor")
     given = parser.parse_args(arguments)
-    first = 0 if given.seed is None else given.seed
+    first: int = given.seed
     if given.seeds is None:
         outcome = simulate(first)
         sys.stdout.write(outcome.story.text())
         return _tell(outcome)
     return _many(range(first, first + given.seeds), max(1, given.jobs or 1))
+
+
+def _number(text: str) -> int:
+    return int(text or 0)  # a Makefile gives nothing where nothing is said
 
 
 def _many(seeds: range, jobs: int) -> int:

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from fraiseql.effects import Event, changed_topic
 from fraiseql.errors import DatabaseError, RequestError, ValueRefused
 from fraiseql.limits import HttpLimits, PoolLimits, SubscriptionLimits, WebSocketLimits
-from fraiseql.observations import InternalErrorMasked, Observation, RequestCompleted
+from fraiseql.observations import InternalErrorMasked, Observation, RequestCompleted, WebSocketClosed
 from fraiseql.runtimes.clients import ClientDriver, Surroundings
 from fraiseql.runtimes.dispatching import Dispatcher
 from fraiseql.session import ClientSession, Endpoint
@@ -36,9 +36,10 @@ _LOOK: Final = 0.5  # seconds between two looks at the queues
 
 _HTTP: Final = HttpLimits(max_pipelined=4_000, head_timeout=3.0, body_timeout=3.0, idle_timeout=20.0, write_timeout=4.0)
 _WEBSOCKET: Final = WebSocketLimits(ping_interval=5.0, ping_timeout=5.0, close_timeout=2.0)
-_SUBSCRIPTIONS: Final = SubscriptionLimits(init_timeout=3.0, max_queued=4, max_unread=20_000, keep_alive=4.0)
+_SUBSCRIPTIONS: Final = SubscriptionLimits(init_timeout=3.0, max_queued=4, max_unread=8_000, keep_alive=4.0)
+_UNREAD: Final = "the client did not read what it asked for"
 _MAX_BUFFERED: Final = 20
-_MOST_UNSENT: Final = 40_000  # of one connection: what is unread, and an answer or two
+_MOST_UNSENT: Final = 20_000  # of one connection: what is unread, and an answer or two
 
 
 class Client(Listener, Protocol):
@@ -120,6 +121,8 @@ class World:
         self._names = 0
         self._draining = False
         self._turned_away: set[str] = set()
+        self._narrow: dict[str, str] = {}  # connections of which little fits on the way, and whose they are
+        self._overflowed: set[str] = set()
         self.calm_at = loop.time() + _TROUBLE + _CALM
         self.changes_late = False
         self.sound: set[str] = set()
@@ -247,6 +250,8 @@ class World:
         if len(self._drivers) >= self._max_connections:
             session = BusySession(name, _HTTP, 1, self._observe)
             self._turned_away.add(getattr(client, "name", ""))
+        if faults.window < 1_000:
+            self._narrow[name] = getattr(client, "name", "")
         driver = ClientDriver(session, wire, self.around, name)
         self._drivers[driver] = wire
         wire.attach(driver, client)
@@ -262,6 +267,8 @@ class World:
         """Why the server may cut any client off now."""
         if self._draining:
             return "the server drains"
+        if client.name in self._overflowed:
+            return "it has asked for more than fits on its way"
         return "there is no room" if client.name in self._turned_away else ""
 
     def may_fail(self, question: Question) -> bool:
@@ -346,6 +353,8 @@ class World:
         if isinstance(observation, RequestCompleted):
             return
         self.story.tell("server", "%s", repr(observation))
+        if isinstance(observation, WebSocketClosed) and observation.reason == _UNREAD:
+            self._overflowed.add(self._narrow.get(observation.connection_id, ""))
         if isinstance(observation, InternalErrorMasked) and not _is_known(observation.error):
             self.violated(f"a defect: {observation.error!r}")
 
