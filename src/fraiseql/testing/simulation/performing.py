@@ -183,7 +183,7 @@ class Performer:
 
     async def _fetch_alone(self, effect: Fetch) -> Any:
         wait = Wait()
-        ticket = self.dispatcher.submit(effect, wait.set)  # type: ignore[arg-type]
+        ticket = self.dispatcher.submit(effect, wait.set)
         try:
             return await wait
         except Cancelled:
