@@ -15,14 +15,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
-from functools import partial
 from typing import Any, Final, Protocol
 
 from fraiseql.effects import Effect, Emission, Fetch, Program
 from fraiseql.observations import InternalErrorMasked, Observer, RequestRefused
 from fraiseql.pipeline import GraphQLResponse
 from fraiseql.runtimes.loop import Clock, Timer
-from fraiseql.runtimes.operations import Gate, Participant, next_effect
+from fraiseql.runtimes.operations import Gate, Participant, welcome
 from fraiseql.session import (
     CancelOperation,
     CloseConnection,
@@ -372,17 +371,19 @@ class ClientDriver:
 
     def _start(self, operation_id: int, program: Program[Any]) -> None:
         self._operations[operation_id] = operation = _Operation(self, operation_id, program)
-        self._step(operation, partial(next, program))
+        self._step(operation, program.send, None)
 
-    def _step(self, operation: _Operation, step: Callable[[], Effect]) -> None:
+    def _step(self, operation: _Operation, step: Callable[[Any], Effect], value: Any) -> None:
         """Take the next effect of an operation's program, and see to it that it is carried out."""
         try:
-            effect = next_effect(step)
+            effect = step(value)
         except StopIteration as stop:
             self._ended(operation, OperationEnded(operation.id, stop.value))
             return
-        except Exception as error:  # a program answers all errors it knows of: this is a defect
-            self._ended(operation, OperationFailed(operation.id, error))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a program answers all errors it knows of: this is a defect
+            self._ended(operation, OperationFailed(operation.id, welcome(error)))
             return
         gate = self._gate
         if gate is None:
@@ -400,8 +401,10 @@ class ClientDriver:
         assert self._gate is not None
         self._gate.leave()
         operation.statement = None
-        program = operation.program
-        self._step(operation, partial(program.send, row) if error is None else partial(program.throw, error))
+        if error is None:
+            self._step(operation, operation.program.send, row)
+        else:
+            self._step(operation, operation.program.throw, error)
 
     def task_ended(self, operation: _Operation, result: Any, error: Exception | None) -> None:
         """The task of an operation has ended, be it that the operation was cancelled."""

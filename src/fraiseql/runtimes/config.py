@@ -292,6 +292,9 @@ class FraiseQLConfig:
     pool_max_prepared: int = _limit(
         PoolLimits, "max_prepared", "statements kept prepared per connection; 0 for none", minimum=0
     )
+    pool_pipeline_depth: int = _limit(
+        PoolLimits, "pipeline_depth", "queries that may share a round trip to the database; 1 for none", maximum=1_000
+    )
 
     def __post_init__(self) -> None:
         for setting in self.settings():
