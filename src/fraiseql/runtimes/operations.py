@@ -27,6 +27,11 @@ class Gate:
         self._free = places
         self._waiting: deque[anyio.Event] | None = None  # made by the first who waits: most gates see none
 
+    @property
+    def free(self) -> int:
+        """How many are free."""
+        return self._free
+
     def try_enter(self) -> bool:
         """Take a place, where one is free and nobody waits."""
         if self._free <= 0:
