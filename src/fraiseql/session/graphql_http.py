@@ -55,7 +55,7 @@ _STATUS: Final[Mapping[Outcome, tuple[int, int]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made for each request, in a third of the time
 class Answer:
     """An HTTP answer before it is framed."""
 
@@ -173,8 +173,8 @@ def _read_post(request: Request, content_type: bytes | None, body: bytes, limits
 def _content_type(request: Request) -> bytes | None:
     """application/json, or None where there is no Content-Type; another one, or a charset not UTF-8, is refused."""
     given = request.get(b"content-type")
-    if given is None:
-        return None
+    if given is None or given == _JSON:
+        return given
     kind, *parameters = (part.strip(b" \t") for part in given.lower().split(b";"))
     charsets = [parameter for parameter in parameters if parameter.startswith(b"charset=")]
     if kind != _JSON or any(charset[8:].strip(b'"') not in _UTF_8 for charset in charsets):
@@ -185,6 +185,8 @@ def _content_type(request: Request) -> bytes | None:
 
 def answer(response: GraphQLResponse, media_type: bytes) -> Answer:
     """The HTTP answer for a GraphQL response, in the negotiated media type."""
+    if response.outcome is Outcome.DATA:  # an enumeration is slow to look up
+        return Answer(200, _CONTENT_TYPES[media_type], response.body)
     as_graphql, as_json = _STATUS[response.outcome]
     status = as_graphql if media_type == _GRAPHQL_RESPONSE else as_json
     headers = _CONTENT_TYPES[media_type]
