@@ -34,6 +34,7 @@ from fraiseql.postgres import cleaning
 from fraiseql.runtimes.anyio.database import Database
 from fraiseql.runtimes.anyio.performing import Performer
 from fraiseql.runtimes.anyio.programs import Run, run_program
+from fraiseql.runtimes.operations import Gate
 from fraiseql.testing.embedded import EmbeddedPostgres
 
 pytestmark = pytest.mark.anyio
@@ -520,7 +521,7 @@ async def test_a_storm_of_cancellations_leaves_no_stray_result_and_no_open_trans
             await perform(database, program(number), Run(gate=gate))
 
     async with opened(server, max_size=5, recovery_timeout=5.0) as database:
-        gate = anyio.Semaphore(8)
+        gate = Gate(8)
         async with anyio.create_task_group() as group:
             for number in range(250):
                 group.start_soon(ask, number)
@@ -553,7 +554,7 @@ async def test_a_transaction_holds_its_place_and_its_program_waits_for_no_other(
         yield from fetch(ONE, ())
 
     async with opened(server, max_size=2) as database:
-        gate = anyio.Semaphore(1)
+        gate = Gate(1)
         with anyio.fail_after(5):
             await perform(database, program(), Run(gate=gate))
             async with anyio.create_task_group() as group:
@@ -565,7 +566,7 @@ async def test_a_transaction_holds_its_place_and_its_program_waits_for_no_other(
 
 async def test_a_place_is_free_again_where_no_connection_is_to_be_had(server: Server) -> None:
     async with opened(server, max_size=1, acquire_timeout=0.1) as database:
-        gate = anyio.Semaphore(1)
+        gate = Gate(1)
         held = await database.begin()
         with pytest.raises(DatabaseError) as caught:
             await perform(database, inserts(1), Run(gate=gate))

@@ -92,6 +92,11 @@ class Participant(ABC):
     def deliver(self, emission: Emission, is_state: bool) -> None:
         """Take an emission; never waits, and raises nothing."""
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether `room` waits."""
+        return self._room is not None
+
     def pause(self) -> None:
         """Let `room` wait."""
         if self._room is None:
