@@ -19,12 +19,16 @@ class Gate:
 
     Args:
         places: how many.
+
+    Attributes:
+        pinned: whether it has written, and is to see that: its statements go to the primary.
     """
 
-    __slots__ = ("_free", "_waiting")
+    __slots__ = ("_free", "_waiting", "pinned")
 
     def __init__(self, places: int) -> None:
         self._free = places
+        self.pinned = False
         self._waiting: deque[anyio.Event] | None = None  # made by the first who waits: most gates see none
 
     @property
@@ -93,6 +97,11 @@ class Participant(ABC):
     def deliver(self, emission: Emission, is_state: bool) -> None:
         """Take an emission; never waits, and raises nothing."""
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether `room` waits."""
+        return self._room is not None
+
     def pause(self) -> None:
         """Let `room` wait."""
         if self._room is None:
@@ -105,11 +114,6 @@ class Participant(ABC):
             self._room = None
             if self.when_resumed is not None:
                 self.when_resumed()
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether `room` waits."""
-        return self._room is not None
 
     async def room(self) -> None:
         """Wait while paused."""
