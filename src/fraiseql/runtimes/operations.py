@@ -19,12 +19,16 @@ class Gate:
 
     Args:
         places: how many.
+
+    Attributes:
+        pinned: whether it has written, and is to see that: its statements go to the primary.
     """
 
-    __slots__ = ("_free", "_waiting")
+    __slots__ = ("_free", "_waiting", "pinned")
 
     def __init__(self, places: int) -> None:
         self._free = places
+        self.pinned = False
         self._waiting: deque[anyio.Event] | None = None  # made by the first who waits: most gates see none
 
     def try_enter(self) -> bool:

@@ -110,6 +110,8 @@ class Sharing:
         """Run what may go together."""
         self._trips.discard(trip)
         tickets = self._take()
+        if self._tickets:  # what they cost may be known better by now
+            self._ask_soon()
         if len(tickets) == 1:
             (ticket,) = tickets
             ticket.shares, ticket.noted = False, partial(self._note, tickets, self._time())
@@ -129,7 +131,13 @@ class Sharing:
         self._trips.discard(trip)
         for ticket in self._take():
             ticket.refused(DatabaseError(str(error), sqlstate=error.sqlstate, retryable=error.retryable))
-        self._ask()
+        if self._tickets:
+            self._ask_soon()
+
+    def _ask_soon(self) -> None:
+        if not self._is_called:
+            self._is_called = True
+            self._loop.call_soon(self._ask)
 
     def _ask_soon(self) -> None:
         if not self._is_called:
