@@ -145,7 +145,9 @@ class FraiseQLConfig:
     """
 
     database_url: str | None = _setting(None, "PostgreSQL's connection string or URI, as libpq reads it", secret=True)
-    replica_urls: str | None = _setting(None, "URIs of read replicas, with spaces between; queries run there", secret=True)
+    replica_urls: str | None = _setting(
+        None, "URIs of read replicas, with spaces between; queries run there", secret=True
+    )
     host: str = _setting("127.0.0.1", "the name or address to listen on; 0.0.0.0 or :: for all")
     port: int = _setting(8000, "the port to listen on; 0 for any free one", minimum=0, maximum=65_535)
     max_connections: int = _setting(1_000, "clients served at once; further ones are answered with 503", minimum=1)
