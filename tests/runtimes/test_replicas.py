@@ -25,7 +25,7 @@ QUERY = Fetch(WHO, (), read_only=True)
 @pytest.fixture(scope="module")
 def urls(postgres: EmbeddedPostgres) -> Iterator[list[str]]:
     """Of the primary and two replicas."""
-    names = ["primary", "replica_1", "replica_2"]
+    names = ["the_primary", "replica_1", "replica_2"]
     for name in names:
         postgres.execute(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")
         postgres.execute(f"CREATE TABLE who AS SELECT '{name}'::text AS name", name)
@@ -60,10 +60,10 @@ async def test_only_what_only_reads_runs_on_a_replica(urls: list[str]) -> None:
     async with opened(*urls[:2]) as database:
         assert await who(database) == "replica_1"
         assert await who(database, Fetch(WHO, (), read_only=True, settings=((b"app.x", b"1"),))) == "replica_1"
-        assert await who(database, Fetch(WHO, ())) == "primary"
-        assert await who(database, Fetch(WHO, (), read_only=True, primary=True)) == "primary"
+        assert await who(database, Fetch(WHO, ())) == "the_primary"
+        assert await who(database, Fetch(WHO, (), read_only=True, primary=True)) == "the_primary"
         transaction = await database.begin()
-        assert await who(database, Fetch(WHO, (), transaction=transaction, read_only=True)) == "primary"
+        assert await who(database, Fetch(WHO, (), transaction=transaction, read_only=True)) == "the_primary"
         await transaction.commit()
 
 
@@ -84,10 +84,11 @@ async def test_the_replica_with_the_least_to_do_is_chosen(urls: list[str]) -> No
 
 async def test_what_writes_after_all_runs_on_the_primary(postgres: EmbeddedPostgres, urls: list[str]) -> None:
     write = Fetch(Statement(b"INSERT INTO notes VALUES (1) RETURNING 'kept'", 1), (), read_only=True)
+    postgres.execute("TRUNCATE notes", "the_primary")
     async with opened(*urls[:2]) as database:
         assert await who(database, write) == "kept"
         assert await who(database, write) == "kept"
-        assert postgres.execute("SELECT count(*) FROM notes", "primary") == [(2,)]
+        assert postgres.execute("SELECT count(*) FROM notes", "the_primary") == [(2,)]
         assert await who(database) == "replica_1"
         assert database.replicas == 1
 
@@ -102,7 +103,7 @@ async def test_a_replica_that_is_away_is_passed_over_and_tried_again(
             for pid in postgres.backend_pids("replica_1"):
                 postgres.execute(f"SELECT pg_terminate_backend({pid})")
             for _ in range(3):
-                assert await who(database) == "primary"
+                assert await who(database) == "the_primary"
             assert database.replicas == 0
         finally:
             postgres.execute("ALTER DATABASE replica_1 ALLOW_CONNECTIONS true")
@@ -127,7 +128,7 @@ async def test_what_runs_when_a_replica_goes_runs_elsewhere(postgres: EmbeddedPo
             await anyio.sleep(0.1)
             for pid in pids:
                 postgres.execute(f"SELECT pg_terminate_backend({pid})")
-        assert found == ["primary"]
+        assert found == ["the_primary"]
 
 
 async def test_a_conflict_with_recovery_runs_on_the_primary_and_an_error_of_the_statement_does_not(
@@ -146,7 +147,7 @@ async def test_a_conflict_with_recovery_runs_on_the_primary_and_an_error_of_the_
 
 async def test_without_any_replica_the_primary_answers(urls: list[str]) -> None:
     async with opened(urls[0], "host=127.0.0.1 port=1", well=0) as database:
-        assert await who(database) == "primary"
+        assert await who(database) == "the_primary"
 
 
 async def test_a_cancelled_query_ends_on_its_replica(postgres: EmbeddedPostgres, urls: list[str]) -> None:

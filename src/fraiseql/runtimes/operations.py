@@ -31,6 +31,11 @@ class Gate:
         self.pinned = False
         self._waiting: deque[anyio.Event] | None = None  # made by the first who waits: most gates see none
 
+    @property
+    def free(self) -> int:
+        """How many are free."""
+        return self._free
+
     def try_enter(self) -> bool:
         """Take a place, where one is free and nobody waits."""
         if self._free <= 0:
@@ -91,6 +96,11 @@ class Participant(ABC):
     @abstractmethod
     def deliver(self, emission: Emission, is_state: bool) -> None:
         """Take an emission; never waits, and raises nothing."""
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether `room` waits."""
+        return self._room is not None
 
     def pause(self) -> None:
         """Let `room` wait."""

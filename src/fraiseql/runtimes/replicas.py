@@ -113,12 +113,17 @@ class RoutedTicket:
             self.go(None)
         elif error.sqlstate in _IN_THE_WAY:
             self.go(None)
-        elif error.unavailable and error.sqlstate[:2] != "53":
+        elif self._is_away(error):
             replica.fail()
             self.go(self._replicas.best())
         else:
             return False
         return True
+
+    def _is_away(self, error: DatabaseError) -> bool:
+        """Whether no connection could be made, for whatever reason, or one was lost; not where there are too few."""
+        has_no_link = self._ticket is not None and self._ticket.link is None
+        return (error.unavailable or has_no_link) and error.sqlstate[:2] != "53"
 
 
 class Replicas:

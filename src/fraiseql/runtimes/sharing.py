@@ -123,8 +123,6 @@ class Sharing:
             trip.link.start_all(tickets, partial(self._over, trip, tickets, began))
         else:  # all have left; later, since the next who waits may be another such trip
             self._loop.call_soon(self._dispatcher.released, trip, "")
-        if self._tickets:  # fewer may have gone together than it seemed when they were added
-            self._ask_soon()
 
     def refused(self, trip: Trip, error: DatabaseError) -> None:
         """There is no connection for a round trip: for what would have gone with it there is none either."""
@@ -133,11 +131,6 @@ class Sharing:
             ticket.refused(DatabaseError(str(error), sqlstate=error.sqlstate, retryable=error.retryable))
         if self._tickets:
             self._ask_soon()
-
-    def _ask_soon(self) -> None:
-        if not self._is_called:
-            self._is_called = True
-            self._loop.call_soon(self._ask)
 
     def _ask_soon(self) -> None:
         if not self._is_called:
