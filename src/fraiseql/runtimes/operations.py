@@ -115,11 +115,6 @@ class Participant(ABC):
             if self.when_resumed is not None:
                 self.when_resumed()
 
-    @property
-    def is_paused(self) -> bool:
-        """Whether `room` waits."""
-        return self._room is not None
-
     async def room(self) -> None:
         """Wait while paused."""
         while self._room is not None:
