@@ -21,6 +21,7 @@ from fraiseql.observations import InternalErrorMasked, Observer
 from fraiseql.pipeline import Pipeline, Refusal
 from fraiseql.protocol.websocket import Deflate, Origins
 from fraiseql.runtimes.clients import Session
+from fraiseql.runtimes.anyio.streams import Streams
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.dates import HttpDate
 from fraiseql.runtimes.listening import Listeners, open_listeners
@@ -161,6 +162,11 @@ class ThreadedApp:
     def database(self) -> Database:
         """The connections to the database that threads share."""
         return self._database
+
+    @property
+    def streams(self) -> Streams:
+        """The streams that subscriptions take part in, to be read only: `shared`, `listening`."""
+        return self._events.streams
 
     @property
     def bus(self) -> BlockingBus:

@@ -82,6 +82,11 @@ class EventLoopThread:
         return self._database
 
     @property
+    def streams(self) -> Streams:
+        """The streams that subscriptions take part in, to be read only."""
+        return self._streams
+
+    @property
     def thread_id(self) -> int | None:
         """Of its thread, where it runs."""
         return None if self._thread is None else self._thread.ident

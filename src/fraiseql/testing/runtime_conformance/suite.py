@@ -17,14 +17,14 @@ from fraiseql.testing.runtime_conformance.witness import Witness
 
 __all__ = ["Failed", "Suite", "run"]
 
-# A small pool, so that what is not given back is missed soon; and nothing that happens by itself.
+# Nothing that happens by itself, and no two deadlines alike where one could be taken for another.
 _SETTINGS: dict[str, Any] = {
     "port": 0,
     "http_head_timeout": 7.0,  # unlike any other, so that it can be told from them
     "http_write_timeout": 9.0,
     "pool_acquire_timeout": 8.0,
     "event_bus": "memory",
-    "pool_max_size": 4,
+    "pool_max_size": 16,
     "pool_max_idle": 80_000.0,
     "pool_max_lifetime": 80_000.0,
     "subscription_outbox_poll": 80_000.0,
