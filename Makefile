@@ -2,7 +2,7 @@
 # where it was made with another.
 .POSIX:
 .SUFFIXES:
-.PHONY: help demo test soak lint format bench fuzz autobahn clean
+.PHONY: help demo test soak lint format bench peers fuzz autobahn clean
 
 BIN = .venv/bin
 ARGS =
@@ -42,6 +42,10 @@ bench: ## measure memory, start-up and requests (ARGS="--runs 3")
 	@.ci/venv dev
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+peers: ## FraiseQL, PostGraphile, Strawberry and raw ASGI on one PostgreSQL (ARGS="--python python3.13 --rounds 1")
+	@.ci/venv dev
+	@$(BIN)/python -m benchmarks.peers $(ARGS)
+
 fuzz: ## fuzz the parsers for a minute (FUZZ_SECONDS=600)
 	@.ci/venv fuzz
 	@$(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS) $(ARGS)
@@ -51,5 +55,5 @@ autobahn: ## the Autobahn|Testsuite against examples/websocket_echo.py (RUNTIME=
 	@$(BIN)/python -m conformance.autobahn --cases "$(CASES)" $(ARGS) $(RUNTIME)
 
 clean: ## remove .venv and all caches
-	@rm -rf .venv .autobahn tests/peers/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov dist
+	@rm -rf .venv .peers .autobahn tests/peers/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         wrk = Wrk(command, variables, options.connections)
         with EmbeddedPostgres(settings=database.SETTINGS) as postgres:
             _run(given, options, environments, wrk, postgres)
-    except (SetUpError, LoadError, RuntimeError) as error:
+    except (FraiseQLError, RuntimeError, subprocess.TimeoutExpired) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 1
     return 0
@@ -100,9 +100,15 @@ def _run(
     facts["statements by hand"] = ", ".join(f"{query}: {way}" for query, (way, _) in fastest.items())
     for verdict in write(given.results, facts, samples, starts):
         print(verdict)
-    plot = [environments.interpreter("tools"), str(Path(__file__).with_name("plot.py"))]
-    subprocess.run([*plot, str(given.results / "peers.json"), str(given.results / "peers.svg")], check=True)
+    _plot(environments, given.results)
     print(f"Tables, figures and plot: {given.results}")
+
+
+def _plot(environments: Environments, results: Path) -> None:
+    command = [environments.interpreter("tools"), str(Path(__file__).with_name("plot.py"))]
+    done = subprocess.run([*command, str(results / "peers.json"), str(results / "peers.svg")])
+    if done.returncode:
+        raise RuntimeError(f"the plot could not be made; the figures are in {results}")
 
 
 def _facts(options: Options, environments: Environments, postgres: EmbeddedPostgres) -> dict[str, str]:

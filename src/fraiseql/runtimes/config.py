@@ -150,6 +150,11 @@ class FraiseQLConfig:
     allowed_origins: str = _setting(
         "same", "web pages that may open a WebSocket: origins with commas between, 'same' for the server's own, or '*'"
     )
+    compression: str = _setting(
+        "auto", "codings of large answers: auto for those installed, off, or of zstd, br and gzip with commas between"
+    )
+    compression_min_size: int = _setting(4_096, "bytes of an answer from which on it is compressed", minimum=1)
+    etags: bool = _setting(True, "give answers to GET an ETag, and answer 304 to a client that has them")
     websocket_compression: bool = _setting(False, "compress WebSocket messages for clients that offer it")
     introspection: bool = _setting(True, "answer __schema and __type, by which clients learn the schema")
     context: str | None = _setting(None, "the function that says who asks, as module:function")

@@ -68,12 +68,17 @@ class Gate:
 
 
 class Participant(ABC):
-    """An operation that takes part in a stream."""
+    """An operation that takes part in a stream.
 
-    __slots__ = ("_room",)
+    Attributes:
+        when_resumed: called when it goes on.
+    """
+
+    __slots__ = ("_room", "when_resumed")
 
     def __init__(self) -> None:
         self._room: anyio.Event | None = None  # while it is paused
+        self.when_resumed: Callable[[], None] | None = None
 
     @abstractmethod
     def joined(self) -> None:
@@ -88,11 +93,23 @@ class Participant(ABC):
         if self._room is None:
             self._room = anyio.Event()
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether `room` waits."""
+        return self._room is not None
+
     def resume(self) -> None:
         """Let it go on."""
         if self._room is not None:
             self._room.set()
             self._room = None
+            if self.when_resumed is not None:
+                self.when_resumed()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether `room` waits."""
+        return self._room is not None
 
     async def room(self) -> None:
         """Wait while paused."""

@@ -152,15 +152,16 @@ class Supervisor:
                 self._renew()
         else:
             self._stop()
+            if self._stops == 1:
+                logger.info("stopping the workers; a second signal stops them at once")
 
     def _stop(self) -> None:
         self._stops += 1
-        if self._stops == 1:
-            logger.info("stopping the workers; a second signal stops them at once")
-            self._listeners.close()  # nobody can connect any more once the last worker has closed its own
         for worker in self._workers:
             worker.due = None
             self._signal(worker, signal.SIGTERM if self._stops < 3 else signal.SIGKILL)
+        if self._stops == 1:
+            self._listeners.close()  # nobody can connect any more once the last worker has closed its own
 
     def _signal(self, worker: _Worker, number: signal.Signals) -> None:
         if worker.pid:
@@ -179,10 +180,13 @@ class Supervisor:
         worker.due, worker.told, worker.serves, worker.since = None, b"", False, time.monotonic()
         sys.stdout.flush()  # lest what is not written yet be written twice
         sys.stderr.flush()
+        # A signal that came to the new process while it has our handlers still would wake us, and be lost to it.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         worker.pid = os.fork()
         if worker.pid == 0:
             os.close(read)
-            self._become(worker, write)
+            self._become(worker, write, mask)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.close(write)
         worker.status = read
 
@@ -256,11 +260,11 @@ class Supervisor:
 
     # In the worker's process
 
-    def _become(self, worker: _Worker, status: int) -> NoReturn:
+    def _become(self, worker: _Worker, status: int, mask: set[int]) -> NoReturn:
         """Be a worker from now on; ends the process."""
         code = 1
         try:
-            self._leave_supervisor()
+            self._leave_supervisor(mask)
             self._shares.take(worker.number)
             name_worker(worker.number + 1)
             threading.Thread(target=self._follow, name="fraiseql follow", daemon=True).start()
@@ -277,12 +281,12 @@ class Supervisor:
                 sys.stderr.flush()
             os._exit(code)
 
-    def _leave_supervisor(self) -> None:
+    def _leave_supervisor(self, mask: set[int]) -> None:
         signal.set_wakeup_fd(-1)
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_DFL)
         # Ctrl-C at a terminal is sent to all; the supervisor passes it on, and twice would mean at once.
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        signal.pthread_sigmask(signal.SIG_SETMASK, {*mask, signal.SIGINT})
         inherited = [self._signals_read, self._signals_write, self._life_write]
         for fd in [*inherited, *(other.status for other in self._workers)]:
             if fd >= 0:

@@ -104,7 +104,7 @@ def _serve(
     if runtime == "threads":
         from fraiseql.runtimes.threads import serve_threads
 
-        serve_threads(schema, started=announcement.started, **given)
+        serve_threads(schema, started=lambda _: ready(), **given)
     else:
         from fraiseql.runtimes.anyio import serve
 

@@ -14,6 +14,7 @@ from fraiseql.effects import (
     Call,
     CallAll,
     Commit,
+    Compute,
     Effect,
     Emit,
     EventSource,
@@ -105,6 +106,8 @@ class Performer:
                 return await guarded(_call(function, arguments))
             case CallAll():
                 return await self._calls.call_all(effect, partial(self._perform, run))
+            case Compute(function, arguments):
+                return await self._calls.compute(function, arguments)
             case Sleep(seconds):
                 await anyio.sleep(seconds)
                 return anyio.current_time()

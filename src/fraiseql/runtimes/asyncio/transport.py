@@ -44,7 +44,12 @@ class AsyncioTransport(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._is_paused = False
-        self._driver.written()
+        # asyncio calls in the middle of its own writing, and is confused where the answer is to close
+        asyncio.get_running_loop().call_soon(self._written)
+
+    def _written(self) -> None:
+        if not self._is_paused:
+            self._driver.written()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._driver.connection_lost()
