@@ -20,8 +20,8 @@ from fraiseql.errors import ConfigurationError, DatabaseError, StartupError
 from fraiseql.observations import InternalErrorMasked, Observer
 from fraiseql.pipeline import Pipeline, Refusal
 from fraiseql.protocol.websocket import Deflate, Origins
-from fraiseql.runtimes.clients import Session
 from fraiseql.runtimes.anyio.streams import Streams
+from fraiseql.runtimes.clients import Session
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.dates import HttpDate
 from fraiseql.runtimes.listening import Listeners, open_listeners
