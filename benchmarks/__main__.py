@@ -8,6 +8,7 @@ import sys
 from contextlib import ExitStack
 
 from benchmarks import (
+    answers,
     fanout,
     http11,
     memory,
@@ -24,6 +25,7 @@ from fraiseql.cli.demo.database import load
 from fraiseql.testing.embedded import EmbeddedPostgres
 
 BENCHMARKS: dict[str, Benchmark] = {
+    "answers": answers.measure,
     "fanout": fanout.measure,
     "http11": http11.measure,
     "memory": memory.measure,
@@ -35,7 +37,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "transactions": transactions.measure,
     "websocket": websocket.measure,
 }
-WITHOUT_DATABASE = {"fanout", "http11", "pipeline", "websocket"}
+WITHOUT_DATABASE = {"answers", "fanout", "http11", "pipeline", "websocket"}
 
 
 def main() -> int:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from benchmarks import pipeline, shapes, transactions
+from benchmarks import answers, pipeline, shapes, transactions
 from benchmarks.figures import Setting
 from graphql import FieldNode, OperationDefinitionNode, SelectionSetNode, parse
 
@@ -51,6 +51,15 @@ def test_the_pipeline_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len({figure.name for figure in figures}) == len(figures) == 12
     assert all(len(figure.values) == 2 and min(figure.values) > 0 for figure in figures)
     assert [figure.below for figure in figures if figure.unit == "ms"] == [3.0, None, None]
+
+
+def test_what_is_done_to_answers_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"SIZES": (100, 5_000), "SECONDS": 0.0001, "HOPS": 1}.items():
+        monkeypatch.setattr(answers, name, value)
+    figures = answers.measure(Setting("", 2))
+    assert len({figure.name for figure in figures}) == len(figures) >= 2 * 2 + 2
+    assert all(len(figure.values) == 2 and min(figure.values) > 0 for figure in figures)
+    assert len(answers.answer(5_000)) == 5_000
 
 
 @pytest.fixture(scope="module")

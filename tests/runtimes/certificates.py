@@ -5,9 +5,6 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-import trustme
-from cryptography.hazmat.primitives import serialization
-
 __all__ = ["Files"]
 
 
@@ -15,6 +12,9 @@ class Files:
     """A certificate authority, a certificate and its key, as files."""
 
     def __init__(self, folder: Path) -> None:
+        import trustme  # here, so that the other tests do without
+        from cryptography.hazmat.primitives import serialization
+
         self.authority = trustme.CA(key_type=trustme.KeyType.ECDSA)
         issued = self.authority.issue_cert("localhost", "127.0.0.1", key_type=trustme.KeyType.ECDSA)
         self.folder = folder

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -22,6 +22,7 @@ import fraiseql
 from fraiseql.observations import Observation, RequestCompleted
 from fraiseql.runtimes.anyio import FraiseQLApp
 from fraiseql.runtimes.config import FraiseQLConfig
+from fraiseql.runtimes.threads import ThreadedApp
 from fraiseql.testing.embedded import EmbeddedPostgres
 from runtimes.websocket_client import opened
 
@@ -64,7 +65,7 @@ yielded = 0
 
 
 @fraiseql.subscription
-async def stream(info: Any) -> AsyncIterator[str]:
+def stream(info: Any) -> Iterator[str]:
     """Waits for nothing."""
     global yielded
     while True:
@@ -84,14 +85,28 @@ def url(postgres: EmbeddedPostgres, module_database_url: str) -> str:
     return module_database_url
 
 
+@pytest.fixture(scope="module", params=["asyncio", "trio", "threads"])
+def runtime(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def anyio_backend(runtime: str) -> str:
+    """Of the clients."""
+    return "trio" if runtime == "trio" else "asyncio"
+
+
 class Running:
     """A server, and what it does."""
 
-    def __init__(self, app: FraiseQLApp, connected: Any, database: psycopg.Connection[Any]) -> None:
+    def __init__(
+        self, app: FraiseQLApp | ThreadedApp, connected: Any, database: psycopg.Connection[Any], seen: list[Observation]
+    ) -> None:
         self.port = app.port
         self._connected = connected
         self._database = database
-        self.seen: list[Observation] = []
+        self.seen = seen
 
     def asked(self) -> int:
         """How often PostgreSQL was asked for something large."""
@@ -109,15 +124,26 @@ class Running:
         return last
 
 
-@asynccontextmanager
-async def serving(url: str, connected: Any, **settings: Any) -> AsyncIterator[Running]:
-    seen: list[Observation] = []
-    config = FraiseQLConfig(port=0, event_bus="memory", subscription_close_spread=0.0, shutdown_grace=0.0, **settings)
-    with psycopg.connect(url, autocommit=True) as database, anyio.fail_after(60):
-        async with FraiseQLApp(SCHEMA, url, config, observe=seen.append) as app:
-            running = Running(app, connected, database)
-            running.seen = seen
-            yield running
+@pytest.fixture
+def serving(url: str, connected: Any, runtime: str) -> Any:
+    @asynccontextmanager
+    async def serve(**settings: Any) -> AsyncIterator[Running]:
+        seen: list[Observation] = []
+        at_once = {"subscription_close_spread": 0.0, "shutdown_grace": 0.0}
+        config = FraiseQLConfig(port=0, event_bus="memory", **at_once, **settings)
+        with psycopg.connect(url, autocommit=True) as database, anyio.fail_after(60):
+            if runtime == "threads":
+                threaded = ThreadedApp(SCHEMA, url, config, observe=seen.append)
+                await anyio.to_thread.run_sync(threaded.start)
+                try:
+                    yield Running(threaded, connected, database, seen)
+                finally:
+                    await anyio.to_thread.run_sync(threaded.shutdown)
+            else:
+                async with FraiseQLApp(SCHEMA, url, config, observe=seen.append) as app:
+                    yield Running(app, connected, database, seen)
+
+    return serve
 
 
 def take_little(stream: SocketStream) -> None:
@@ -152,8 +178,8 @@ async def numbers(stream: SocketStream, count: int) -> list[int]:
     return found
 
 
-async def test_who_reads_no_answer_has_no_further_request_run(url: str, connected: Any) -> None:
-    async with serving(url, connected) as running:
+async def test_who_reads_no_answer_has_no_further_request_run(serving: Any) -> None:
+    async with serving() as running:
         before = running.asked()
         async with stalled(running.port, *[post(BLOB)] * MANY) as stream:
             asked = await running.at_rest(running.asked)
@@ -162,9 +188,9 @@ async def test_who_reads_no_answer_has_no_further_request_run(url: str, connecte
             assert found == list(range(found[0], found[0] + MANY))
 
 
-async def test_who_reads_no_answer_is_not_given_small_ones_without_end_either(url: str, connected: Any) -> None:
+async def test_who_reads_no_answer_is_not_given_small_ones_without_end_either(serving: Any) -> None:
     many = 40_000
-    async with serving(url, connected) as running:
+    async with serving() as running:
 
         def answered() -> int:
             return sum(isinstance(each, RequestCompleted) and each.path == "/health" for each in running.seen)
@@ -176,10 +202,10 @@ async def test_who_reads_no_answer_is_not_given_small_ones_without_end_either(ur
                 await reader.receive_until(b'{"status":"ok"}', 1_000)
 
 
-async def test_who_reads_no_events_has_no_generator_running(url: str, connected: Any) -> None:
+async def test_who_reads_no_events_has_no_generator_running(serving: Any) -> None:
     global yielded
     yielded = 0
-    async with serving(url, connected) as running:
+    async with serving() as running:
         request = post("subscription { stream }", "text/event-stream")
         async with stalled(running.port, request) as stream:
             assert 0 < await running.at_rest(lambda: yielded) < FEW
@@ -187,10 +213,10 @@ async def test_who_reads_no_events_has_no_generator_running(url: str, connected:
 
 
 @pytest.mark.parametrize("transport", ["websocket", "event stream"])
-async def test_who_does_not_read_a_live_query_has_no_statements_run(url: str, connected: Any, transport: str) -> None:
+async def test_who_does_not_read_a_live_query_has_no_statements_run(serving: Any, transport: str) -> None:
     query = "subscription { liveBlobs { text } }"
     fast = {"subscription_live_interval": 0.0, "subscription_live_poll": 0.001}
-    async with serving(url, connected, **fast) as running, anyio.create_task_group() as group:
+    async with serving(**fast) as running, anyio.create_task_group() as group:
         before = running.asked()
         async with (
             opened(running.port) as client,
@@ -217,8 +243,8 @@ async def test_who_does_not_read_a_live_query_has_no_statements_run(url: str, co
             assert len(found) < FEW + 3
 
 
-async def test_a_websocket_that_reads_no_answer_is_closed_before_it_is_owed_too_much(url: str, connected: Any) -> None:
-    async with serving(url, connected, subscription_max_unread=10 * SIZE) as running, opened(running.port) as client:
+async def test_a_websocket_that_reads_no_answer_is_closed_before_it_is_owed_too_much(serving: Any) -> None:
+    async with serving(subscription_max_unread=10 * SIZE) as running, opened(running.port) as client:
         take_little(client.stream)
         before = running.asked()
         for _ in range(MANY):

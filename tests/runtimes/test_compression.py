@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from contextlib import asynccontextmanager
 
 import anyio
 import brotli
@@ -21,6 +21,7 @@ from fraiseql.runtimes.anyio import FraiseQLApp
 from fraiseql.runtimes.anyio.calling import Calls
 from fraiseql.runtimes.codings import compression_of, installed_codings
 from fraiseql.runtimes.config import FraiseQLConfig
+from fraiseql.runtimes.threads import ThreadedApp
 
 DECODERS: dict[str, Callable[[bytes], bytes]] = {
     "zstd": lambda data: zstandard.ZstdDecompressor().decompress(data),
@@ -39,7 +40,7 @@ def request(method: str, accepted: str, fields: str = "") -> bytes:
 
 
 @fraiseql.query
-async def text(info: Any) -> str:
+def text() -> str:
     """Something long."""
     return TEXT
 
@@ -95,11 +96,27 @@ def test_what_is_not_there_cannot_be_asked_for(setting: str, message: str, monke
         )
 
 
+@asynccontextmanager
+async def serving(threads: bool) -> AsyncIterator[int]:
+    """The port of a server without a database."""
+    config = FraiseQLConfig(port=0, wait_for_database=True, event_bus="memory", shutdown_grace=0.0)
+    schema = fraiseql.Schema(queries=[text])
+    if not threads:
+        async with FraiseQLApp(schema, "host=127.0.0.1 port=1", config, observe=[].append) as app:
+            yield app.port
+        return
+    threaded = ThreadedApp(schema, "host=127.0.0.1 port=1", config, observe=[].append)
+    await anyio.to_thread.run_sync(threaded.start)
+    try:
+        yield threaded.port
+    finally:
+        await anyio.to_thread.run_sync(threaded.shutdown)
+
+
 @pytest.mark.anyio
-async def test_large_answers_are_compressed_for_clients_that_ask_for_it() -> None:
-    config = FraiseQLConfig(port=0, wait_for_database=True, event_bus="memory")
-    app = FraiseQLApp(fraiseql.Schema(queries=[text]), "host=127.0.0.1 port=1", config, observe=[].append)
-    async with app, await anyio.connect_tcp("127.0.0.1", app.port) as stream:
+@pytest.mark.parametrize("threads", [False, True], ids=["loop", "threads"])
+async def test_large_answers_are_compressed_for_clients_that_ask_for_it(threads: bool) -> None:
+    async with serving(threads) as port, await anyio.connect_tcp("127.0.0.1", port) as stream:
         reader = BufferedByteReceiveStream(stream)
 
         async def receive() -> tuple[int, dict[str, str]]:

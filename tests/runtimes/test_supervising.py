@@ -24,7 +24,7 @@ from fraiseql.errors import FraiseQLError, StartupError
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.listening import open_listeners
 from fraiseql.runtimes.logs import configure_logging, logger
-from fraiseql.runtimes.supervising import Supervisor
+from fraiseql.runtimes.supervising import STOP, Supervisor
 
 class Stop(Exception): pass
 
@@ -42,7 +42,7 @@ def work(listeners, ready):
         raise StartupError("the database is away")
     logger.info("a log")
     name = multiprocessing.current_process().name
-    signal.signal(signal.SIGTERM, stop)
+    signal.signal(STOP, stop)
     (sock,) = listeners.sockets
     clients = {}
     ready()
@@ -184,6 +184,7 @@ def test_a_signal_drains_every_worker_and_a_second_one_does_not_wait(tmp_path: P
         client.sendall(b"nap")
         while not (tmp_path / f"napping-{pid}").exists():
             time.sleep(0.01)
+        os.kill(pid, number)  # as a terminal or a service manager does, who tell all processes
         running.process.send_signal(number)
         running.until("INFO stopping the workers")
         if number == signal.SIGTERM:

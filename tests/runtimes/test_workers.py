@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import signal
@@ -37,7 +38,11 @@ def slow_things() -> list[SlowThing]: ...
 def process(info) -> int:
     return os.getpid()
 
-schema = fraiseql.Schema(types=[SlowThing], queries=[slow_things, process])
+@fraiseql.query
+def loop() -> str:
+    return sys.modules["uvloop"].__name__ if "uvloop" in sys.modules else "none"
+
+schema = fraiseql.Schema(types=[SlowThing], queries=[slow_things, process, loop])
 if __name__ == "__main__":
     fraiseql.serve_workers(schema, runtime=sys.argv[1])
     print("ended")
@@ -111,10 +116,12 @@ async def processes(connected: Any, port: int, clients: int = 6) -> set[int]:
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("runtime", ["asyncio", "trio", "threads"])
 async def test_workers_share_a_port_are_replaced_and_drain(
-    tmp_path: Path, things_url: str, postgres: EmbeddedPostgres, connected: Any, anyio_backend: str
+    tmp_path: Path, things_url: str, postgres: EmbeddedPostgres, connected: Any, anyio_backend: str, runtime: str
 ) -> None:
-    with serving(tmp_path, things_url, "program.py", anyio_backend) as server:
+    with serving(tmp_path, things_url, "program.py", runtime) as server:
         one, other = await processes(connected, server.port)
         assert server.process.pid not in (one, other)
         os.kill(one, signal.SIGKILL)
@@ -136,9 +143,15 @@ async def test_workers_share_a_port_are_replaced_and_drain(
         assert "Traceback" not in errors
 
 
-def test_the_command_line_fails_once_where_the_port_is_in_use(tmp_path: Path, things_url: str) -> None:
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.anyio
+async def test_uvloop_on_the_command_line_which_fails_once_where_the_port_is_in_use(
+    tmp_path: Path, things_url: str, connected: Any, anyio_backend: str
+) -> None:
     command = ["-m", "fraiseql", "serve", "program:schema", "--workers", "2"]
-    with serving(tmp_path, things_url, *command) as server:
+    with serving(tmp_path, things_url, *command, "--uvloop") as server:
+        async with connected(server.port) as client:
+            assert (await client.ask("{ loop }"))["data"]["loop"] == "uvloop"
         done = subprocess.run(
             [sys.executable, "-W", "error", *command, "--port", str(server.port)],
             env={**os.environ, "FRAISEQL_DATABASE_URL": things_url},
@@ -185,6 +198,10 @@ def test_what_workers_cannot_have(schema: fraiseql.Schema, monkeypatch: pytest.M
         fraiseql.serve_workers(schema, runtime="trio", uvloop=True)
     with pytest.raises(ConfigurationError, match="prot is not a setting"):
         fraiseql.serve_workers(schema, prot=1)
+    with monkeypatch.context() as without:
+        without.setattr(importlib.util, "find_spec", lambda name: None if name == "uvloop" else name)
+        with pytest.raises(ConfigurationError, match="uvloop is not installed; install it with"):
+            fraiseql.serve_workers(schema, uvloop=True)
     stop = threading.Event()
     other = threading.Thread(target=stop.wait)
     other.start()

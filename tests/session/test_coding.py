@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fraiseql.session.coding import Choice, Coding, Compression
 from fraiseql.session.graphql_http import EVENT_STREAM, HttpRefusal
@@ -94,3 +98,34 @@ def test_event_streams_are_refused_to_a_client_that_must_have_a_coding() -> None
     with pytest.raises(HttpRefusal) as refusal:
         COMPRESSION.choose(b"gzip, identity;q=0", EVENT_STREAM)
     assert refusal.value.answer.status == 406
+
+
+NAMES = ["zstd", "br", "gzip", "identity", "*", "deflate"]
+WEIGHTS = st.dictionaries(st.sampled_from(NAMES), st.integers(0, 1_000), min_size=1)
+
+
+@given(WEIGHTS)
+def test_the_choice_is_the_best_that_the_client_accepts(weights: dict[str, int]) -> None:
+    field = ", ".join(f"{name};q={weight / 1_000:.3f}" for name, weight in weights.items()).encode()
+    ranks = {coding: weights.get(coding.name.decode(), weights.get("*", 0)) for coding in (ZSTD, BR, GZIP)}
+    best = max(ranks.values())
+    identity = weights.get("identity", 0 if weights.get("*") == 0 else None)
+    try:
+        choice = COMPRESSION.choose(field, JSON)
+    except HttpRefusal:
+        assert best == identity == 0
+        return
+    if best == 0 or best < (identity or 0):
+        assert choice is None
+    else:
+        assert choice is not None
+        assert ranks[choice.coding] == best
+        assert (choice.min_size == 0) is (identity == 0)
+
+
+@given(st.binary(max_size=60) | st.text(" ,;=q.*01gzipbrstdey\t", max_size=60).map(str.encode))
+def test_any_bytes_are_a_choice_or_a_refusal(field: bytes) -> None:
+    choice = None
+    with suppress(HttpRefusal):
+        choice = COMPRESSION.choose(field, JSON)
+    assert choice is None or choice.coding in (ZSTD, BR, GZIP)

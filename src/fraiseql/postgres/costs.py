@@ -1,4 +1,4 @@
-"""What statements cost, by what they took: which of them may share a round trip without one waiting long for another."""
+"""What statements cost, by what they took: which may share a round trip without one waiting long for another."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class Costs:
         self._seconds: dict[bytes, float] = {}
 
     def of(self, fetch: Fetch) -> float:
-        """Its estimate; one that is not known fills a round trip."""
-        return self._seconds.get(fetch.statement.sql, _BUDGET)
+        """Its estimate, no more than what fills a round trip; one that is not known does."""
+        return min(self._seconds.get(fetch.statement.sql, _BUDGET), _BUDGET)
 
     def fits(self, count: int, seconds: float, more: float) -> bool:
         """Whether one that costs `more` may go with so many that cost `seconds` together."""
-        return count == 0 or (count < self._depth and seconds + more <= _BUDGET)
+        return count == 0 or (count < self._depth and more < _BUDGET and seconds + more <= _BUDGET)
 
     def trips(self, count: int, seconds: float) -> int:
         """How many round trips so many statements need, that cost `seconds` together."""
-        return max(-(-count // self._depth), int(seconds / _BUDGET + 0.999)) if count else 0
+        return min(count, max(-(-count // self._depth), int(seconds / _BUDGET + 0.999)))
 
     def note(self, fetches: list[Fetch], seconds: float) -> None:
         """What a round trip of these took."""

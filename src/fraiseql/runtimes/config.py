@@ -111,8 +111,11 @@ def _setting(
     minimum: float | None = None,
     maximum: float | None = None,
     choices: tuple[str, ...] = (),
+    secret: bool = False,
 ) -> Any:
-    return field(default=default, metadata={"help": help, "range": (minimum, maximum), "choices": choices})
+    return field(
+        default=default, repr=not secret, metadata={"help": help, "range": (minimum, maximum), "choices": choices}
+    )
 
 
 def _limit(
@@ -141,7 +144,7 @@ class FraiseQLConfig:
         ConfigurationError: a value is of another type or out of range; the message names the setting.
     """
 
-    database_url: str | None = _setting(None, "PostgreSQL's connection string or URI, as libpq reads it")
+    database_url: str | None = _setting(None, "PostgreSQL's connection string or URI, as libpq reads it", secret=True)
     host: str = _setting("127.0.0.1", "the name or address to listen on; 0.0.0.0 or :: for all")
     port: int = _setting(8000, "the port to listen on; 0 for any free one", minimum=0, maximum=65_535)
     max_connections: int = _setting(1_000, "clients served at once; further ones are answered with 503", minimum=1)
@@ -166,7 +169,7 @@ class FraiseQLConfig:
     inherit_sockets: bool = _setting(False, "listen on the sockets that systemd gives, in place of host and port")
     tls_certificate: str | None = _setting(None, "the PEM file of the certificate and those it depends on: serve HTTPS")
     tls_key: str | None = _setting(None, "the PEM file of its private key, where the certificate's has none")
-    tls_key_password: str | None = _setting(None, "what opens the private key, where it is encrypted")
+    tls_key_password: str | None = _setting(None, "what opens the private key, where it is encrypted", secret=True)
     retry_after: int = _setting(
         5, "seconds after which a client that found the server full may ask again", minimum=0, maximum=86_400
     )
@@ -288,6 +291,9 @@ class FraiseQLConfig:
     pool_recovery_timeout: float = _limit(PoolLimits, "recovery_timeout", "for the clean end of a cancelled statement")
     pool_max_prepared: int = _limit(
         PoolLimits, "max_prepared", "statements kept prepared per connection; 0 for none", minimum=0
+    )
+    pool_pipeline_depth: int = _limit(
+        PoolLimits, "pipeline_depth", "queries that may share a round trip to the database; 1 for none", maximum=1_000
     )
 
     def __post_init__(self) -> None:

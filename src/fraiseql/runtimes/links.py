@@ -113,7 +113,11 @@ class PostgresLink:
         if self._job is job:
             self._job = None
             self.stop()
-        self.recover(then)
+            self.recover(then)
+        elif self._recovery is not None:
+            self._recovery.also(then)
+        else:  # it has its answer
+            then()
 
     def converse(self, conversation: Conversation[Any], told: _Told) -> None:
         """Drive a conversation; `told` is given its result or its error, perhaps within this call.
@@ -187,9 +191,9 @@ class PostgresLink:
             self._step(partial(self._talk.send, Ready.R))
         elif self._job is not None:
             self._receive(self._job)
-        elif self.shared is not None:
+        elif self.shared is not None and not self.shared.is_clearing:
             self.shared.readable()
-            if self._writing and self.shared is not None:
+            if self._writing and self.shared is not None and not self.shared.is_clearing:
                 self._flush(self.shared.fail)
         elif not self._ended and not self.connection.is_open():
             self._ended = True
@@ -201,7 +205,7 @@ class PostgresLink:
             self._step(partial(self._talk.send, Ready.W))
         elif self._job is not None:
             self._flush(partial(self._job_over, self._job, None))
-        elif self.shared is not None:
+        elif self.shared is not None and not self.shared.is_clearing:
             self._flush(self.shared.fail)
         else:
             self._watch(Wait.R)

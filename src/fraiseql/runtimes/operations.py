@@ -11,7 +11,7 @@ import anyio
 
 from fraiseql.effects import Effect, Emission
 
-__all__ = ["Gate", "Participant", "next_effect", "unwelcome"]
+__all__ = ["Gate", "Participant", "next_effect", "unwelcome", "welcome"]
 
 
 class Gate:
@@ -93,11 +93,6 @@ class Participant(ABC):
         if self._room is None:
             self._room = anyio.Event()
 
-    @property
-    def is_paused(self) -> bool:
-        """Whether `room` waits."""
-        return self._room is not None
-
     def resume(self) -> None:
         """Let it go on."""
         if self._room is not None:
@@ -124,7 +119,12 @@ def next_effect(step: Callable[[], Effect]) -> Effect:
     except (Exception, KeyboardInterrupt):
         raise
     except BaseException as error:
-        raise unwelcome(error) from error
+        raise welcome(error) from error
+
+
+def welcome(error: BaseException) -> Exception:
+    """An error of a program that runs a user's code: itself, or what stands for one that is no Exception."""
+    return error if isinstance(error, Exception) else unwelcome(error)
 
 
 def unwelcome(error: BaseException) -> RuntimeError:

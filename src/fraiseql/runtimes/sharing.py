@@ -96,9 +96,7 @@ class Sharing:
             return
         self._tickets.append(ticket)
         self._seconds += self._costs.of(ticket.effect)
-        if not self._is_called:
-            self._is_called = True
-            self._loop.call_soon(self._ask)
+        self._ask_soon()
 
     def remove(self, ticket: Any) -> bool:
         """Forget a statement that waits; False where it does not."""
@@ -121,8 +119,10 @@ class Sharing:
             for ticket in tickets:
                 ticket.link = trip.link
             trip.link.start_all(tickets, partial(self._over, trip, tickets, began))
-        else:
-            self._dispatcher.released(trip, "")
+        else:  # all have left; later, since the next who waits may be another such trip
+            self._loop.call_soon(self._dispatcher.released, trip, "")
+        if self._tickets:  # fewer may have gone together than it seemed when they were added
+            self._ask_soon()
 
     def refused(self, trip: Trip, error: DatabaseError) -> None:
         """There is no connection for a round trip: for what would have gone with it there is none either."""
@@ -130,6 +130,11 @@ class Sharing:
         for ticket in self._take():
             ticket.refused(DatabaseError(str(error), sqlstate=error.sqlstate, retryable=error.retryable))
         self._ask()
+
+    def _ask_soon(self) -> None:
+        if not self._is_called:
+            self._is_called = True
+            self._loop.call_soon(self._ask)
 
     def _ask(self) -> None:
         self._is_called = False
@@ -144,7 +149,8 @@ class Sharing:
         while tickets and costs.fits(len(taken), seconds, more := costs.of(tickets[0].effect)):
             taken.append(tickets.popleft())
             seconds += more
-        self._seconds = self._seconds - seconds if tickets else 0.0
+        # Estimates have changed since these were added: what is left costs no less than nothing.
+        self._seconds = max(0.0, self._seconds - seconds) if tickets else 0.0
         return taken
 
     def _over(

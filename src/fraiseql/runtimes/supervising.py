@@ -24,15 +24,18 @@ from fraiseql.runtimes.balancing import Shares
 from fraiseql.runtimes.listening import Listeners
 from fraiseql.runtimes.logs import logger, name_worker
 
-__all__ = ["Supervisor", "pause_before"]
+__all__ = ["STOP", "Supervisor", "pause_before"]
 
 STEADY: Final = 10.0  # seconds of service after which a worker that dies has had bad luck, and not one more mistake
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
+# What a worker stops on: once for an end in order, twice for one at once. It is none that a terminal or a service
+# manager sends to all processes: what the supervisor passes on would be the second.
+STOP: Final = signal.SIGUSR2
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP)
 
 Work = Callable[[Listeners, Callable[[], None]], None]
-"""What a worker does: serve until SIGTERM; the second argument is to be called once it serves."""
+"""What a worker does: serve until STOP; the second argument is to be called once it serves."""
 
 
 def pause_before(deaths: int) -> float:
@@ -159,7 +162,7 @@ class Supervisor:
         self._stops += 1
         for worker in self._workers:
             worker.due = None
-            self._signal(worker, signal.SIGTERM if self._stops < 3 else signal.SIGKILL)
+            self._signal(worker, STOP if self._stops < 3 else signal.SIGKILL)
         if self._stops == 1:
             self._listeners.close()  # nobody can connect any more once the last worker has closed its own
 
@@ -170,7 +173,7 @@ class Supervisor:
     def _renew(self) -> None:
         """Let the next worker that is to be replaced end."""
         if self._renewing and not self._stops:
-            self._signal(self._renewing[0], signal.SIGTERM)
+            self._signal(self._renewing[0], STOP)
 
     # Workers
 
@@ -229,7 +232,7 @@ class Supervisor:
         how = _how_ended(os.waitstatus_to_exitcode(status))
         error = _error_of(worker.told)
         if self._stops:
-            if status:
+            if status and worker.serves:  # one that is on its way there has no handler for STOP
                 logger.warning("worker %d (process %d) %s", worker.number + 1, pid, how)
         elif not self._serving:
             text = f"worker {worker.number + 1} {how} before it served"
@@ -283,10 +286,14 @@ class Supervisor:
 
     def _leave_supervisor(self, mask: set[int]) -> None:
         signal.set_wakeup_fd(-1)
-        for number in _SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
-        # Ctrl-C at a terminal is sent to all; the supervisor passes it on, and twice would mean at once.
-        signal.pthread_sigmask(signal.SIG_SETMASK, {*mask, signal.SIGINT})
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for number in (
+            signal.SIGINT,
+            signal.SIGTERM,
+            signal.SIGHUP,
+        ):  # not ignored: that a program of ours would inherit
+            signal.signal(number, lambda *_: None)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         inherited = [self._signals_read, self._signals_write, self._life_write]
         for fd in [*inherited, *(other.status for other in self._workers)]:
             if fd >= 0:
@@ -299,7 +306,7 @@ class Supervisor:
     def _follow(self) -> None:
         """Stop where the supervisor has died, which sends no signal then."""
         if not os.read(self._life_read, 1):
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), STOP)
 
 
 def _how_ended(code: int) -> str:

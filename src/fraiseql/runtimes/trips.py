@@ -38,18 +38,23 @@ class Shared:
         link: an idle one.
         jobs: each `ended`, abandoned, or left over in the end.
         over: see TripOver.
+
+    Attributes:
+        is_clearing: whether nothing is read any more, and the connection brought to a clean end.
     """
 
-    __slots__ = ("_batch", "_failed", "_is_over", "_jobs", "_left", "_link", "_over", "_then", "_timer")
+    __slots__ = ("_batch", "_failed", "_is_over", "_jobs", "_left", "_link", "_members", "_over", "_then", "_timer", "is_clearing")
 
     def __init__(self, link: PostgresLink, jobs: Sequence[Job], over: TripOver) -> None:
         self._link = link
+        self._members = jobs
         self._jobs: list[Job | None] = list(jobs)  # None: answered, abandoned, or left over
         self._over = over
         self._batch: Batch | None = None
         self._left: Left = []
         self._failed = False
         self._is_over = False
+        self.is_clearing = False
         self._then: list[Callable[[], None]] = []
         self._timer: Timer | None = None
 
@@ -81,17 +86,25 @@ class Shared:
             self._tell(answers)
         elif self._link.connection.in_transaction:  # an error has passed over the ROLLBACK
             self._tell(answers)
-            self._link.shared = None
+            self.is_clearing = True
             self._link.converse(undo(self._link.connection, b"ROLLBACK"), lambda _, error: self._end(()))
         else:
             self._end(answers)
 
     def abandon(self, job: Job, then: Callable[[], None]) -> bool:
         """Drop a job: at once where it is the last, else when all are answered, or after a while."""
-        if job not in self._jobs:
+        if job in self._jobs:
+            self._jobs[self._jobs.index(job)] = None
+        elif any(job is left for left, _ in self._left):
+            self._left = [(left, writes) for left, writes in self._left if left is not job]
+        elif job in self._members:  # it has its answer
+            then()
+            return True
+        else:
             return False
-        self._jobs[self._jobs.index(job)] = None
         self._then.append(then)
+        if self.is_clearing:
+            return True
         if not any(self._jobs):
             self.cancel()
         elif self._timer is None:
@@ -106,7 +119,7 @@ class Shared:
         self._failed = True
         self._left += [(job, False) for job in self._jobs if job is not None]
         self._jobs = [None] * len(self._jobs)
-        self._link.shared = None
+        self.is_clearing = True
         self._link.stop()
         self._link.recover(lambda: self._end(()))
 
@@ -114,7 +127,10 @@ class Shared:
         """Fail all, and cancel what runs."""
         self._failed = True
         answers = self._all(error)
-        self._link.shared = None
+        if self.is_clearing:
+            self._tell(answers)
+            return
+        self.is_clearing = True
         self._link.stop()
         self._link.recover(lambda: self._end(answers))
 

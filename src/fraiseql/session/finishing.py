@@ -18,7 +18,7 @@ __all__ = ["Unfinished", "finish"]
 # Of an answer to GET: nobody but the client keeps it, and asks before it is used again (RFC 9111 §5.2.2.4, §5.2.2.7)
 _FRESHNESS: Final = (b"cache-control", b"private, no-cache")
 _VARY: Final = (b"vary", b"accept, accept-encoding")
-_LARGE: Final = 65_536  # bytes of a body: their tag takes as long as to have another thread make it, some 50 µs
+_LARGE: Final = 65_536  # bytes of a body: to make its tag takes as long as to have another thread do so, some 50 µs
 
 
 @dataclass(frozen=True, slots=True)

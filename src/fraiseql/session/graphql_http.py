@@ -185,6 +185,8 @@ def _content_type(request: Request) -> bytes | None:
 
 def answer(response: GraphQLResponse, media_type: bytes) -> Answer:
     """The HTTP answer for a GraphQL response, in the negotiated media type."""
+    if response.outcome is Outcome.DATA:  # an enumeration is slow to look up
+        return Answer(200, _CONTENT_TYPES[media_type], response.body)
     as_graphql, as_json = _STATUS[response.outcome]
     status = as_graphql if media_type == _GRAPHQL_RESPONSE else as_json
     headers = _CONTENT_TYPES[media_type]

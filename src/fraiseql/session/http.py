@@ -84,11 +84,6 @@ class HttpSession:
         self._observe = endpoint.observe
         self._connection_id = connection_id
         self._machine = ServerConnection(endpoint.http)
-        self._timeouts = {
-            DeadlineKind.HEAD: endpoint.http.head_timeout,
-            DeadlineKind.BODY: endpoint.http.body_timeout,
-            DeadlineKind.IDLE: endpoint.http.idle_timeout,
-        }
         self._request: Request | None = None
         self._graphql: GraphQLRequest | None = None
         self._body: list[bytes] = []
@@ -436,4 +431,10 @@ class HttpSession:
         if kind is _ANSWER:
             self.deadline = now + self._endpoint.pipeline.limits.request_timeout
         else:
-            self.deadline = None if kind is None else now + self._timeouts[kind]
+            self.deadline = None if kind is None else now + self._patience(kind)
+
+    def _patience(self, kind: DeadlineKind) -> float:
+        http = self._endpoint.http
+        if kind is DeadlineKind.IDLE:
+            return http.idle_timeout
+        return http.head_timeout if kind is DeadlineKind.HEAD else http.body_timeout

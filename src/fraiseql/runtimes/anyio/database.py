@@ -70,6 +70,11 @@ class Database:
         return self._dispatcher.pool if self._dispatcher is not None else Pool(self._limits)
 
     @property
+    def waiting(self) -> int:
+        """How many statements and transactions wait for a connection."""
+        return self._dispatcher.waiting if self._dispatcher is not None else 0
+
+    @property
     def connections(self) -> list[Connection]:
         """Those of the pool, to be read only."""
         links = self._dispatcher.links.values() if self._dispatcher is not None else ()

@@ -75,7 +75,10 @@ class AsyncioTransport(asyncio.Protocol):
     def half_close(self) -> bool:
         if self._transport.is_closing() or not self._transport.can_write_eof():  # TLS has no half of an end
             return False
-        self._transport.write_eof()
+        try:
+            self._transport.write_eof()
+        except OSError:  # the client has left
+            return False
         return True
 
     def close(self) -> None:

@@ -70,7 +70,7 @@ class AnswerReader:
         return HttpAnswer(code, headers, body)
 
     def _chunks(self, at: int) -> tuple[bytes, int] | None:
-        parts = []
+        parts: list[bytes] = []
         while (end := self.rest.find(b"\r\n", at)) >= 0:
             size = int(self.rest[at:end], 16)
             at = end + 2 + size + 2

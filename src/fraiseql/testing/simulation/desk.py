@@ -48,12 +48,12 @@ def put(marker: str) -> str | None:
 
 
 @subscription(topic=NOTED)
-def noted() -> _Note:
+def noted() -> _Note:  # type: ignore[empty-body]
     """Each note."""
 
 
 @subscription
-def notes() -> list[_Note]:
+def notes() -> list[_Note]:  # type: ignore[empty-body]
     """All notes, as they are now."""
 
 
@@ -192,4 +192,3 @@ def _noted(fetch: Fetch, state: int) -> Row:
 
 def _notes(fetch: Fetch, state: int) -> Row:
     return (json.dumps([{"id": str(state)}]).encode(),)
-

@@ -65,7 +65,9 @@ class SimulatedLoop:
         self._ready.append(timer)
         return timer
 
-    def call_at(self, when: float, callback: Callable[..., Any], *arguments: Any, context: Any = None) -> SimulatedTimer:
+    def call_at(
+        self, when: float, callback: Callable[..., Any], *arguments: Any, context: Any = None
+    ) -> SimulatedTimer:
         """Call it once the time has come, never within this call."""
         timer = SimulatedTimer(when, callback, arguments)
         self._count += 1

@@ -13,6 +13,7 @@ from fraiseql.effects import (
     Begin,
     CallAll,
     Commit,
+    Compute,
     Effect,
     Emission,
     Emit,
@@ -155,6 +156,8 @@ class Performer:
                 return await self._join(stream, run.participant)
             case CallAll(calls):
                 return [_called(call) for call in calls]
+            case Compute(function, arguments):
+                return function(*arguments)
             case Sleep(seconds):
                 await sleep(self._loop, seconds)
                 return self._loop.time()
@@ -180,7 +183,7 @@ class Performer:
 
     async def _fetch_alone(self, effect: Fetch) -> Any:
         wait = Wait()
-        ticket = self.dispatcher.submit(effect, wait.set)  # type: ignore[arg-type]
+        ticket = self.dispatcher.submit(effect, wait.set)
         try:
             return await wait
         except Cancelled:

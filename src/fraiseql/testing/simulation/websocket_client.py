@@ -50,19 +50,16 @@ class WebSocketClient:
         self._world, self._random, self._number = world, random, number
         self.name = f"client {number}"
         self.excuse = ""
-        self.manner = random.choices(
-            ("plain", "leaves", "resets", "nonsense", *READS), (8, 2, 2, 1, 2, 2, 2)
-        )[0]
+        self.manner = random.choices(("plain", "leaves", "resets", "nonsense", *READS), (8, 2, 2, 1, 2, 2, 2))[0]
         self.over = False
         self._http = AnswerReader()
         self._frames = FrameReader()
         self._operations: dict[str, _Operation] = {}
-        self._finished: set[str] = set()
         self._left = random.randrange(2, 7)
         self._asked = 0
         self._stays = 2.0 + random.random() * 4.0
         self._last = random.random() < 0.5 and self.manner == "plain"  # it asks again once all is well
-        self._accepted = False
+        self._is_open = False
         self._closing = False
 
     def start(self) -> None:
@@ -181,20 +178,23 @@ class WebSocketClient:
     def received(self, data: bytes) -> None:
         """Bytes of the server."""
         try:
-            if not self._http.switched:
-                for answer in self._http.feed(data):
-                    if answer.status != 101:
-                        self._refused(answer.status, answer.body)
-                if not self._http.switched:
-                    return
-                data, self._http.rest = self._http.rest, b""
-                self._say({"type": "connection_init"})
-            frames = self._frames.feed(data)
+            frames = self._frames.feed(data if self._is_open else self._opened(data))
         except (ValueError, KeyError) as error:
             self._world.violated(f"{self.name} cannot read what the server sends: {error!r}")
             return
         for frame in frames:
             self._framed(frame)
+
+    def _opened(self, data: bytes) -> bytes:
+        """Read the answer to the handshake; gives what comes behind it."""
+        for answer in self._http.feed(data):
+            self._is_open = answer.status == 101
+            if not self._is_open:
+                self._refused(answer.status, answer.body)
+        if not self._is_open:
+            return b""
+        self._say({"type": "connection_init"})
+        return self._http.rest
 
     def _refused(self, status: int, body: bytes) -> None:
         self.tell("is refused: %d %s", status, body)
@@ -224,9 +224,8 @@ class WebSocketClient:
             self._say({"type": "pong"})
             return
         if kind == "pong":
-            done = (message.get("payload") or {}).get("after")
-            if self._operations.pop(done, None) is not None:
-                self._finished.add(done)
+            done = str((message.get("payload") or {}).get("after"))
+            self._operations.pop(done, None)
             return
         operation = self._operations.get(name)
         if operation is None:
@@ -256,7 +255,7 @@ class WebSocketClient:
 
     def _error(self, name: str, operation: _Operation, payload: Any) -> None:
         self.tell("is told of %s: %s", name, orjson.dumps(payload))
-        self._over(name)
+        del self._operations[name]
         codes = {error["extensions"]["code"] for error in payload}
         if operation.question.what == "wrong" and codes == {"GRAPHQL_VALIDATION_FAILED"}:
             return
@@ -267,16 +266,12 @@ class WebSocketClient:
 
     def _completed(self, name: str, operation: _Operation, payload: Any) -> None:
         self.tell("is told that %s is complete", name)
-        self._over(name)
+        del self._operations[name]
         question = operation.question
         if question.what == "count" and operation.last != question.size - 1 and not self._world.faulty:
             raise Mistake(f"{question.marker} ends after {operation.last}")
         if question.what not in _STREAMS and operation.results != 1:
             raise Mistake(f"{question.marker} ends without an answer")
-
-    def _over(self, name: str) -> None:
-        del self._operations[name]
-        self._finished.add(name)
 
     def _follow(self, operation: _Operation, payload: Any) -> None:
         """Results of a stream come in order, none doubled, and of events none is left out."""

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from fraiseql.effects import Event, changed_topic
 from fraiseql.errors import DatabaseError, RequestError, ValueRefused
 from fraiseql.limits import HttpLimits, PoolLimits, SubscriptionLimits, WebSocketLimits
-from fraiseql.observations import InternalErrorMasked, Observation, RequestCompleted
+from fraiseql.observations import InternalErrorMasked, Observation, RequestCompleted, WebSocketClosed
 from fraiseql.runtimes.clients import ClientDriver, Surroundings
 from fraiseql.runtimes.dispatching import Dispatcher
 from fraiseql.session import ClientSession, Endpoint
@@ -25,7 +25,7 @@ from fraiseql.testing.simulation.questions import DONE, FAILED, Question
 from fraiseql.testing.simulation.story import Story
 from fraiseql.testing.simulation.websocket_client import WebSocketClient
 
-__all__ = ["Outcome", "World", "simulate"]
+__all__ = ["Outcome", "World", "failure_of", "simulate"]
 
 _DATE: Final = b"Thu, 01 Jan 1970 00:00:00 GMT"
 _TROUBLE: Final = 6.0  # seconds, after which the database makes no more mistakes
@@ -34,13 +34,12 @@ _SETTLED: Final = 300.0  # seconds, by which all clients are served or gone
 _CLOSED: Final = 70.0  # seconds more, by which nothing is left: a statement that is stuck ends in 60
 _LOOK: Final = 0.5  # seconds between two looks at the queues
 
-_HTTP: Final = HttpLimits(
-    max_pipelined=4_000, head_timeout=3.0, body_timeout=3.0, idle_timeout=20.0, write_timeout=4.0
-)
+_HTTP: Final = HttpLimits(max_pipelined=4_000, head_timeout=3.0, body_timeout=3.0, idle_timeout=20.0, write_timeout=4.0)
 _WEBSOCKET: Final = WebSocketLimits(ping_interval=5.0, ping_timeout=5.0, close_timeout=2.0)
-_SUBSCRIPTIONS: Final = SubscriptionLimits(init_timeout=3.0, max_queued=4, max_unread=20_000, keep_alive=4.0)
+_SUBSCRIPTIONS: Final = SubscriptionLimits(init_timeout=3.0, max_queued=4, max_unread=8_000, keep_alive=4.0)
+_UNREAD: Final = "the client did not read what it asked for"
 _MAX_BUFFERED: Final = 20
-_MOST_UNSENT: Final = 40_000  # of one connection: what is unread, and an answer or two
+_MOST_UNSENT: Final = 20_000  # of one connection: what is unread, and an answer or two
 
 
 class Client(Listener, Protocol):
@@ -85,24 +84,22 @@ class World:
         calm_at: when everything must be well again.
         sound: the markers of requests that cannot fail.
         changes_late: whether something was committed just before that.
-        dispatcher, performer, database: the server's own, and what it talks to; to be broken by tests of the simulation.
+        dispatcher, performer, database: parts of the server, and what it talks to.
     """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self._random = random = Random(f"world {seed}")
-        self.loop = loop = SimulatedLoop(Random(f"ties {seed}"))
+        self._random = random = _drawn(f"world {seed}")
+        self.loop = loop = SimulatedLoop(_drawn(f"ties {seed}"))
         self.story = Story(loop.time)
         self.violations: list[str] = []
         self.faulty = random.random() < 0.6
         size = random.choice((1, 2, 3))
         waiting = random.choice((3, 50)) if self.faulty else 50
         depth = random.choice((1, 1, 2, 8))
-        self.pool_limits = PoolLimits(
-            max_size=size, max_waiting=waiting, acquire_timeout=3.0, pipeline_depth=depth
-        )
+        self.pool_limits = PoolLimits(max_size=size, max_waiting=waiting, acquire_timeout=3.0, pipeline_depth=depth)
         self.database = ScriptedDatabase(
-            loop, Random(f"database {seed}"), self.story, self._faults(), statements(), self._changed, self.violated
+            loop, _drawn(f"database {seed}"), self.story, self._faults(), statements(), self._changed, self.violated
         )
         self.dispatcher = Dispatcher(self.pool_limits, self.database.connect, loop, self._observe)
         share = max(1, size // 2)
@@ -124,6 +121,8 @@ class World:
         self._names = 0
         self._draining = False
         self._turned_away: set[str] = set()
+        self._narrow: dict[str, str] = {}  # connections of which little fits on the way, and whose they are
+        self._overflowed: set[str] = set()
         self.calm_at = loop.time() + _TROUBLE + _CALM
         self.changes_late = False
         self.sound: set[str] = set()
@@ -135,7 +134,7 @@ class World:
         self.clients += [WebSocketClient(self, n, self._own(n)) for n in range(11, 11 + count)]
 
     def _own(self, number: int) -> Random:
-        return Random(f"client {number} {self.seed}")
+        return _drawn(f"client {number} {self.seed}")
 
     def _faults(self) -> DatabaseFaults:
         random = self._random
@@ -167,9 +166,7 @@ class World:
             if not isinstance(error, (AssertionError, RuntimeError)):
                 raise
         seconds = self.loop.time() - 1_000.0
-        return Outcome(
-            self.seed, tuple(self.violations), self.story, len(self._asked), self.loop.steps, seconds
-        )
+        return Outcome(self.seed, tuple(self.violations), self.story, len(self._asked), self.loop.steps, seconds)
 
     def _plan(self) -> None:
         random, loop = self._random, self.loop
@@ -226,7 +223,7 @@ class World:
         numbers = range(self._published, self._published + count)
         self._published += count
         self.story.tell("bus", "publishes events %d to %d", numbers[0], numbers[-1])
-        size = self._random.choice((1, 1, 1_000))
+        size = self._random.choice((1, 1, 2_000))
         events = [Event(NOTED, {"id": f"e{n}", "size": size, "text": text_of(f"e{n}", size)}) for n in numbers]
         self.performer.fanout.broadcast(events)
 
@@ -253,6 +250,8 @@ class World:
         if len(self._drivers) >= self._max_connections:
             session = BusySession(name, _HTTP, 1, self._observe)
             self._turned_away.add(getattr(client, "name", ""))
+        if faults.window < 1_000:
+            self._narrow[name] = getattr(client, "name", "")
         driver = ClientDriver(session, wire, self.around, name)
         self._drivers[driver] = wire
         wire.attach(driver, client)
@@ -268,6 +267,8 @@ class World:
         """Why the server may cut any client off now."""
         if self._draining:
             return "the server drains"
+        if client.name in self._overflowed:
+            return "it has asked for more than fits on its way"
         return "there is no room" if client.name in self._turned_away else ""
 
     def may_fail(self, question: Question) -> bool:
@@ -352,14 +353,26 @@ class World:
         if isinstance(observation, RequestCompleted):
             return
         self.story.tell("server", "%s", repr(observation))
+        if isinstance(observation, WebSocketClosed) and observation.reason == _UNREAD:
+            self._overflowed.add(self._narrow.get(observation.connection_id, ""))
         if isinstance(observation, InternalErrorMasked) and not _is_known(observation.error):
             self.violated(f"a defect: {observation.error!r}")
+
+
+def _drawn(seed: str) -> Random:
+    return Random(seed)  # noqa: S311 - it shall be known what it draws
 
 
 def _is_known(error: BaseException | None) -> bool:
     if isinstance(error, BaseExceptionGroup):
         return all(map(_is_known, error.exceptions))
     return isinstance(error, (DatabaseError, RequestError, ValueRefused))
+
+
+def failure_of(outcome: Outcome) -> str:
+    """What went wrong with a seed, and the command that shows it again."""
+    lines = [f"seed {outcome.seed}: {violation}" for violation in outcome.violations]
+    return "\n".join([*lines, f"python -m fraiseql.testing.simulation --seed {outcome.seed}"])
 
 
 def simulate(seed: int) -> Outcome:
