@@ -22,7 +22,6 @@ from fraiseql.pipeline import Pipeline, Refusal
 from fraiseql.protocol.websocket import Deflate, Origins
 from fraiseql.runtimes.anyio.streams import Streams
 from fraiseql.runtimes.clients import Session
-from fraiseql.runtimes.codings import compression_of
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.dates import HttpDate
 from fraiseql.runtimes.listening import Listeners, open_listeners
@@ -44,7 +43,7 @@ from fraiseql.session import BusySession, ClientSession, Endpoint, most_busy
 
 __all__ = ["ThreadedApp"]
 
-_STREAMS_SHARE = 4  # one of so many connections to the database is for the event loop, where there are subscriptions
+_STREAMS_SHARE = 2  # one of so many connections to the database is for the event loop, where there are subscriptions
 
 
 class ThreadedApp:
@@ -100,8 +99,6 @@ class ThreadedApp:
             subscriptions=config.subscription_limits,
             origins=_origins(config.allowed_origins),
             deflate=Deflate() if config.websocket_compression else None,
-            compression=compression_of(config.compression, config.compression_min_size),
-            etags=config.etags,
             context=context,
         )
         self._needs_bus = _needs_bus(schema)
@@ -167,14 +164,14 @@ class ThreadedApp:
         return self._database
 
     @property
-    def streams(self) -> Streams:
-        """The streams that subscriptions take part in, to be read only: `shared`, `listening`."""
-        return self._events.streams
-
-    @property
     def bus(self) -> BlockingBus:
         """The event bus: `publish`, from any thread."""
         return self._events.bus
+
+    @property
+    def streams(self) -> Streams:
+        """The streams that subscriptions take part in, to be read only: `shared`, `listening`."""
+        return self._events.streams
 
     def update_schema(self, schema: Schema) -> None:
         """Serve another schema from now on, without dropping a request; see FraiseQLApp.
@@ -300,8 +297,8 @@ class ThreadedApp:
         try:
             Thread(target=self._serve, args=(connection,), name=f"fraiseql {connection_id}", daemon=True).start()
         except RuntimeError as error:  # there is no thread to be had
-            sock.close()
             self._gone(connection, error)
+            connection.close()
 
     def _session(self, sock: socket.socket, connection_id: str, tls: ssl.SSLContext | None) -> Session:
         http, session = self._endpoint.http, None
@@ -319,6 +316,7 @@ class ThreadedApp:
             error = raised
         finally:
             self._gone(connection, error)
+            connection.close()
 
     def _gone(self, connection: ClientConnection, error: BaseException | None) -> None:
         if error is not None:
