@@ -161,6 +161,8 @@ class _Performance:
     def _take(self, step: do.Step) -> None:
         match step:
             case do.Connect(client, buffer):
+                if client in self._peers:
+                    self._leave(client)
                 self._peers[client] = Peer(self._server.served.address, self._patience, self._values, buffer)
             case do.Send(data, client):
                 self._peers[client].send(data)
@@ -245,11 +247,16 @@ class _Performance:
             lambda: f"{witness.connections(name)} connections to the database are left",
         )
 
+    def _leave(self, client: str) -> None:
+        """The client has read all, and goes."""
+        peer = self._peers[client]
+        peer.check()
+        peer.close()
+
     def _end(self) -> None:
         """No byte too many, and no connection, operation, statement or transaction left."""
-        for peer in self._peers.values():
-            peer.check()
-            peer.close()
+        for client in self._peers:
+            self._leave(client)
         witness, name, served = self._witness, self._server.name, self._server.served
         if served.has_stopped:
             return
