@@ -63,8 +63,8 @@ def work(listeners, ready):
                     if said == b"die":
                         os._exit(3)
                     if said == b"nap":
-                        open(f"napping-{os.getpid()}", "w").close()
                         try:
+                            open(f"napping-{os.getpid()}", "w").close()
                             time.sleep(60)
                         except Stop:
                             open("stopping", "w").close()

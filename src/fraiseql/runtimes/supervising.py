@@ -270,7 +270,7 @@ class Supervisor:
             self._leave_supervisor(mask)
             self._shares.take(worker.number)
             name_worker(worker.number + 1)
-            threading.Thread(target=self._follow, name="fraiseql follow", daemon=True).start()
+            self._begin_to_follow()
             self._work(self._listeners, lambda: self._tell_that_it_serves(status))
             code = 0
         except FraiseQLError as error:
@@ -302,6 +302,12 @@ class Supervisor:
     def _tell_that_it_serves(self, status: int) -> None:
         self._shares.join()
         os.write(status, b"\n")
+
+    def _begin_to_follow(self) -> None:
+        """Watch the supervisor in a thread that takes no signal: one that it took would not wake the main thread."""
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        threading.Thread(target=self._follow, name="fraiseql follow", daemon=True).start()
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def _follow(self) -> None:
         """Stop where the supervisor has died, which sends no signal then."""

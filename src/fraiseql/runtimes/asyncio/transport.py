@@ -1,4 +1,4 @@
-"""A client's socket over a transport of asyncio or uvloop, which know TLS themselves."""
+"""A client's socket over a transport of asyncio or uvloop."""
 
 from __future__ import annotations
 
