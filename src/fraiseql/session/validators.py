@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from binascii import hexlify
-from hashlib import blake2b
 from typing import Final
 
 __all__ = ["entity_tag", "is_held"]
@@ -21,6 +20,8 @@ def entity_tag(body: bytes, content_type: bytes) -> bytes:
     §8.8.3.3), made after the body was coded, where 304 now comes without coding anything; and what strong tags alone
     are good for, ranges and If-Match, is not served.
     """
+    from hashlib import blake2b  # OpenSSL comes with it, half a megabyte: not before it is needed
+
     digest = blake2b(content_type, digest_size=16, usedforsecurity=False)
     digest.update(body)
     return b'W/"%b"' % hexlify(digest.digest())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
-import secrets
+import os
 import socket
 import ssl
 import time
@@ -124,7 +124,7 @@ class ThreadedApp:
         self._performer = Performer(self._database, self._events.bus)
         self._date = HttpDate()
         self._ids = itertools.count(1)
-        self._prefix = secrets.token_hex(4)  # so that the ids of two processes differ
+        self._prefix = os.urandom(4).hex()  # so that the ids of two processes differ
         self._listeners = listeners
         self._acceptor: Acceptor | None = None
         self._lock = Lock()  # of what follows
