@@ -1,4 +1,4 @@
-"""What sharing round trips saves: CPU of this process and of PostgreSQL for each statement, and statements per second."""
+"""What shared round trips save: requests per second, and CPU of ours and of PostgreSQL, at several depths."""
 
 from __future__ import annotations
 
