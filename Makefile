@@ -2,7 +2,7 @@
 # where it was made with another.
 .POSIX:
 .SUFFIXES:
-.PHONY: help demo test soak lint format bench fuzz autobahn clean
+.PHONY: help demo test soak lint format bench peers fuzz autobahn clean
 
 BIN = .venv/bin
 ARGS =
@@ -10,6 +10,7 @@ ARGS =
 WORKERS = $$(( $$(getconf _NPROCESSORS_ONLN) + 2 ))
 FUZZ_SECONDS = 60
 SOAK_SECONDS = 600
+SEEDS = 100000
 RUNTIME = asyncio trio
 CASES = *
 
@@ -23,8 +24,9 @@ demo: ## serve a sample blog at http://127.0.0.1:8000/graphql (ARGS="--port 8001
 test: lint ## lint, check the types and run all tests (ARGS="-k words")
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
-soak: ## mutations at random while backends are killed, for ten minutes on each loop (SOAK_SECONDS=3600 SEED=7)
+soak: ## 100,000 simulated worlds, then mutations at random while backends are killed (SEEDS=9 SOAK_SECONDS=3600 SEED=7)
 	@.ci/venv dev
+	@$(BIN)/python -m fraiseql.testing.simulation --seeds $(SEEDS) --seed "$(SEED)"
 	@CHAOS_SECONDS=$(SOAK_SECONDS) CHAOS_SEED=$(SEED) $(BIN)/python -m pytest -n 0 -s tests/scenarios/test_no_lost_writes.py $(ARGS)
 
 lint: ## ruff and mypy
@@ -42,6 +44,10 @@ bench: ## measure memory, start-up and requests (ARGS="--runs 3")
 	@.ci/venv dev
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+peers: ## FraiseQL, PostGraphile, Strawberry and raw ASGI on one PostgreSQL (ARGS="--python python3.13 --rounds 1")
+	@.ci/venv dev
+	@$(BIN)/python -m benchmarks.peers $(ARGS)
+
 fuzz: ## fuzz the parsers for a minute (FUZZ_SECONDS=600)
 	@.ci/venv fuzz
 	@$(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS) $(ARGS)
@@ -51,5 +57,5 @@ autobahn: ## the Autobahn|Testsuite against examples/websocket_echo.py (RUNTIME=
 	@$(BIN)/python -m conformance.autobahn --cases "$(CASES)" $(ARGS) $(RUNTIME)
 
 clean: ## remove .venv and all caches
-	@rm -rf .venv .autobahn tests/peers/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov dist
+	@rm -rf .venv .peers .autobahn tests/peers/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

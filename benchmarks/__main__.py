@@ -8,11 +8,13 @@ import sys
 from contextlib import ExitStack
 
 from benchmarks import (
+    answers,
     fanout,
     http11,
     memory,
     pipeline,
     shapes,
+    sharing,
     startup,
     subscribers,
     throughput,
@@ -24,18 +26,20 @@ from fraiseql.cli.demo.database import load
 from fraiseql.testing.embedded import EmbeddedPostgres
 
 BENCHMARKS: dict[str, Benchmark] = {
+    "answers": answers.measure,
     "fanout": fanout.measure,
     "http11": http11.measure,
     "memory": memory.measure,
     "pipeline": pipeline.measure,
     "shapes": shapes.measure,
+    "sharing": sharing.measure,
     "startup": startup.measure,
     "subscribers": subscribers.measure,
     "throughput": throughput.measure,
     "transactions": transactions.measure,
     "websocket": websocket.measure,
 }
-WITHOUT_DATABASE = {"fanout", "http11", "pipeline", "websocket"}
+WITHOUT_DATABASE = {"answers", "fanout", "http11", "pipeline", "websocket"}
 
 
 def main() -> int:

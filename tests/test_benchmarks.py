@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from benchmarks import pipeline, shapes, transactions
+from benchmarks import answers, pipeline, shapes, sharing, transactions
 from benchmarks.figures import Setting
 from graphql import FieldNode, OperationDefinitionNode, SelectionSetNode, parse
 
@@ -53,6 +53,15 @@ def test_the_pipeline_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [figure.below for figure in figures if figure.unit == "ms"] == [3.0, None, None]
 
 
+def test_what_is_done_to_answers_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"SIZES": (100, 5_000), "SECONDS": 0.0001, "HOPS": 1}.items():
+        monkeypatch.setattr(answers, name, value)
+    figures = answers.measure(Setting("", 2))
+    assert len({figure.name for figure in figures}) == len(figures) >= 2 * 2 + 2
+    assert all(len(figure.values) == 2 and min(figure.values) > 0 for figure in figures)
+    assert len(answers.answer(5_000)) == 5_000
+
+
 @pytest.fixture(scope="module")
 def blog() -> Blog:
     return generate(users=120, posts=400, comments=900)
@@ -94,3 +103,10 @@ def test_transactions_are_measured(monkeypatch: pytest.MonkeyPatch, database_url
     figures = transactions.measure(Setting(database_url, 2))
     assert len({figure.name for figure in figures}) == len(figures) == 16
     assert all(len(figure.values) == 2 for figure in figures)
+
+
+def test_sharing_is_measured(monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:
+    monkeypatch.setattr(sharing, "STATEMENTS", 200)
+    figures = sharing.measure(Setting(database_url, 1))
+    assert len(figures) == 18
+    assert all(figure.values[0] >= 0 for figure in figures)

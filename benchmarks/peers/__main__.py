@@ -12,17 +12,17 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
 
 from benchmarks.peers import database, profiling
 from benchmarks.peers.contenders import CONTENDERS, Setup
-from benchmarks.peers.environments import ROOT, Environments, SetUpError
+from benchmarks.peers.environments import ROOT, Environments
 from benchmarks.peers.measuring import Options, compare, measure, postmaster
 from benchmarks.peers.queries import QUERIES
 from benchmarks.peers.report import write
-from benchmarks.peers.wrk import LoadError, Wrk
+from benchmarks.peers.wrk import Wrk
+from fraiseql.errors import FraiseQLError
 from fraiseql.testing.embedded import EmbeddedPostgres
 
 PACKAGES = (
@@ -38,7 +38,7 @@ PACKAGES = (
 )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: list[str] | None = None) -> int:
     parser = _parser()
     given = parser.parse_args(arguments)
     if not sys.platform.startswith("linux"):
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         wrk = Wrk(command, variables, options.connections)
         with EmbeddedPostgres(settings=database.SETTINGS) as postgres:
             _run(given, options, environments, wrk, postgres)
-    except (SetUpError, LoadError, RuntimeError) as error:
+    except (FraiseQLError, RuntimeError, subprocess.TimeoutExpired) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 1
     return 0
@@ -59,10 +59,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__.partition("\n")[0])
     add = parser.add_argument
-    add("--seconds", type=float, default=10, help="under load for each query of each contender in a round (default 10)")
-    add("--warm-up", type=float, default=3, help="seconds under load before (default 3)")
-    add("--rounds", type=int, default=3, help="how often all contenders have their turn (default 3)")
-    add("--connections", type=int, default=32, help="keep-alive connections (default 32)")
+    add(
+        "--seconds",
+        type=_number(float),
+        default=10,
+        help="under load for each query of each contender in a round (default 10)",
+    )
+    add("--warm-up", type=_number(float), default=3, help="seconds under load before (default 3)")
+    add("--rounds", type=_number(int), default=3, help="how often all contenders have their turn (default 3)")
+    add("--connections", type=_number(int), default=32, help="keep-alive connections (default 32)")
     add("--only", type=_names(CONTENDERS), default=list(CONTENDERS), metavar="a,b", help=f"of {','.join(CONTENDERS)}")
     add("--queries", type=_names(QUERIES), default=list(QUERIES), metavar="a,b", help=f"of {','.join(QUERIES)}")
     add("--python", default=sys.executable, help="the CPython of all contenders (default: the one that runs this)")
@@ -71,7 +76,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _names(known: Sequence[str] | dict[str, Any]) -> Any:
+def _number(kind: type[int] | type[float]) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        value = kind(text)
+        if value < 1:
+            raise argparse.ArgumentTypeError("it must be at least 1")
+        return value
+
+    return number
+
+
+def _names(known: Collection[str]) -> Callable[[str], list[str]]:
     def names(text: str) -> list[str]:
         given = text.split(",")
         unknown = [name for name in given if name not in known]
@@ -100,9 +115,15 @@ def _run(
     facts["statements by hand"] = ", ".join(f"{query}: {way}" for query, (way, _) in fastest.items())
     for verdict in write(given.results, facts, samples, starts):
         print(verdict)
-    plot = [environments.interpreter("tools"), str(Path(__file__).with_name("plot.py"))]
-    subprocess.run([*plot, str(given.results / "peers.json"), str(given.results / "peers.svg")], check=True)
+    _plot(environments, given.results)
     print(f"Tables, figures and plot: {given.results}")
+
+
+def _plot(environments: Environments, results: Path) -> None:
+    command = [environments.interpreter("tools"), str(Path(__file__).with_name("plot.py"))]
+    done = subprocess.run([*command, str(results / "peers.json"), str(results / "peers.svg")])
+    if done.returncode:
+        raise RuntimeError(f"the plot could not be made; the figures are in {results}")
 
 
 def _facts(options: Options, environments: Environments, postgres: EmbeddedPostgres) -> dict[str, str]:

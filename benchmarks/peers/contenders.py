@@ -79,9 +79,10 @@ def _ours(*options: str) -> Callable[[Setup, int], Command]:
 
 def _uvicorn(environment: str, app: str) -> Callable[[Setup, int], Command]:
     def command(setup: Setup, port: int) -> Command:
-        options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
+        options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--no-proxy-headers"]
         interpreter = setup.environments.interpreter(environment)
         start = [interpreter, "-m", "uvicorn", app, "--app-dir", str(APPS), "--port", str(port), *options]
+        start += ["--log-level", "warning"]
         return start, {"DATABASE_URL": url(setup.conninfo), "STATEMENTS": json.dumps(setup.statements)}
 
     return command
@@ -150,9 +151,9 @@ def _read(answer: Any, where: str) -> tuple[Any, int]:
     while lines[-1].strip():
         lines.append(answer.readline())
     fields = dict(line.lower().split(b": ", 1) for line in lines[1:-1])
-    content = answer.read(int(fields[b"content-length"]))
-    if lines[0].split()[1:2] != [b"200"]:
-        raise RuntimeError(f"{where}: the answer was {lines[0]!r} {content[:500]!r}")
+    content = answer.read(int(fields.get(b"content-length", b"0")))
+    if lines[0].split()[1:2] != [b"200"] or not content:
+        raise RuntimeError(f"{where}: the answer was {lines[0] + content[:500]!r}")
     return normalise(json.loads(content)), sum(map(len, lines)) + len(content)
 
 
@@ -173,25 +174,31 @@ def running(contender: Contender, setup: Setup) -> Iterator[Running]:
         )
         server = Running(contender, process.pid, port, 0.0)
         try:
-            if not _answers(server, process):
+            reason = _wait_for_answer(server, process)
+            if reason is not None:
                 log.seek(0)
                 printed = log.read().decode(errors="replace").strip()[-2_000:]
-                raise RuntimeError(f"{contender.name} did not start (exit code {process.poll()}): {printed}")
+                raise RuntimeError(f"{contender.name} did not start: {reason}; it printed: {printed}")
             yield Running(contender, process.pid, port, time.perf_counter() - started)
         finally:
             _stop(process)
 
 
-def _answers(server: Running, process: subprocess.Popen[bytes]) -> bool:
+def _wait_for_answer(server: Running, process: subprocess.Popen[bytes]) -> str | None:
+    """Ask until there is an answer; gives the reason where there is none."""
     give_up = time.perf_counter() + _START_LIMIT
-    while time.perf_counter() < give_up and process.poll() is None:
+    while time.perf_counter() < give_up:
+        if process.poll() is not None:
+            return f"it ended with {process.returncode}"
         try:
             server.ask(next(iter(QUERIES)))
         except ConnectionError:
             time.sleep(0.002)
-            continue
-        return True
-    return False
+        except RuntimeError as error:
+            return str(error)
+        else:
+            return None
+    return f"there was no answer in {_START_LIMIT:.0f} s"
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -105,4 +105,5 @@ class PoolLimits:
     backoff_initial: float = 0.1  # between failed attempts to connect, doubled each time ...
     backoff_max: float = 2.0  # ... up to this
     recovery_timeout: float = 2.0  # for the clean end of a cancelled statement, after which the connection is discarded
+    pipeline_depth: int = 16  # statements that may share a round trip: more save little, and wait for each other
     max_prepared: int = 100  # statements kept prepared on one connection, the least recently used closed first

@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made for each request, in a third of the time
 class RequestCompleted:
     """An HTTP request was answered; `seconds` from its complete head to its answer."""
 

@@ -19,6 +19,7 @@ from fraiseql.observations import Observation
 from fraiseql.runtimes.anyio import FraiseQLApp
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.testing.embedded import EmbeddedPostgres
+from runtimes.certificates import Files
 from runtimes.writers import DDL, SCHEMA, batches
 
 
@@ -96,6 +97,12 @@ def connected_fixture() -> Any:
 @pytest.fixture
 def schema() -> fraiseql.Schema:
     return fraiseql.Schema(types=[Thing, SlowThing], queries=[things, slow_things])
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """Certificates, keys, and an authority that a client may trust."""
+    return Files(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture(scope="module")

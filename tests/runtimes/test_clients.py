@@ -1,4 +1,4 @@
-"""The driver of one client's connection: a session that does as it is told, a scripted transport, a clock of its own."""
+"""The driver of one client: a session that does as it is told, a scripted transport, a clock of its own."""
 
 from __future__ import annotations
 

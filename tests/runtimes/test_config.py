@@ -80,9 +80,16 @@ def test_a_wrong_variable_is_named(variable: str, value: str, message: str) -> N
         ("query_request_timeout", 0, "query_request_timeout is 0; expected a number of at least 0.001"),
         ("wait_for_database", 1, "wait_for_database is 1; expected true or false"),
         ("database_url", 5, "database_url is not valid; expected a text"),
+        ("tls_key_password", b"sesame", "tls_key_password is not valid; expected a text"),
     ],
 )
 def test_a_wrong_argument_is_named(name: str, value: Any, message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         FraiseQLConfig.from_environment({}, **{name: value})
     assert str(caught.value).startswith(message)
+
+
+def test_secrets_are_not_shown() -> None:
+    shown = repr(FraiseQLConfig(database_url="postgresql://ada:sesame@db/blog", tls_key_password="sesame"))
+    assert "sesame" not in shown
+    assert "port=8000" in shown

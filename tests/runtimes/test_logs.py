@@ -15,6 +15,7 @@ from fraiseql.observations import (
     ReconnectFailed,
     RequestCompleted,
     RequestRefused,
+    TlsFailed,
 )
 from fraiseql.pipeline.failures import cause_of
 from fraiseql.runtimes.logs import configure_logging, log_observation, logger
@@ -25,6 +26,7 @@ from fraiseql.runtimes.logs import configure_logging, log_observation, logger
     [
         (RequestCompleted("c-1", "POST", "/graphql", 200, 0.0125), "INFO", "c-1 POST /graphql 200 in 12.5 ms"),
         (RequestRefused("c", 400, "no host"), "INFO", "connection c refused with 400: no host"),
+        (TlsFailed("c", "http request"), "INFO", "connection c has no TLS: http request"),
         (InternalErrorMasked("c-1", ValueError("oh")), "ERROR", "request c-1 failed: oh"),
         (
             InternalErrorMasked("c-1", ValueRefused("a value was refused: oh")),

@@ -276,6 +276,43 @@ async def test_a_stream_of_ones_own_waits_for_a_slow_participant_and_a_shared_on
             group.cancel_scope.cancel()
 
 
+async def test_a_shared_stream_asks_for_nothing_while_all_who_take_part_are_paused() -> None:
+    asked = 0
+
+    async def count() -> AsyncIterator[int]:
+        nonlocal asked
+        while True:
+            await anyio.sleep(0)
+            asked += 1
+            yield asked
+
+    def program() -> Program[Any]:
+        handle = yield from open_source(ResolverSource(count, {}, False, "count", Caller("me")))
+        while (item := (yield from next_item(handle))) is not Absent.ENDED:
+            yield from emit(Emission(str(item).encode()))
+
+    async with benched() as bench, anyio.create_task_group() as group:
+        listeners = [Listener(), Listener()]
+        for listener in listeners:
+            group.start_soon(bench.take_part, Stream("key", program), listener)
+            await listener.has_heard(1)
+        listeners[0].pause()
+        before = len(listeners[1].heard)
+        await listeners[1].has_heard(before + 2)  # one of them reads
+        listeners[1].pause()
+        await anyio.sleep(0.01)
+        paused_at = asked
+        await anyio.sleep(0.01)
+        assert asked == paused_at
+        listeners[0].resume()
+        await listeners[0].has_heard(len(listeners[0].heard) + 1)
+        listeners[0].pause()
+        newcomer = Listener()
+        group.start_soon(bench.take_part, Stream("key", program), newcomer)
+        await newcomer.has_heard(2)
+        group.cancel_scope.cancel()
+
+
 async def test_what_is_for_one_user_reaches_no_other() -> None:
     def program() -> Program[Any]:
         yield from sleep(0.02)

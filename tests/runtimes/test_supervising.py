@@ -19,12 +19,12 @@ from fraiseql.runtimes.supervising import pause_before
 
 # Workers that do what a client says: tell their process, stay, wait, die.
 PROGRAM = """
-import os, select, signal, sys, time
+import multiprocessing, os, select, signal, sys, time
 from fraiseql.errors import FraiseQLError, StartupError
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.listening import open_listeners
 from fraiseql.runtimes.logs import configure_logging, logger
-from fraiseql.runtimes.supervising import Supervisor
+from fraiseql.runtimes.supervising import STOP, Supervisor
 
 class Stop(Exception): pass
 
@@ -40,12 +40,14 @@ def stop(number, frame):
 def work(listeners, ready):
     if os.path.exists("broken"):
         raise StartupError("the database is away")
-    signal.signal(signal.SIGTERM, stop)
+    logger.info("a log")
+    name = multiprocessing.current_process().name
+    signal.signal(STOP, stop)
     (sock,) = listeners.sockets
     clients = {}
-    logger.info("here")
     ready()
     try:
+        os.write(2, f"{name} is here\\n".encode())  # at once: logging would keep what the handler raises
         while True:
             for fd in select.select([sock, *clients], [], [])[0]:
                 if fd is sock:
@@ -61,10 +63,11 @@ def work(listeners, ready):
                     if said == b"die":
                         os._exit(3)
                     if said == b"nap":
-                        open(f"napping-{os.getpid()}", "w").close()
                         try:
+                            open(f"napping-{os.getpid()}", "w").close()
                             time.sleep(60)
                         except Stop:
+                            open("stopping", "w").close()
                             for _ in range(200):
                                 if os.path.exists("finish"):
                                     fd.sendall(b"done")
@@ -96,17 +99,16 @@ class Supervised:
         self.log = ""
         self.open: list[socket.socket] = []
 
-    def until(self, pattern: str) -> re.Match[str]:
-        """Read the log up to a line."""
+    def until(self, pattern: str, times: int = 1) -> re.Match[str]:
+        """Read the log until it has lines of a kind; gives the last of them."""
         assert self.process.stderr is not None
         give_up = time.monotonic() + 10
-        while not (found := re.search(pattern, self.log)):
+        while len(found := list(re.finditer(pattern, self.log))) < times:
             line = self.process.stderr.readline()
             assert line, f"{pattern} is not in {self.log}"
             assert time.monotonic() < give_up
             self.log += line
-        self.log = self.log[found.end() :]
-        return found
+        return found[-1]
 
     def stay(self, clients: int) -> list[tuple[socket.socket, int]]:
         """Clients that stay, each with the process that serves it."""
@@ -143,6 +145,8 @@ def supervised(folder: Path, workers: int = 2) -> Iterator[Supervised]:
     running = Supervised(process)
     try:
         running.port = int(running.until(rf"INFO {workers} workers serve http://127.0.0.1:([0-9]+)/graphql\n")[1])
+        running.until("worker [0-9] is here", workers)
+        running.until("INFO worker 1: a log")
         yield running
     finally:
         running.leave()
@@ -158,11 +162,11 @@ def test_clients_are_shared_and_who_dies_is_replaced(tmp_path: Path) -> None:
     with supervised(tmp_path) as running:
         pids = [pid for _, pid in running.stay(10)]
         (one, other) = set(pids)
-        assert pids.count(one) == pids.count(other) == 5
+        assert min(pids.count(one), pids.count(other)) >= 3, "one that is slow may let a client go to the other"
         os.kill(one, signal.SIGKILL)
         running.until(rf"WARNING worker [12] \(process {one}\) died of SIGKILL; another one starts at once\n")
         running.leave()
-        running.until("INFO worker [12]: here")
+        running.until("worker [12] is here", 3)
         more = running.stay(6)
         assert len({pid for _, pid in more} - {one}) == 2
         more[0][0].sendall(b"die")
@@ -180,12 +184,15 @@ def test_a_signal_drains_every_worker_and_a_second_one_does_not_wait(tmp_path: P
         client.sendall(b"nap")
         while not (tmp_path / f"napping-{pid}").exists():
             time.sleep(0.01)
+        os.kill(pid, number)  # as a terminal or a service manager does, who tell all processes
         running.process.send_signal(number)
         running.until("INFO stopping the workers")
         if number == signal.SIGTERM:
             (tmp_path / "finish").touch()
             assert client.recv(9) == b"done"
         else:
+            while not (tmp_path / "stopping").exists():  # lest two signals become one
+                time.sleep(0.01)
             running.process.send_signal(number)
             assert client.recv(9) == b""
         assert running.end() == 0
@@ -196,8 +203,8 @@ def test_a_hangup_replaces_one_after_the_other(tmp_path: Path) -> None:
         before = {pid for _, pid in running.stay(2)}
         running.leave()
         running.process.send_signal(signal.SIGHUP)
-        running.until("INFO worker 1: here")
-        running.until("INFO worker 2: here")
+        running.until("worker 1 is here", 2)
+        running.until("worker 2 is here", 2)
         after = {pid for _, pid in running.stay(4)}
         assert len(after) == 2
         assert not after & before
@@ -222,7 +229,7 @@ def test_a_worker_that_cannot_start_later_is_tried_again(tmp_path: Path) -> None
         running.until("ended with exit code 1: the database is away; another one starts in 0.5 s")
         assert running.stay(1)[0][1] != pid, "the other one serves"
         (tmp_path / "broken").unlink()
-        running.until("INFO worker [12]: here")
+        running.until("worker [12] is here", 3)
         running.process.send_signal(signal.SIGTERM)
         assert running.end() == 0
 

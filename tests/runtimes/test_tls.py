@@ -1,14 +1,11 @@
-"""TLS without I/O, held against the clients of Python's ssl and of curl."""
+"""TLS without I/O, held against Python's own client."""
 
 from __future__ import annotations
 
 import contextlib
 import ssl
-from pathlib import Path
 
 import pytest
-import trustme
-from cryptography.hazmat.primitives import serialization
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,40 +24,7 @@ from fraiseql.session import (
     SendData,
     SessionEvent,
 )
-
-
-class Files:
-    """A certificate authority, a certificate and its key, as files."""
-
-    def __init__(self, folder: Path) -> None:
-        self.authority = trustme.CA(key_type=trustme.KeyType.ECDSA)
-        issued = self.authority.issue_cert("localhost", "127.0.0.1", key_type=trustme.KeyType.ECDSA)
-        self.folder = folder
-        self.certificate, self.key, self.both = (str(folder / name) for name in ("cert.pem", "key.pem", "both.pem"))
-        for part in issued.cert_chain_pems:
-            part.write_to_path(self.certificate, append=True)
-        issued.private_key_pem.write_to_path(self.key)
-        issued.private_key_and_cert_chain_pem.write_to_path(self.both)
-        key = serialization.load_pem_private_key(issued.private_key_pem.bytes(), None)
-        locked = key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.BestAvailableEncryption(b"sesame"),
-        )
-        self.locked = str(folder / "locked.pem")
-        Path(self.locked).write_bytes(locked)
-        self.other = str(folder / "other.pem")
-        self.authority.issue_cert("elsewhere").private_key_pem.write_to_path(self.other)
-
-    def client(self) -> ssl.SSLContext:
-        context = ssl.create_default_context()
-        self.authority.configure_trust(context)
-        return context
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    return Files(tmp_path_factory.mktemp("tls"))
+from runtimes.certificates import Files
 
 
 class Client:
@@ -187,7 +151,7 @@ def test_a_conversation(files: Files, version: ssl.TLSVersion, size: int) -> Non
 
 
 @given(st.data())
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_it_is_no_matter_how_the_bytes_are_cut(files: Files, data: st.DataObject) -> None:
     served = Served(files)
     served.shake(data.draw(st.integers(1, 700)))

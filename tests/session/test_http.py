@@ -210,7 +210,7 @@ def test_what_is_refused(data: bytes, expected: int, goes_on: bool) -> None:
 
 
 def test_a_method_that_is_not_allowed_is_told_which_are() -> None:
-    assert b"\r\nallow: GET, POST\r\n" in sent(play().receive(request(method=b"PATCH")))
+    assert b"\r\nallow: GET, HEAD, POST\r\n" in sent(play().receive(request(method=b"PATCH")))
 
 
 def test_a_body_is_asked_for_only_where_it_is_of_use() -> None:

@@ -472,9 +472,12 @@ def test_a_slow_consumer_is_ended_with_an_error_that_says_where_to_resume() -> N
 def test_of_a_live_query_a_slow_consumer_gets_the_latest_result_only() -> None:
     played = subscribed(max_queued=2)
     played.handle(SendingPaused())
-    for number in range(10):
+    assert kinds(played.emit(1, b"0", is_state=True)) == "pause"
+    for number in range(1, 10):  # it is shared with others who read
         assert played.emit(1, b"%d" % number, is_state=True) == []
-    assert [m["payload"] for m in messages(played.handle(SendingResumed()))] == [9]
+    commands = played.handle(SendingResumed())
+    assert [m["payload"] for m in messages(commands)] == [9]
+    assert kinds(commands) == "send resume"
 
 
 def test_what_is_kept_is_bounded_in_bytes_over_all_operations() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fraiseql.effects.calls import (
     Call,
     CallAll,
+    Compute,
     ResolverCall,
 )
 from fraiseql.effects.database import (
@@ -26,6 +27,7 @@ from fraiseql.effects.programs import (
     call,
     call_all,
     commit,
+    compute,
     emit,
     execute,
     fetch,
@@ -56,6 +58,7 @@ __all__ = [
     "Call",
     "CallAll",
     "Commit",
+    "Compute",
     "Effect",
     "Emission",
     "Emit",
@@ -82,6 +85,7 @@ __all__ = [
     "call_all",
     "changed_topic",
     "commit",
+    "compute",
     "emit",
     "execute",
     "fetch",

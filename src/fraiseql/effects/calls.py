@@ -11,6 +11,7 @@ from fraiseql.context import ANONYMOUS, Caller
 __all__ = [
     "Call",
     "CallAll",
+    "Compute",
     "ResolverCall",
 ]
 
@@ -18,6 +19,18 @@ __all__ = [
 @dataclass(frozen=True, slots=True)
 class Call:
     """Call a user's function, await what it returns where that is awaitable, and give its result."""
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """Call a function of ours that takes its time, and give its result.
+
+    Attributes:
+        function: pure, and safe to call in any thread: nobody else waits for it. It raises nothing but an Exception.
+    """
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...] = ()

@@ -48,7 +48,7 @@ class Isolation(Enum):
     SERIALIZABLE = "serializable"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made for each request, in a third of the time
 class Fetch:
     """Run one statement and give its only row.
 
@@ -59,6 +59,9 @@ class Fetch:
         settings: told before the statement, in the same transaction and the same round trip.
         transaction: what Begin gave; None for a transaction of its own.
         guarded: whether the transaction can go on after an error of the statement: it has a savepoint before it.
+        read_only: whether it is taken to write nothing, so that it may be run again, in company, and on a replica; one
+            that writes all the same is found out by the server, and runs alone on the primary.
+        primary: whether it must see what was just written, which a replica may not have yet.
     """
 
     statement: Statement
@@ -67,6 +70,8 @@ class Fetch:
     settings: Settings = ()
     transaction: Any = None
     guarded: bool = False
+    read_only: bool = False
+    primary: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any, TypeAlias, TypeVar
 
-from fraiseql.effects.calls import Call, CallAll, ResolverCall
+from fraiseql.effects.calls import Call, CallAll, Compute, ResolverCall
 from fraiseql.effects.database import (
     Begin,
     Commit,
@@ -37,6 +37,7 @@ __all__ = [
     "call",
     "call_all",
     "commit",
+    "compute",
     "emit",
     "execute",
     "fetch",
@@ -47,7 +48,9 @@ __all__ = [
     "sleep",
 ]
 
-Effect: TypeAlias = Fetch | Execute | Begin | Commit | Rollback | Call | CallAll | Open | Next | Emit | Join | Sleep
+Effect: TypeAlias = (
+    Fetch | Execute | Begin | Commit | Rollback | Call | CallAll | Compute | Open | Next | Emit | Join | Sleep
+)
 
 _Result = TypeVar("_Result")
 Program: TypeAlias = Generator[Effect, Any, _Result]
@@ -62,9 +65,10 @@ def fetch(
     settings: Settings = (),
     transaction: Any = None,
     guarded: bool = False,
+    read_only: bool = False,
 ) -> Program[Row]:
     """Run one statement and return its only row; raises DatabaseError, 08006 where it takes longer than `timeout`."""
-    row: Row = yield Fetch(statement, parameters, timeout, settings, transaction, guarded)
+    row: Row = yield Fetch(statement, parameters, timeout, settings, transaction, guarded, read_only)
     return row
 
 
@@ -100,6 +104,12 @@ def call_all(calls: tuple[ResolverCall, ...], limit: int) -> Program[list[Any]]:
     """Make calls, so many at once, and return their results in order; an Exception stands for one that failed."""
     results: list[Any] = yield CallAll(calls, limit)
     return results
+
+
+def compute(function: Callable[..., _Result], *arguments: Any) -> Program[_Result]:
+    """Call a pure function that takes its time, where nobody waits for it, and return its result."""
+    result: _Result = yield Compute(function, arguments)
+    return result
 
 
 def open_source(source: EventSource | ResolverSource) -> Program[Any]:

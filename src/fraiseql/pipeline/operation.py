@@ -188,7 +188,7 @@ class Pipeline:
                 return plan.answer((), request.variables, hint)
             settings = settings_for(plan.model, caller, request_id)
             try:
-                row = yield from fetch(statement.statement, parameters, settings=settings)
+                row = yield from fetch(statement.statement, parameters, settings=settings, read_only=True)
             except DatabaseError as error:
                 checked = yield from answer_checked(
                     error, plan, statement, parameters, request, variables, hint, resolution, settings

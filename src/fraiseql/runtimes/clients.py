@@ -13,16 +13,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
-from functools import partial
 from typing import Any, Final, Protocol
 
 from fraiseql.effects import Effect, Emission, Fetch, Program
 from fraiseql.observations import InternalErrorMasked, Observer, RequestRefused
 from fraiseql.pipeline import GraphQLResponse
 from fraiseql.runtimes.loop import Clock, Timer
-from fraiseql.runtimes.operations import Gate, Participant, next_effect
+from fraiseql.runtimes.operations import Gate, Participant, welcome
 from fraiseql.session import (
     CancelOperation,
     CloseConnection,
@@ -158,6 +157,9 @@ class _State(Enum):
     LOST = auto()
 
 
+_OPEN: Final = _State.OPEN
+
+
 class _Operation(Participant):
     """A running operation: what its program's streams emit is told to the session."""
 
@@ -250,7 +252,7 @@ class ClientDriver:
 
     def data_received(self, data: bytes) -> None:
         """The client sent bytes, at least one."""
-        if self._state is _State.OPEN:
+        if self._state is _OPEN:
             self._tell(DataReceived(data))
         elif self._state is _State.LINGERING:
             self._lingering -= len(data)
@@ -262,7 +264,7 @@ class ClientDriver:
         if self._eof:
             return
         self._eof = True
-        if self._state is _State.OPEN:
+        if self._state is _OPEN:
             self._tell(EofReceived())
         elif self._state is _State.LINGERING:
             self._transport.close()
@@ -270,14 +272,14 @@ class ClientDriver:
     def written(self) -> None:
         """The client has taken all that was sent."""
         self._unsent, self._write_due = 0, math.inf
-        if self._state is _State.OPEN:
+        if self._state is _OPEN:
             self._tell(SendingResumed())
         elif self._state is _State.CLOSING:
             self._linger()
 
     def connection_lost(self) -> None:
         """There is no connection any more."""
-        if self._state is _State.OPEN:
+        if self._state is _OPEN:
             self.eof_received()
         self._state = _State.LOST
         self._abandon_all()
@@ -308,7 +310,7 @@ class ClientDriver:
 
     def _tell(self, event: SessionEvent) -> None:
         """Give the session an event, and then those that came of it, and do what it says."""
-        if self._state is not _State.OPEN:
+        if self._state is not _OPEN:
             return
         if self._events is not None:
             self._events.append(event)
@@ -325,12 +327,12 @@ class ClientDriver:
 
     def _handle(self, events: list[SessionEvent]) -> None:
         for event in events:  # grows meanwhile
-            if self._state is _State.OPEN:
+            if self._state is _OPEN:
                 self._carry_out(self._session.handle(event, self._clock(), self._around.date()))
 
     def _look(self) -> None:
         """What the session wants to be told next."""
-        if self._state is not _State.OPEN:
+        if self._state is not _OPEN:
             return
         session = self._session
         if session.wants_data is not self._reading and not self._eof:
@@ -369,22 +371,26 @@ class ClientDriver:
 
     def _start(self, operation_id: int, program: Program[Any]) -> None:
         self._operations[operation_id] = operation = _Operation(self, operation_id, program)
-        self._step(operation, partial(next, program))
+        self._step(operation, program.send, None)
 
-    def _step(self, operation: _Operation, step: Callable[[], Effect]) -> None:
+    def _step(self, operation: _Operation, step: Callable[[Any], Effect], value: Any) -> None:
         """Take the next effect of an operation's program, and see to it that it is carried out."""
         try:
-            effect = next_effect(step)
+            effect = step(value)
         except StopIteration as stop:
             self._ended(operation, OperationEnded(operation.id, stop.value))
             return
-        except Exception as error:  # a program answers all errors it knows of: this is a defect
-            self._ended(operation, OperationFailed(operation.id, error))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a program answers all errors it knows of: this is a defect
+            self._ended(operation, OperationFailed(operation.id, welcome(error)))
             return
         gate = self._gate
         if gate is None:
             gate = self._gate = Gate(self._around.max_statements)
         if type(effect) is Fetch and effect.transaction is None and gate.try_enter():
+            if gate.pinned:
+                effect = replace(effect, primary=True)
             operation.statement = self._around.operations.submit(effect, operation.fetched)
         else:
             self._tasks += 1
@@ -397,8 +403,10 @@ class ClientDriver:
         assert self._gate is not None
         self._gate.leave()
         operation.statement = None
-        program = operation.program
-        self._step(operation, partial(program.send, row) if error is None else partial(program.throw, error))
+        if error is None:
+            self._step(operation, operation.program.send, row)
+        else:
+            self._step(operation, operation.program.throw, error)
 
     def task_ended(self, operation: _Operation, result: Any, error: Exception | None) -> None:
         """The task of an operation has ended, be it that the operation was cancelled."""
@@ -495,10 +503,10 @@ class ClientDriver:
         if now >= self._write_due:
             self._look_for_progress(now)
         deadline = self._session.deadline
-        if self._state is _State.OPEN and deadline is not None and now >= deadline:
+        if self._state is _OPEN and deadline is not None and now >= deadline:
             self._tell(DeadlineReached())
             deadline = self._session.deadline
-        if self._state is _State.OPEN and deadline is not None:
+        if self._state is _OPEN and deadline is not None:
             self._arm(deadline)
         if self._state in (_State.OPEN, _State.CLOSING) and self._write_due < math.inf:
             self._arm(self._write_due)

@@ -21,7 +21,7 @@ from fraiseql.limits import HttpLimits, MutationLimits, PoolLimits, QueryLimits,
 __all__ = ["FraiseQLConfig", "Setting"]
 
 _PREFIX = "FRAISEQL_"
-_SECRETS = ("database_url", "tls_key_password")
+_SECRETS = ("database_url", "replica_urls", "tls_key_password")
 _LEVELS = ("debug", "info", "warning", "error", "critical")
 _WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 _KINDS = {"str": str, "int": int, "float": float, "bool": bool}
@@ -111,8 +111,11 @@ def _setting(
     minimum: float | None = None,
     maximum: float | None = None,
     choices: tuple[str, ...] = (),
+    secret: bool = False,
 ) -> Any:
-    return field(default=default, metadata={"help": help, "range": (minimum, maximum), "choices": choices})
+    return field(
+        default=default, repr=not secret, metadata={"help": help, "range": (minimum, maximum), "choices": choices}
+    )
 
 
 def _limit(
@@ -141,7 +144,10 @@ class FraiseQLConfig:
         ConfigurationError: a value is of another type or out of range; the message names the setting.
     """
 
-    database_url: str | None = _setting(None, "PostgreSQL's connection string or URI, as libpq reads it")
+    database_url: str | None = _setting(None, "PostgreSQL's connection string or URI, as libpq reads it", secret=True)
+    replica_urls: str | None = _setting(
+        None, "URIs of read replicas, with spaces between; queries run there", secret=True
+    )
     host: str = _setting("127.0.0.1", "the name or address to listen on; 0.0.0.0 or :: for all")
     port: int = _setting(8000, "the port to listen on; 0 for any free one", minimum=0, maximum=65_535)
     max_connections: int = _setting(1_000, "clients served at once; further ones are answered with 503", minimum=1)
@@ -150,6 +156,11 @@ class FraiseQLConfig:
     allowed_origins: str = _setting(
         "same", "web pages that may open a WebSocket: origins with commas between, 'same' for the server's own, or '*'"
     )
+    compression: str = _setting(
+        "auto", "codings of large answers: auto for those installed, off, or of zstd, br and gzip with commas between"
+    )
+    compression_min_size: int = _setting(4_096, "bytes of an answer from which on it is compressed", minimum=1)
+    etags: bool = _setting(True, "give answers to GET an ETag, and answer 304 to a client that has them")
     websocket_compression: bool = _setting(False, "compress WebSocket messages for clients that offer it")
     introspection: bool = _setting(True, "answer __schema and __type, by which clients learn the schema")
     context: str | None = _setting(None, "the function that says who asks, as module:function")
@@ -161,7 +172,7 @@ class FraiseQLConfig:
     inherit_sockets: bool = _setting(False, "listen on the sockets that systemd gives, in place of host and port")
     tls_certificate: str | None = _setting(None, "the PEM file of the certificate and those it depends on: serve HTTPS")
     tls_key: str | None = _setting(None, "the PEM file of its private key, where the certificate's has none")
-    tls_key_password: str | None = _setting(None, "what opens the private key, where it is encrypted")
+    tls_key_password: str | None = _setting(None, "what opens the private key, where it is encrypted", secret=True)
     retry_after: int = _setting(
         5, "seconds after which a client that found the server full may ask again", minimum=0, maximum=86_400
     )
@@ -284,6 +295,9 @@ class FraiseQLConfig:
     pool_max_prepared: int = _limit(
         PoolLimits, "max_prepared", "statements kept prepared per connection; 0 for none", minimum=0
     )
+    pool_pipeline_depth: int = _limit(
+        PoolLimits, "pipeline_depth", "queries that may share a round trip to the database; 1 for none", maximum=1_000
+    )
 
     def __post_init__(self) -> None:
         for setting in self.settings():
@@ -292,6 +306,8 @@ class FraiseQLConfig:
                 setting.check(value)
             except ValueError as error:
                 raise ConfigurationError(f"{setting.name} is {_shown(setting, value)}; expected {error}") from None
+        if not all(url.startswith(("postgresql://", "postgres://")) for url in self.replicas):
+            raise ConfigurationError("replica_urls: expected URIs that begin with postgresql://, with spaces between")
 
     @classmethod
     def settings(cls) -> tuple[Setting, ...]:
@@ -369,6 +385,11 @@ class FraiseQLConfig:
     def subscription_limits(self) -> SubscriptionLimits:
         """The settings that begin with `subscription_`."""
         return self._limits(SubscriptionLimits)
+
+    @property
+    def replicas(self) -> tuple[str, ...]:
+        """Those of `replica_urls`."""
+        return tuple((self.replica_urls or "").split())
 
     @property
     def pool_limits(self) -> PoolLimits:

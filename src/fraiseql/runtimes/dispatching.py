@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from fraiseql.effects import Fetch, Row
@@ -17,6 +17,7 @@ from fraiseql.limits import PoolLimits
 from fraiseql.observations import ConnectionLost, ConnectionOpened, Observer, ReconnectFailed
 from fraiseql.postgres import Pool, pool_events
 from fraiseql.runtimes.loop import Clock, EventLoop, Timer
+from fraiseql.runtimes.sharing import Sharing, Trip, may_share
 
 __all__ = ["Dispatcher", "Done", "Job", "Link", "Opener", "Ticket", "TookTooLong", "too_late"]
 
@@ -59,6 +60,15 @@ class Link(Protocol):
     def start(self, job: Job) -> None:
         """Send a statement; raises nothing, whatever the state."""
 
+    def start_all(self, jobs: Sequence[Job], over: Callable[[list[tuple[Job, bool]], bool], None]) -> None:
+        """Send several statements that only read, in one round trip; only for pools that share connections.
+
+        Args:
+            jobs: each has its own answer.
+            over: called once the connection is free again, never within this call, and before the last answers: with
+                the jobs that must run again, alone, and whether that is since they write; and whether all went well.
+        """
+
     def abandon(self, job: Job, then: Callable[[], None]) -> None:
         """Cancel a statement that was started and has not ended: its `ended` is not called any more.
 
@@ -97,9 +107,23 @@ class Ticket:
     Attributes:
         effect: the statement.
         link: the connection, from the time it is granted.
+        shares: whether it waits to share a round trip, or is on one.
+        noted: told of the end of a statement that ran alone, where one might have shared.
     """
 
-    __slots__ = ("_clearing", "_dispatcher", "_done", "_fetch", "_released", "_then", "_timer", "id", "link")
+    __slots__ = (
+        "_clearing",
+        "_dispatcher",
+        "_done",
+        "_fetch",
+        "_released",
+        "_then",
+        "_timer",
+        "id",
+        "link",
+        "noted",
+        "shares",
+    )
 
     def __init__(self, dispatcher: Dispatcher, fetch: Fetch | None, done: Callable[[Any, Any], None]) -> None:
         self._dispatcher = dispatcher
@@ -111,6 +135,8 @@ class Ticket:
         self._clearing = False
         self.id = 0
         self.link: Link | None = None
+        self.shares = False
+        self.noted: Callable[[], None] | None = None
 
     @property
     def effect(self) -> Fetch:
@@ -167,8 +193,14 @@ class Ticket:
 
     def ended(self, row: Row | None, error: Exception | None) -> None:
         """The statement's answer: the connection is given to the next before anybody sees it."""
+        if self.shares:
+            self._released = True
+            self._answer(row, error)
+            return
         if self._released:
             return
+        if self.noted is not None:
+            self.noted()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -178,7 +210,7 @@ class Ticket:
         if done is not None:
             done(row, error)
 
-    def _answer(self, answer: Any, error: DatabaseError | None) -> None:
+    def _answer(self, answer: Any, error: Exception | None) -> None:
         done, self._done = self._done, None
         if done is not None:
             done(answer, error)
@@ -195,7 +227,9 @@ class Ticket:
             self._timer = None
 
         def cleared() -> None:
-            self.release(reason)
+            if not self.shares:
+                self.release(reason)
+            self._released = True
             if error is not None:
                 self._answer(None, error)
             if self._then is not None:
@@ -222,13 +256,16 @@ class Dispatcher:
     ) -> None:
         self.pool = Pool(limits)
         self.links: dict[int, Link] = {}
+        self._sharing: Sharing | None = None
+        if limits.pipeline_depth > 1:
+            self._sharing = Sharing(limits.pipeline_depth, limits.max_waiting, self, loop, (clock or loop).time)
         self.clock: Clock = clock or loop
         self._open = open
         self._loop = loop
         self._observe = observe
         self._timer: Timer | None = None
         self._armed = math.inf  # when the timer fires
-        self._impatient: set[Ticket] = set()  # who wait
+        self._impatient: set[Ticket | Trip] = set()  # who wait
         self._closed: Callable[[], None] | None = None
 
     def submit(self, effect: Fetch, done: Done) -> Ticket:
@@ -240,8 +277,22 @@ class Dispatcher:
                 must raise nothing. Errors are DatabaseErrors, unless there is a defect.
         """
         ticket = Ticket(self, effect, done)
-        self.handle(pool_events.ConnectionRequested(ticket))
+        if self._sharing is not None and self.pool.granted and may_share(effect):
+            ticket.shares = True
+            self._sharing.add(ticket)
+        else:
+            self.handle(pool_events.ConnectionRequested(ticket))
         return ticket
+
+    @property
+    def waiting(self) -> int:
+        """How many statements and transactions wait for a connection."""
+        return self.pool.waiting + (self._sharing.waiting if self._sharing is not None else 0)
+
+    def alone(self, ticket: Ticket) -> None:
+        """Run a statement that cannot share."""
+        ticket.shares, ticket.link = False, None
+        self.handle(pool_events.ConnectionRequested(ticket))
 
     def lease(self, done: Callable[[Ticket | None, DatabaseError | None], None], *, patient: bool = True) -> Ticket:
         """Ask for a connection of one's own, to be given back by `Ticket.release`.
@@ -271,16 +322,16 @@ class Dispatcher:
         if self._timer is not None:
             self._timer.cancel()
 
-    def released(self, ticket: Ticket, reason: str) -> None:
-        """A ticket does not need its connection any more."""
-        link = ticket.link
+    def released(self, holder: Ticket | Trip, reason: str) -> None:
+        """A connection is not needed any more."""
+        link = holder.link
         assert link is not None
         fault = link.fault(reason)
         if fault is None:
-            self.handle(pool_events.ConnectionReleased(ticket.id))
+            self.handle(pool_events.ConnectionReleased(holder.id))
             return
         self._observe(ConnectionLost(link.backend_pid, fault))
-        self.handle(pool_events.ConnectionDistrusted(ticket.id, lost=link.is_lost))
+        self.handle(pool_events.ConnectionDistrusted(holder.id, lost=link.is_lost))
 
     def handle(self, event: pool_events.Event) -> None:
         """Tell the pool what happened and do what it says."""
@@ -288,10 +339,10 @@ class Dispatcher:
         while commands:
             match commands.popleft():
                 case pool_events.GrantConnection(ticket, id):
-                    assert isinstance(ticket, Ticket)
+                    assert isinstance(ticket, (Ticket, Trip))
                     commands.extend(self._grant(ticket, id))
                 case pool_events.RefuseRequest(ticket, error):
-                    assert isinstance(ticket, Ticket)
+                    assert isinstance(ticket, (Ticket, Trip))
                     self._loop.call_soon(self._refuse, ticket, error)
                 case pool_events.OpenConnection(id):
                     self._open(lambda link, error, id=id: self._opened(id, link, error))  # type: ignore[misc]
@@ -307,13 +358,16 @@ class Dispatcher:
     def withdrawn(self, ticket: Ticket) -> None:
         """A ticket does not wait any more."""
         self._impatient.discard(ticket)
-        self.handle(pool_events.RequestAbandoned(ticket))
+        if ticket.shares and self._sharing is not None:
+            self._sharing.remove(ticket)
+        else:
+            self.handle(pool_events.RequestAbandoned(ticket))
 
-    def _refuse(self, ticket: Ticket, error: DatabaseError) -> None:
+    def _refuse(self, ticket: Ticket | Trip, error: DatabaseError) -> None:
         self._impatient.discard(ticket)
         ticket.refused(error)
 
-    def _grant(self, ticket: Ticket, id: int) -> list[pool_events.Command]:
+    def _grant(self, ticket: Ticket | Trip, id: int) -> list[pool_events.Command]:
         link = self.links[id]
         if link.is_open():
             self._impatient.discard(ticket)

@@ -6,7 +6,7 @@ it costs system calls. So a server that ends an idle connection is noticed at on
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,9 +19,11 @@ from fraiseql.postgres.errors import connection_lost
 from fraiseql.runtimes.dispatching import Job
 from fraiseql.runtimes.loop import Clock, EventLoop, Timer
 from fraiseql.runtimes.stepping import Stepping
+from fraiseql.runtimes.trips import Shared, TripOver
 
 __all__ = ["PostgresLink"]
 
+_FRESH = 0.005  # seconds after its last use for which a connection is taken to be there: to look takes system calls
 _CANCELLED_AGAIN = 0.1  # seconds; a statement that was reached ends in milliseconds
 _Told = Callable[[Any, Exception | None], None]
 
@@ -42,21 +44,25 @@ class PostgresLink:
     Attributes:
         connection: to be read, and for conversations.
         on_lost: see Link.
+        loop, clock: as given.
+        shared: what runs together, if anything does.
     """
 
     def __init__(self, connection: Connection, loop: EventLoop, clock: Clock, recovery_timeout: float) -> None:
         self.connection = connection
         self.on_lost: Callable[[], None] = _nothing
-        self._loop = loop
-        self._clock = clock
+        self.loop = loop
+        self.clock = clock
         self._recovery_timeout = recovery_timeout
         self._job: Job | None = None  # sent by `quick`, or within `_talk`
         self._talk: Conversation[Any] | None = None
         self._told: _Told | None = None
+        self.shared: Shared | None = None
         self._recovery: _Recovery | None = None
         self._reading = True
         self._writing = False
         self._ended = False  # by the server, and noticed
+        self._used = loop.time()  # last
         loop.add_reader(connection.fd, self._readable)
 
     @property
@@ -71,6 +77,8 @@ class PostgresLink:
 
     def is_open(self) -> bool:
         """Whether it can be used, now that nothing runs on it."""
+        if self.loop.time() - self._used < _FRESH:
+            return not self._ended and self.connection.is_idle
         return self.connection.is_alive()
 
     def start(self, job: Job) -> None:
@@ -82,23 +90,38 @@ class PostgresLink:
                     self._watch(Wait.RW)
                 return
         except DatabaseError as error:
-            self._loop.call_soon(self._job_over, job, None, error)
+            self.loop.call_soon(self._job_over, job, None, error)
             return
         conversation = run(self.connection, job.effect)
         try:
             _, wait = next(conversation)
         except Exception as error:  # it has sent nothing; to end without an answer takes one
-            self._loop.call_soon(self._job_over, job, None, error)
+            self.loop.call_soon(self._job_over, job, None, error)
             return
         self._talk, self._told = conversation, partial(self._job_over, job)
         self._watch(wait)
 
+    def start_all(self, jobs: Sequence[Job], over: TripOver) -> None:
+        """Send statements that share a round trip."""
+        self.shared = Shared(self, jobs, over)
+        self.shared.start()
+
+    def watch_writable(self) -> None:
+        """Not all that is to be sent was sent at once."""
+        self._watch(Wait.RW)
+
     def abandon(self, job: Job, then: Callable[[], None]) -> None:
         """Cancel a statement, and call `then` when the connection is clean, or of no use."""
+        if self.shared is not None and self.shared.abandon(job, then):
+            return
         if self._job is job:
             self._job = None
             self.stop()
-        self.recover(then)
+            self.recover(then)
+        elif self._recovery is not None:
+            self._recovery.also(then)
+        else:  # it has its answer
+            then()
 
     def converse(self, conversation: Conversation[Any], told: _Told) -> None:
         """Drive a conversation; `told` is given its result or its error, perhaps within this call.
@@ -140,6 +163,7 @@ class PostgresLink:
     def fault(self, otherwise: str) -> str | None:
         """Why the connection is not fit for the next."""
         connection = self.connection
+        self._used = self.loop.time()
         if not connection.is_idle or connection.unclean:
             return connection.fault or otherwise
         if connection.outgrown:
@@ -151,7 +175,9 @@ class PostgresLink:
         if self._recovery is not None:
             return
         error = connection_lost("it was closed on this side")
-        if (job := self._job) is not None:
+        if self.shared is not None:
+            self.shared.cut(error)
+        elif (job := self._job) is not None:
             self._job = None
             self.stop()
             self.recover(partial(job.ended, None, error))
@@ -160,9 +186,9 @@ class PostgresLink:
 
     def close(self) -> None:
         """Close it for good."""
-        self._loop.remove_reader(self.connection.fd)
+        self.loop.remove_reader(self.connection.fd)
         if self._writing:
-            self._loop.remove_writer(self.connection.fd)
+            self.loop.remove_writer(self.connection.fd)
         self.connection.close()
 
     def _readable(self) -> None:
@@ -170,6 +196,10 @@ class PostgresLink:
             self._step(partial(self._talk.send, Ready.R))
         elif self._job is not None:
             self._receive(self._job)
+        elif self.shared is not None and not self.shared.is_clearing:
+            self.shared.readable()
+            if self._writing and self.shared is not None and not self.shared.is_clearing:
+                self._flush(self.shared.fail)
         elif not self._ended and not self.connection.is_open():
             self._ended = True
             self._watch(0)  # it would be readable for ever
@@ -179,16 +209,18 @@ class PostgresLink:
         if self._talk is not None:
             self._step(partial(self._talk.send, Ready.W))
         elif self._job is not None:
-            self._flush(self._job)
+            self._flush(partial(self._job_over, self._job, None))
+        elif self.shared is not None and not self.shared.is_clearing:
+            self._flush(self.shared.fail)
         else:
             self._watch(Wait.R)
 
-    def _flush(self, job: Job) -> None:
+    def _flush(self, failed: Callable[[DatabaseError], None]) -> None:
         try:
             if quick.flush(self.connection):
                 self._watch(Wait.R)
         except DatabaseError as error:
-            self._job_over(job, None, error)
+            failed(error)
 
     def _receive(self, job: Job) -> None:
         """What a quick statement brought."""
@@ -197,7 +229,7 @@ class PostgresLink:
             result = quick.receive(connection)
             if result is None:
                 if self._writing:
-                    self._flush(job)
+                    self._flush(partial(self._job_over, job, None))
                 return
             if result.status == ExecStatus.TUPLES_OK:
                 row = only_row(connection, result, fetch.statement.columns)
@@ -237,18 +269,18 @@ class PostgresLink:
         if writing is not self._writing:
             self._writing = writing
             if writing:
-                self._loop.add_writer(fd, self._writable)
+                self.loop.add_writer(fd, self._writable)
             else:
-                self._loop.remove_writer(fd)
+                self.loop.remove_writer(fd)
         if self._ended:  # a reader that is added to a descriptor that has hung up may never be called
             if wait and (self._talk is not None or self._job is not None):
-                self._loop.call_soon(self._readable)
+                self.loop.call_soon(self._readable)
         elif reading is not self._reading:
             self._reading = reading
             if reading:
-                self._loop.add_reader(fd, self._readable)
+                self.loop.add_reader(fd, self._readable)
             else:
-                self._loop.remove_reader(fd)
+                self.loop.remove_reader(fd)
 
 
 class _Recovery:
@@ -285,14 +317,14 @@ class _Recovery:
         self._then.append(then)
 
     def _after(self, seconds: float, callback: Callable[[], None]) -> None:
-        clock = self._link._clock
+        clock = self._link.clock
         self._timers.append(clock.call_at(clock.time() + seconds, callback))
 
     def _go_on(self) -> None:
         connection = self._link.connection
         if connection.is_busy and not connection.awaits_cleaning:
             connection.cleaning = None  # what was sent of it is read with the rest
-            self._cancel = Stepping(self._link._loop, cancel(connection), self._cancelled)
+            self._cancel = Stepping(self._link.loop, cancel(connection), self._cancelled)
             self._cancel.start()
         else:
             self._link.converse(wind_up(connection), self._wound_up)

@@ -11,7 +11,7 @@ import anyio
 
 from fraiseql.effects import Effect, Emission
 
-__all__ = ["Gate", "Participant", "next_effect", "unwelcome"]
+__all__ = ["Gate", "Participant", "next_effect", "unwelcome", "welcome"]
 
 
 class Gate:
@@ -19,13 +19,22 @@ class Gate:
 
     Args:
         places: how many.
+
+    Attributes:
+        pinned: whether it has written, and is to see that: its statements go to the primary.
     """
 
-    __slots__ = ("_free", "_waiting")
+    __slots__ = ("_free", "_waiting", "pinned")
 
     def __init__(self, places: int) -> None:
         self._free = places
+        self.pinned = False
         self._waiting: deque[anyio.Event] | None = None  # made by the first who waits: most gates see none
+
+    @property
+    def free(self) -> int:
+        """How many are free."""
+        return self._free
 
     def try_enter(self) -> bool:
         """Take a place, where one is free and nobody waits."""
@@ -68,12 +77,17 @@ class Gate:
 
 
 class Participant(ABC):
-    """An operation that takes part in a stream."""
+    """An operation that takes part in a stream.
 
-    __slots__ = ("_room",)
+    Attributes:
+        when_resumed: called when it goes on.
+    """
+
+    __slots__ = ("_room", "when_resumed")
 
     def __init__(self) -> None:
         self._room: anyio.Event | None = None  # while it is paused
+        self.when_resumed: Callable[[], None] | None = None
 
     @abstractmethod
     def joined(self) -> None:
@@ -82,6 +96,11 @@ class Participant(ABC):
     @abstractmethod
     def deliver(self, emission: Emission, is_state: bool) -> None:
         """Take an emission; never waits, and raises nothing."""
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether `room` waits."""
+        return self._room is not None
 
     def pause(self) -> None:
         """Let `room` wait."""
@@ -93,6 +112,8 @@ class Participant(ABC):
         if self._room is not None:
             self._room.set()
             self._room = None
+            if self.when_resumed is not None:
+                self.when_resumed()
 
     async def room(self) -> None:
         """Wait while paused."""
@@ -107,7 +128,12 @@ def next_effect(step: Callable[[], Effect]) -> Effect:
     except (Exception, KeyboardInterrupt):
         raise
     except BaseException as error:
-        raise unwelcome(error) from error
+        raise welcome(error) from error
+
+
+def welcome(error: BaseException) -> Exception:
+    """An error of a program that runs a user's code: itself, or what stands for one that is no Exception."""
+    return error if isinstance(error, Exception) else unwelcome(error)
 
 
 def unwelcome(error: BaseException) -> RuntimeError:

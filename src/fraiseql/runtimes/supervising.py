@@ -24,15 +24,18 @@ from fraiseql.runtimes.balancing import Shares
 from fraiseql.runtimes.listening import Listeners
 from fraiseql.runtimes.logs import logger, name_worker
 
-__all__ = ["Supervisor", "pause_before"]
+__all__ = ["STOP", "Supervisor", "pause_before"]
 
 STEADY: Final = 10.0  # seconds of service after which a worker that dies has had bad luck, and not one more mistake
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
+# What a worker stops on: once for an end in order, twice for one at once. It is none that a terminal or a service
+# manager sends to all processes: what the supervisor passes on would be the second.
+STOP: Final = signal.SIGUSR2
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP)
 
 Work = Callable[[Listeners, Callable[[], None]], None]
-"""What a worker does: serve until SIGTERM; the second argument is to be called once it serves."""
+"""What a worker does: serve until STOP; the second argument is to be called once it serves."""
 
 
 def pause_before(deaths: int) -> float:
@@ -152,15 +155,16 @@ class Supervisor:
                 self._renew()
         else:
             self._stop()
+            if self._stops == 1:
+                logger.info("stopping the workers; a second signal stops them at once")
 
     def _stop(self) -> None:
         self._stops += 1
-        if self._stops == 1:
-            logger.info("stopping the workers; a second signal stops them at once")
-            self._listeners.close()  # nobody can connect any more once the last worker has closed its own
         for worker in self._workers:
             worker.due = None
-            self._signal(worker, signal.SIGTERM if self._stops < 3 else signal.SIGKILL)
+            self._signal(worker, STOP if self._stops < 3 else signal.SIGKILL)
+        if self._stops == 1:
+            self._listeners.close()  # nobody can connect any more once the last worker has closed its own
 
     def _signal(self, worker: _Worker, number: signal.Signals) -> None:
         if worker.pid:
@@ -169,7 +173,7 @@ class Supervisor:
     def _renew(self) -> None:
         """Let the next worker that is to be replaced end."""
         if self._renewing and not self._stops:
-            self._signal(self._renewing[0], signal.SIGTERM)
+            self._signal(self._renewing[0], STOP)
 
     # Workers
 
@@ -179,10 +183,13 @@ class Supervisor:
         worker.due, worker.told, worker.serves, worker.since = None, b"", False, time.monotonic()
         sys.stdout.flush()  # lest what is not written yet be written twice
         sys.stderr.flush()
+        # A signal that came to the new process while it has our handlers still would wake us, and be lost to it.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         worker.pid = os.fork()
         if worker.pid == 0:
             os.close(read)
-            self._become(worker, write)
+            self._become(worker, write, mask)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.close(write)
         worker.status = read
 
@@ -225,7 +232,7 @@ class Supervisor:
         how = _how_ended(os.waitstatus_to_exitcode(status))
         error = _error_of(worker.told)
         if self._stops:
-            if status:
+            if status and worker.serves:  # one that is on its way there has no handler for STOP
                 logger.warning("worker %d (process %d) %s", worker.number + 1, pid, how)
         elif not self._serving:
             text = f"worker {worker.number + 1} {how} before it served"
@@ -256,14 +263,14 @@ class Supervisor:
 
     # In the worker's process
 
-    def _become(self, worker: _Worker, status: int) -> NoReturn:
+    def _become(self, worker: _Worker, status: int, mask: set[int]) -> NoReturn:
         """Be a worker from now on; ends the process."""
         code = 1
         try:
-            self._leave_supervisor()
+            self._leave_supervisor(mask)
             self._shares.take(worker.number)
             name_worker(worker.number + 1)
-            threading.Thread(target=self._follow, name="fraiseql follow", daemon=True).start()
+            self._begin_to_follow()
             self._work(self._listeners, lambda: self._tell_that_it_serves(status))
             code = 0
         except FraiseQLError as error:
@@ -277,12 +284,16 @@ class Supervisor:
                 sys.stderr.flush()
             os._exit(code)
 
-    def _leave_supervisor(self) -> None:
+    def _leave_supervisor(self, mask: set[int]) -> None:
         signal.set_wakeup_fd(-1)
-        for number in _SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
-        # Ctrl-C at a terminal is sent to all; the supervisor passes it on, and twice would mean at once.
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for number in (
+            signal.SIGINT,
+            signal.SIGTERM,
+            signal.SIGHUP,
+        ):  # not ignored: that a program of ours would inherit
+            signal.signal(number, lambda *_: None)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         inherited = [self._signals_read, self._signals_write, self._life_write]
         for fd in [*inherited, *(other.status for other in self._workers)]:
             if fd >= 0:
@@ -292,10 +303,16 @@ class Supervisor:
         self._shares.join()
         os.write(status, b"\n")
 
+    def _begin_to_follow(self) -> None:
+        """Watch the supervisor in a thread that takes no signal: one that it took would not wake the main thread."""
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        threading.Thread(target=self._follow, name="fraiseql follow", daemon=True).start()
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
     def _follow(self) -> None:
         """Stop where the supervisor has died, which sends no signal then."""
         if not os.read(self._life_read, 1):
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), STOP)
 
 
 def _how_ended(code: int) -> str:

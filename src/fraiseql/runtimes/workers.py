@@ -19,7 +19,7 @@ from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.listening import Listeners, open_listeners
 from fraiseql.runtimes.logs import configure_logging
 from fraiseql.runtimes.running import check_runtime, run_async
-from fraiseql.runtimes.supervising import Supervisor
+from fraiseql.runtimes.supervising import STOP, Supervisor
 from fraiseql.schema import Schema
 
 __all__ = ["serve_workers"]
@@ -99,12 +99,18 @@ def _serve(
     ready: Callable[[], None],
 ) -> None:
     """What one worker does."""
-    given: dict[str, Any] = {"config": config, "bus": bus, "context": context, "listeners": listeners}
+    given: dict[str, Any] = {
+        "config": config,
+        "bus": bus,
+        "context": context,
+        "listeners": listeners,
+        "signals": (STOP,),
+    }
     announcement = _Announcement(ready)
     if runtime == "threads":
         from fraiseql.runtimes.threads import serve_threads
 
-        serve_threads(schema, started=announcement.started, **given)
+        serve_threads(schema, started=lambda _: ready(), **given)
     else:
         from fraiseql.runtimes.anyio import serve
 

@@ -2,6 +2,7 @@
 
 from fraiseql.session.busy import BusySession, most_busy
 from fraiseql.session.client import ClientSession
+from fraiseql.session.coding import Coding, Compression
 from fraiseql.session.endpoint import Endpoint
 from fraiseql.session.events import (
     CancelOperation,
@@ -32,7 +33,9 @@ __all__ = [
     "CancelOperation",
     "ClientSession",
     "CloseConnection",
+    "Coding",
     "Command",
+    "Compression",
     "ConnectionMade",
     "DataReceived",
     "DeadlineReached",

@@ -73,12 +73,10 @@ class Delivery:
         self._unread.remove(sum(len(emission.body) for emission in self._kept))
         self._kept.clear()
 
-    def must_pause(self, is_state: bool) -> bool:
-        """Whether the stream shall be told to wait, now that something is kept; not so for states, and only once."""
-        if is_state or self._paused:
-            return False
-        self._paused = True
-        return True
+    def must_pause(self) -> bool:
+        """Whether the stream shall be told to wait, now that something is kept: only once."""
+        paused, self._paused = self._paused, True
+        return not paused
 
     def may_resume(self) -> bool:
         """Whether the stream was told to wait, and shall go on now."""

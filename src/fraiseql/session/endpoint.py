@@ -13,6 +13,7 @@ from fraiseql.limits import HttpLimits, SubscriptionLimits, WebSocketLimits
 from fraiseql.observations import Observer
 from fraiseql.pipeline import Pipeline
 from fraiseql.protocol.websocket import Deflate, Origins
+from fraiseql.session.coding import Compression
 
 __all__ = ["Endpoint"]
 
@@ -27,6 +28,8 @@ class Endpoint:
         observe: is told what happened.
         origins: the web pages that may open a WebSocket.
         deflate: whether WebSocket messages may be compressed, and how; None for not.
+        compression: of answers to HTTP requests.
+        etags: whether answers to GET have an entity tag.
         context: called with the ClientRequest of each WebSocket and each other request, asynchronous or not;
             gives the Caller, or None (or raises RequestError) where nobody is let in. Without one all are anonymous.
     """
@@ -38,6 +41,8 @@ class Endpoint:
     subscriptions: SubscriptionLimits = field(default_factory=SubscriptionLimits)
     origins: Origins = field(default_factory=Origins)
     deflate: Deflate | None = None
+    compression: Compression = field(default_factory=Compression)
+    etags: bool = True
     context: Callable[[ClientRequest], Any] | None = None
 
     def authorise(self, request: ClientRequest) -> Program[Caller]:

@@ -71,7 +71,7 @@ class EventStream:
             commands.append(SendData(self._next(emission)))
         elif not self._delivery.keep(emission, is_state):
             return self._delivery.too_slow()
-        elif self._delivery.must_pause(is_state):
+        elif self._delivery.must_pause():
             commands.append(PauseOperation(operation_id))
         return None
 

@@ -35,7 +35,7 @@ class ConnectionMade:
     """The client has connected; always the first event."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # this and others not frozen: one is made for each request, in a third of the time
 class DataReceived:
     """Bytes from the client, at least one."""
 
@@ -47,7 +47,7 @@ class EofReceived:
     """The client has closed its side, or the connection broke."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OperationEnded:
     """A program returned its result; not delivered for a cancelled one."""
 
@@ -124,7 +124,7 @@ class SendData:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StartOperation:
     """Run a program and deliver OperationEnded."""
 
@@ -141,7 +141,7 @@ class CancelOperation:
 
 @dataclass(frozen=True, slots=True)
 class PauseOperation:
-    """Let the stream of an operation wait, where nobody else takes part in it; others go on."""
+    """Let the stream of an operation wait, unless others take part in it who are not paused."""
 
     operation_id: int
 

@@ -34,7 +34,8 @@ _CONTENT_TYPES: Final = {kind: ((b"content-type", kind + b"; charset=utf-8"),) f
 _PREFLIGHT: Final = (b"graphql-require-preflight", b"apollo-require-preflight", b"x-apollo-operation-name")
 _QVALUE: Final = re.compile(rb"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")  # RFC 9110 §12.4.2
 _UTF_8: Final = (b"utf-8", b"utf8")
-_ALLOWED: Final = ((b"allow", b"GET, POST"),)
+_ALLOWED: Final = ((b"allow", b"GET, HEAD, POST"),)
+_BY_STREAM: Final = ((b"allow", b"GET, POST"),)  # for events
 _ONLY_POST: Final = ((b"allow", b"POST"),)  # for a mutation
 
 _STATUS: Final[Mapping[Outcome, tuple[int, int]]] = {
@@ -54,7 +55,7 @@ _STATUS: Final[Mapping[Outcome, tuple[int, int]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made for each request, in a third of the time
 class Answer:
     """An HTTP answer before it is framed."""
 
@@ -83,13 +84,16 @@ def negotiate(request: Request) -> bytes:
     text/event-stream is chosen only where it is asked for by name.
 
     Raises:
-        HttpRefusal: 406, no supported type is acceptable.
+        HttpRefusal: 406, no supported type is acceptable; 405, events are asked for by HEAD.
     """
     accept = request.get(b"accept")
     chosen = _JSON if not accept or accept == b"*/*" else _choose(accept)
     if chosen is None:
         message = f"Answers come as {_JSON.decode()}, {_GRAPHQL_RESPONSE.decode()} or {EVENT_STREAM.decode()}."
         raise HttpRefusal(error_answer(406, message, "NOT_ACCEPTABLE"))
+    if chosen is EVENT_STREAM and request.method == b"HEAD":
+        message = "Events are served by GET and POST."
+        raise HttpRefusal(error_answer(405, message, "METHOD_NOT_ALLOWED", _BY_STREAM))
     return chosen
 
 
@@ -136,8 +140,8 @@ def read_request(request: Request, body: bytes, limits: QueryLimits) -> GraphQLR
         HttpRefusal: 405, 415 or 400: another method, another media type, no well-formed request, or one that a page of
             another origin could have sent without being asked first (CSRF).
     """
-    if request.method not in (b"GET", b"POST"):
-        raise HttpRefusal(error_answer(405, "GraphQL is served by GET and POST.", "METHOD_NOT_ALLOWED", _ALLOWED))
+    if request.method not in (b"POST", b"GET", b"HEAD"):
+        raise HttpRefusal(error_answer(405, "GraphQL is served by GET, HEAD and POST.", "METHOD_NOT_ALLOWED", _ALLOWED))
     content_type = _content_type(request)
     try:
         if request.method == b"POST":
@@ -169,8 +173,8 @@ def _read_post(request: Request, content_type: bytes | None, body: bytes, limits
 def _content_type(request: Request) -> bytes | None:
     """application/json, or None where there is no Content-Type; another one, or a charset not UTF-8, is refused."""
     given = request.get(b"content-type")
-    if given is None:
-        return None
+    if given is None or given == _JSON:
+        return given
     kind, *parameters = (part.strip(b" \t") for part in given.lower().split(b";"))
     charsets = [parameter for parameter in parameters if parameter.startswith(b"charset=")]
     if kind != _JSON or any(charset[8:].strip(b'"') not in _UTF_8 for charset in charsets):
@@ -181,6 +185,8 @@ def _content_type(request: Request) -> bytes | None:
 
 def answer(response: GraphQLResponse, media_type: bytes) -> Answer:
     """The HTTP answer for a GraphQL response, in the negotiated media type."""
+    if response.outcome is Outcome.DATA:  # an enumeration is slow to look up
+        return Answer(200, _CONTENT_TYPES[media_type], response.body)
     as_graphql, as_json = _STATUS[response.outcome]
     status = as_graphql if media_type == _GRAPHQL_RESPONSE else as_json
     headers = _CONTENT_TYPES[media_type]

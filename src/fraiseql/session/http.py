@@ -10,7 +10,8 @@ from fraiseql.errors import RemoteProtocolError, RequestError
 from fraiseql.observations import InternalErrorMasked, RequestCompleted, RequestRefused
 from fraiseql.pipeline import GraphQLRequest, GraphQLResponse, Outcome, refuse
 from fraiseql.protocol.http11 import (
-    ConnectionClosed,
+    NEED_DATA,
+    PAUSED,
     Data,
     DeadlineKind,
     EndOfMessage,
@@ -19,6 +20,7 @@ from fraiseql.protocol.http11 import (
     ServerConnection,
     State,
 )
+from fraiseql.session.coding import Choice
 from fraiseql.session.endpoint import Endpoint
 from fraiseql.session.event_stream import EventStream
 from fraiseql.session.events import (
@@ -39,6 +41,7 @@ from fraiseql.session.events import (
     SessionEvent,
     StartOperation,
 )
+from fraiseql.session.finishing import Unfinished, finish
 from fraiseql.session.graphql_http import (
     EVENT_STREAM,
     Answer,
@@ -55,6 +58,7 @@ __all__ = ["HttpSession"]
 
 _TIMED_OUT: Final = (Outcome.TIMED_OUT, "The request took longer than the server allows.", "REQUEST_TIMEOUT")
 _CHALLENGE: Final = ((b"www-authenticate", b"Bearer"),)  # RFC 9110 §15.5.2
+_ANSWER: Final = object()  # to be waited for until the request's time is over
 _BROKEN: Final = (Outcome.FAILED, "Internal server error.", "INTERNAL_SERVER_ERROR")
 
 
@@ -80,17 +84,15 @@ class HttpSession:
         self._observe = endpoint.observe
         self._connection_id = connection_id
         self._machine = ServerConnection(endpoint.http)
-        self._timeouts = {
-            DeadlineKind.HEAD: endpoint.http.head_timeout,
-            DeadlineKind.BODY: endpoint.http.body_timeout,
-            DeadlineKind.IDLE: endpoint.http.idle_timeout,
-        }
         self._request: Request | None = None
         self._graphql: GraphQLRequest | None = None
         self._body: list[bytes] = []
         self._media_type = b""
+        self._choice: Choice | None = None  # of a content coding
+        self._unfinished: Answer | None = None  # what runs makes it ready to go out
         self._began = 0.0
         self._requests = 0
+        self._request_id = f"{connection_id}-0"
         self._operations = 0
         self._running = False
         self._is_authorising = False  # what runs finds out who asks
@@ -98,7 +100,8 @@ class HttpSession:
         self._sending_paused = False
         self._draining = False
         self._closed = False
-        self._waiting: tuple[DeadlineKind | None, int, bool] | None = None
+        self._waiting: Any = None  # what the deadline is for: a DeadlineKind, _ANSWER or nothing ...
+        self._waiting_in = 0  # ... in which request
         self.deadline: float | None = None
         self.successor: tuple[WebSocketSession, bytes] | None = None
 
@@ -117,16 +120,24 @@ class HttpSession:
         commands: list[Command] = []
         if self._closed:
             return commands
+        kind = type(event)
+        if kind is DataReceived:  # these two are nearly all
+            self._machine.receive_data(event.data)  # type: ignore[union-attr]
+        elif kind is OperationEnded:
+            self._operation_ended(event.operation_id, event.result, now, date, commands)  # type: ignore[union-attr]
+        else:
+            self._happened(event, now, date, commands)
+        self._advance(now, date, commands)
+        self._set_deadline(now)
+        return commands
+
+    def _happened(self, event: SessionEvent, now: float, date: bytes, commands: list[Command]) -> None:
         match event:
-            case DataReceived(data):
-                self._machine.receive_data(data)
             case OperationJoined(operation_id):
                 if self._stream is not None and operation_id == self._operations:
                     self._stream.times_out = None  # a subscription may last
             case OperationEmitted(operation_id, emission, is_state):
                 self._emitted(operation_id, emission, is_state, now, commands)
-            case OperationEnded(operation_id, result):
-                self._operation_ended(operation_id, result, now, date, commands)
             case OperationFailed(operation_id, error):
                 self._operation_failed(operation_id, error, now, date, commands)
             case SendingPaused():
@@ -148,9 +159,6 @@ class HttpSession:
                 elif self._is_authorising and self._media_type == EVENT_STREAM:
                     commands.append(CancelOperation(self._operations))
                     self._refuse_request(503, "The server is stopping.", "SERVER_STOPPING", now, date, commands)
-        self._advance(now, date, commands)
-        self._set_deadline(now)
-        return commands
 
     def _advance(self, now: float, date: bytes, commands: list[Command]) -> None:
         """Read what can be read, until an operation runs or more bytes are needed."""
@@ -160,23 +168,23 @@ class HttpSession:
             except RemoteProtocolError as error:
                 self._refuse_peer(error, date, commands)
                 return
-            match event:
-                case Request():
-                    self._request = event
-                    self._requests += 1
-                    self._began = now
-                    self._invite_body(event, date, commands)
-                case Data(data):
-                    self._body.append(data)
-                case EndOfMessage():
-                    self._dispatch(now, date, commands)
-                case ConnectionClosed():
+            if event is NEED_DATA or event is PAUSED:
+                # Between requests there is nothing to finish for a server that stops.
+                if self._draining and self._machine.deadline_kind is DeadlineKind.IDLE:
                     self._close(commands)
-                case _:
-                    # Between requests there is nothing to finish for a server that stops.
-                    if self._draining and self._machine.deadline_kind is DeadlineKind.IDLE:
-                        self._close(commands)
-                    return
+                return
+            if isinstance(event, Request):
+                self._request = event
+                self._requests += 1
+                self._request_id = f"{self._connection_id}-{self._requests}"
+                self._began = now
+                self._invite_body(event, date, commands)
+            elif isinstance(event, Data):
+                self._body.append(event.data)
+            elif isinstance(event, EndOfMessage):
+                self._dispatch(now, date, commands)
+            else:
+                self._close(commands)
 
     def _invite_body(self, request: Request, date: bytes, commands: list[Command]) -> None:
         """Ask for a body that the client holds back, if it can be of use; refuse it otherwise (RFC 9110 §10.1.1)."""
@@ -191,7 +199,7 @@ class HttpSession:
         """Answer a complete request, or start the operation that will."""
         request = self._request
         assert request is not None
-        body = b"".join(self._body)
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._body.clear()
         if request.path not in GRAPHQL:
             self._answer(answer_other_path(request), now, date, commands)
@@ -216,6 +224,8 @@ class HttpSession:
         """Start the operation that a request asks for, or answer what is wrong with it."""
         try:
             self._media_type = negotiate(request)
+            accepted = request.get(b"accept-encoding")
+            self._choice = self._endpoint.compression.choose(accepted, self._media_type) if accepted else None
             graphql = read_request(request, body, self._endpoint.pipeline.limits)
         except HttpRefusal as refusal:
             self._answer(refusal.answer, now, date, commands)
@@ -273,6 +283,9 @@ class HttpSession:
             assert graphql is not None
             self._begin(graphql, result, now, date, commands)
             return
+        if self._unfinished is not None:
+            self._finished(self._unfinished, result, now, date, commands)
+            return
         response: GraphQLResponse | None = result
         if response is not None and response.cause is not None:
             self._observe(InternalErrorMasked(self._request_id, response.cause))
@@ -280,8 +293,26 @@ class HttpSession:
             self._finish_stream(self._stream, response, now, commands)
             return
         assert response is not None, "only a stream ends without a response"
+        assert self._request is not None
+        given = answer(response, self._media_type)
+        choice = self._choice
+        if (choice and len(given.body) >= choice.min_size) or self._request.method != b"POST":
+            ready = finish(given, response.outcome, self._request, choice, self._endpoint.etags)
+            if isinstance(ready, Unfinished):
+                self._unfinished = ready.answer
+                self._operations += 1
+                commands.append(StartOperation(self._operations, ready.program))
+                return
+            given = ready
         self._running = False
-        self._answer(answer(response, self._media_type), now, date, commands)
+        self._answer(given, now, date, commands)
+
+    def _finished(self, unfinished: Answer, result: Any, now: float, date: bytes, commands: list[Command]) -> None:
+        """Send the answer, as it was where it could not be finished, or not in time."""
+        if isinstance(result, GraphQLResponse) and result.cause is not None:
+            self._observe(InternalErrorMasked(self._request_id, result.cause))
+        self._running, self._unfinished = False, None
+        self._answer(result if isinstance(result, Answer) else unfinished, now, date, commands)
 
     def _operation_failed(
         self, operation_id: int, error: BaseException, now: float, date: bytes, commands: list[Command]
@@ -385,23 +416,25 @@ class HttpSession:
         commands.append(CloseConnection())
         self._closed = True
 
-    @property
-    def _request_id(self) -> str:
-        return f"{self._connection_id}-{self._requests}"
-
     def _set_deadline(self, now: float) -> None:
         """A deadline is set when what is waited for changes, and not moved by bytes that trickle in."""
-        if self._closed or self._sending_paused:
+        if self._closed or (self._sending_paused and not (self._running and self._stream is None)):
             self.deadline, self._waiting = None, None
             return
         if self._stream is not None:
             self.deadline, self._waiting = self._stream.deadline, None
             return
-        kind = None if self._running else self._machine.deadline_kind
-        waiting = (kind, self._requests, self._running)
-        if waiting != self._waiting:
-            self._waiting = waiting
-            if self._running:
-                self.deadline = now + self._endpoint.pipeline.limits.request_timeout
-            else:
-                self.deadline = None if kind is None else now + self._timeouts[kind]
+        kind: Any = _ANSWER if self._running else self._machine.deadline_kind
+        if kind is self._waiting and self._waiting_in == self._requests:
+            return
+        self._waiting, self._waiting_in = kind, self._requests
+        if kind is _ANSWER:
+            self.deadline = now + self._endpoint.pipeline.limits.request_timeout
+        else:
+            self.deadline = None if kind is None else now + self._patience(kind)
+
+    def _patience(self, kind: DeadlineKind) -> float:
+        http = self._endpoint.http
+        if kind is DeadlineKind.IDLE:
+            return http.idle_timeout
+        return http.head_timeout if kind is DeadlineKind.HEAD else http.body_timeout

@@ -140,7 +140,7 @@ class Operations:
         elif not running.delivery.keep(emission, is_state):
             self.cancel(running.operation, now, commands, "SLOW_CONSUMER")
             self._answer(running.operation, running.delivery.too_slow(), commands)
-        elif running.delivery.must_pause(is_state):
+        elif running.delivery.must_pause():
             commands.append(PauseOperation(number))
 
     def ended(self, number: int, response: GraphQLResponse | None, now: float, commands: list[Command]) -> None:

@@ -29,7 +29,8 @@ def answer_other_path(request: Request) -> Answer:
 
 def wants_websocket(request: Request) -> bool:
     """Whether a request asks for a WebSocket, in whatever shape."""
-    return b"websocket" in (request.get(b"upgrade") or b"").lower()
+    upgrade = request.get(b"upgrade")
+    return upgrade is not None and b"websocket" in upgrade.lower()
 
 
 def open_websocket(endpoint: Endpoint, request: Request, *, has_body: bool, is_draining: bool) -> Handshake:

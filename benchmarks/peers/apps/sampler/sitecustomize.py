@@ -1,8 +1,8 @@
-"""Samples the stacks of a Python process by the CPU time that it uses: on PYTHONPATH, Python imports this as it starts.
+"""Samples the stacks of a Python process by the CPU time that it uses; Python imports this where it is on PYTHONPATH.
 
-SIGUSR1 begins; SIGUSR2 ends, and writes the stacks to the file that the variable SAMPLES names: frames from the outermost
-on with ";" between, and how often they were seen. Samples by the clock would show where a process waits for a processor,
-too. Only the main thread is seen; what it spends in C and in the kernel counts for the Python function that called.
+SIGUSR1 begins. SIGUSR2 ends, and writes the stacks to the file that the variable SAMPLES names: frames from the
+outermost on with ";" between, and how often they were seen. Samples by the clock would also show where a process waits
+for a processor. Only the main thread is seen; what it spends in C and in the kernel counts for the function that calls.
 """
 
 from __future__ import annotations

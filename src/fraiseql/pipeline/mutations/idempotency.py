@@ -7,7 +7,6 @@ leaves no key, and what was acknowledged can be acknowledged again, also by who 
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 from typing import Any, Final
@@ -155,6 +154,8 @@ def _text(value: str | None) -> bytes | None:
 
 def _digest(*parts: bytes | None) -> bytes:
     """In hexadecimal; no two lists of parts are written alike."""
+    import hashlib  # OpenSSL's, half a megabyte: not before it is needed
+
     digest = hashlib.sha256()
     for part in parts:
         digest.update(b"-" if part is None else b"%d:%b" % (len(part), part))

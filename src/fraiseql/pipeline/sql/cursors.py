@@ -10,7 +10,6 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Iterator, Sequence
-from hashlib import sha256
 from typing import Any, Final
 
 from fraiseql.pipeline.sql.orders import Term
@@ -23,6 +22,8 @@ _MAX_ITEMS: Final = 90  # PostgreSQL's functions take 100 arguments
 
 def order_name(target: str, terms: Sequence[Term]) -> str:
     """A short name for an order of the rows of a type."""
+    from hashlib import sha256  # OpenSSL's, half a megabyte: not before it is needed
+
     spelled = [target, *(f"{'.'.join(term.names)} {term.direction}" for term in terms)]
     return sha256("\n".join(spelled).encode()).hexdigest()[:8]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import binascii
-import hashlib
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -197,6 +196,8 @@ def _tokens(value: bytes | None, fault: str) -> list[bytes]:
 
 def _answer_to(key: bytes) -> bytes:
     """RFC 6455 §4.2.2: shows that the server speaks WebSocket; it secures nothing."""
+    import hashlib  # OpenSSL's, half a megabyte: not before it is needed
+
     digest = hashlib.sha1(key + _GUID, usedforsecurity=False).digest()
     return binascii.b2a_base64(digest, newline=False)
 

@@ -9,8 +9,17 @@ __all__ = ["REPEATS", "WHOLE", "mask"]
 
 WHOLE: Final = 2_048  # bytes up to which one XOR of two integers is the faster way
 
+
+class _Repeats(dict[int, int]):
+    """Filled as lengths are met: all of them would be half a megabyte."""
+
+    def __missing__(self, words: int) -> int:
+        found = self[words] = ((1 << 32 * words) - 1) // 0xFFFF_FFFF
+        return found
+
+
 # REPEATS[n] times a key of 32 bits is n keys in a row.
-REPEATS: Final = tuple([sum([1 << 32 * word for word in range(words)]) for words in range(WHOLE // 4 + 1)])
+REPEATS: Final = _Repeats()
 
 
 def mask(data: bytes, key: bytes) -> bytes:

@@ -26,6 +26,7 @@ from fraiseql.runtimes.anyio.reactor import Reactor
 from fraiseql.runtimes.anyio.streams import Streams
 from fraiseql.runtimes.anyio.waits import within
 from fraiseql.runtimes.clients import Surroundings
+from fraiseql.runtimes.codings import compression_of
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.dates import HttpDate
 from fraiseql.runtimes.listening import Listeners, open_listeners
@@ -60,7 +61,8 @@ class FraiseQLApp:
         listeners: to accept clients from, and to close at the end; by default those that the settings name are opened.
 
     Raises:
-        ConfigurationError: there is no database_url, or libpq cannot read it; or no function that `context` names.
+        ConfigurationError: there is no database_url, or libpq cannot read it; or no function that `context` names;
+            or a coding that `compression` names.
     """
 
     def __init__(
@@ -94,11 +96,13 @@ class FraiseQLApp:
             subscriptions=limits,
             origins=_origins(self._config.allowed_origins),
             deflate=Deflate() if self._config.websocket_compression else None,
+            compression=compression_of(self._config.compression, self._config.compression_min_size),
+            etags=self._config.etags,
             context=context,
         )
         self._needs_bus = _needs_bus(schema)
         self._updating = anyio.Lock()
-        self._database = Database(url, self._config.pool_limits, observe, clock)
+        self._database = Database(url, self._config.pool_limits, observe, clock, self._config.replicas)
         if bus is None:
             bus = EventBus.memory() if self._config.event_bus == "memory" else EventBus.postgresql()
         self._bus = connect_bus(bus, self._database, limits, observe)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -27,6 +28,14 @@ def running_clock() -> Callable[[], float]:
     return clock
 
 
+def _asyncio_context() -> contextvars.Context:
+    """This one, in which anyio knows that it is on asyncio though no task of asyncio runs; see sniffio."""
+    context = contextvars.copy_context()
+    if (sniffio := sys.modules.get("sniffio")) is not None:  # without it anyio looks for the event loop itself
+        context.run(sniffio.current_async_library_cvar.set, "asyncio")
+    return context
+
+
 class Background:
     """A task group outside of its starter's cancel scopes.
 
@@ -38,6 +47,7 @@ class Background:
         self._group: TaskGroup | None = None
         self._ended: anyio.Event | None = None
         self._task: asyncio.Task[None] | None = None  # asyncio itself keeps weak references only
+        self._context = contextvars.Context()  # of tasks that callbacks of asyncio start
 
     @property
     def is_running(self) -> bool:
@@ -53,6 +63,7 @@ class Background:
         if (trio := running_trio()) is not None:
             trio.lowlevel.spawn_system_task(self._live, ready, name="fraiseql")
         else:
+            self._context = _asyncio_context()
             self._task = asyncio.create_task(self._live(ready), name="fraiseql")
         with anyio.CancelScope(shield=True):  # one step of the event loop
             await ready.wait()
@@ -63,7 +74,10 @@ class Background:
         """Start a task; an exception that leaves it ends all others."""
         if self._group is None:
             raise RuntimeError("not running")
-        self._group.start_soon(function, *arguments, name=name)
+        if self._task is not None and asyncio.current_task() is None:  # a callback: anyio would not know where it is
+            self._context.run(self._group.start_soon, function, *arguments, name=name)
+        else:
+            self._group.start_soon(function, *arguments, name=name)
 
     async def stop(self) -> None:
         """Cancel all tasks and wait for their end; does nothing the second time."""

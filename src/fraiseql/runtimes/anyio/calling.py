@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import anyio
@@ -23,6 +24,8 @@ from fraiseql.schema.functions import is_coroutine_function
 
 __all__ = ["Calls"]
 
+_MAX_COMPUTING = 4  # threads that compute, and no more than there are processors for them
+
 
 class Calls:
     """Makes them.
@@ -37,6 +40,7 @@ class Calls:
         self._bus = bus
         self._max_threads = max_threads
         self._places: anyio.Semaphore | None = None
+        self._computing: anyio.CapacityLimiter | None = None
 
     async def call_all(self, effect: CallAll, perform: PerformEffect) -> list[Any]:
         """Make all calls and give what each came to; cancelled, all are.
@@ -61,6 +65,15 @@ class Calls:
             for _ in range(min(effect.limit, len(effect.calls))):
                 group.start_soon(work, left)
         return results
+
+    async def compute(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        """Call a pure function in a thread, of which there are few.
+
+        Cancelled while it computes, this waits for it: threads that were given up would be too many.
+        """
+        if self._computing is None:
+            self._computing = anyio.CapacityLimiter(min(_MAX_COMPUTING, os.cpu_count() or 1))
+        return await anyio.to_thread.run_sync(function, *arguments, limiter=self._computing)
 
     async def _call(self, call: ResolverCall, perform: PerformEffect) -> Any:
         if call.blocks:

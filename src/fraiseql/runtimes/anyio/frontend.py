@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import secrets
+import os
 import socket
 import ssl
 from dataclasses import replace
@@ -65,7 +65,7 @@ class Frontend:
         self._tls = tls
         self._background = background
         self._ids = itertools.count(1)
-        self._prefix = secrets.token_hex(4)  # so that the ids of two processes differ
+        self._prefix = os.urandom(4).hex()  # so that the ids of two processes differ
         self._drivers: set[ClientDriver] = set()
         self._busy: set[ClientDriver] = set()  # of these, who is told that there is no room
         self._coming = 0  # accepted, and without a driver yet

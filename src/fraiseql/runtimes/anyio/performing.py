@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from fraiseql.effects import (
     Call,
     CallAll,
     Commit,
+    Compute,
     Effect,
     Emit,
     EventSource,
@@ -72,11 +74,15 @@ class Performer:
         """Carry out one effect; raises what it raises."""
         match effect:
             case Fetch():
+                if effect.read_only and (run.gate is None or run.gate.pinned):
+                    effect = replace(effect, primary=True)
                 if run.gate is None or run.transactions or effect.transaction is not None:
                     return await self._database.perform(effect)
                 async with run.gate:
                     return await self._database.perform(effect)
             case Execute():
+                if run.gate is not None:
+                    run.gate.pinned = True
                 if run.gate is None or run.transactions or effect.transaction is not None:
                     return await self._database.execute(effect)
                 async with run.gate:
@@ -105,6 +111,8 @@ class Performer:
                 return await guarded(_call(function, arguments))
             case CallAll():
                 return await self._calls.call_all(effect, partial(self._perform, run))
+            case Compute(function, arguments):
+                return await self._calls.compute(function, arguments)
             case Sleep(seconds):
                 await anyio.sleep(seconds)
                 return anyio.current_time()
@@ -114,6 +122,8 @@ class Performer:
 
     async def _begin(self, isolation: Isolation, run: Run) -> OpenTransaction:
         """A transaction keeps its run's place for as long as it is open; a run waits for no other place of its own."""
+        if run.gate is not None:
+            run.gate.pinned = True
         gate = run.gate if not run.transactions else None
         if gate is not None:
             await gate.enter()

@@ -1,26 +1,28 @@
 """An event loop of callbacks within an event loop of tasks: one task waits for all descriptors and timers at once.
 
-A selector of its own (epoll, kqueue) watches the descriptors. Its own descriptor is readable as soon as one of them is
-ready: the task waits for that alone, so that a callback costs no task, and a descriptor that stays watched no system
+A selector of its own (epoll, or kqueue) watches the descriptors. Its own descriptor is readable as soon as one of them
+is ready: the task waits for that alone, so that a callback costs no task, and a descriptor that stays watched no system
 call.
 """
 
 from __future__ import annotations
 
 import heapq
-import selectors
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 import anyio
 import anyio.lowlevel
 
 from fraiseql.runtimes.anyio.background import running_clock, running_trio
+from fraiseql.runtimes.anyio.polling import READABLE, WRITABLE, make_poller
 
 __all__ = ["Reactor"]
 
-_READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+_NOT_READABLE: Final = ~READABLE  # what wakes a writer: broken descriptors are ready for everything
+_NOT_WRITABLE: Final = ~WRITABLE
 
 
 class _Call:
@@ -59,7 +61,9 @@ class Reactor:
 
     def __init__(self, on_error: Callable[[Exception], None] | None = None) -> None:
         self._on_error = on_error
-        self._selector = selectors.DefaultSelector()
+        self._poller = make_poller()
+        self._readers: dict[int, _Call] = {}
+        self._writers: dict[int, _Call] = {}
         self._ready: deque[_Call] = deque()
         self._timers: list[_Timer] = []
         self._numbers = 0
@@ -70,7 +74,7 @@ class Reactor:
         """Call back until cancelled; then nothing is called any more, and the selector is closed."""
         trio = running_trio()
         wait: Callable[[Any], Awaitable[None]] = trio.lowlevel.wait_readable if trio else anyio.wait_readable
-        fd = self._selector.fileno()
+        fd = self._poller.fileno()
         try:
             while True:
                 with anyio.CancelScope() as scope:  # is left for timers and for calls from outside alone
@@ -86,7 +90,7 @@ class Reactor:
                 self._call_back()
         finally:
             self._scope = None
-            self._selector.close()
+            self._poller.close()
 
     def call_soon(self, callback: Callable[..., Any], *arguments: Any) -> _Call:
         """Call it next, never within this call."""
@@ -108,69 +112,68 @@ class Reactor:
 
     def add_reader(self, fd: int, callback: Callable[..., Any], *arguments: Any) -> None:
         """Call it whenever the descriptor is readable, at its end, or broken."""
-        self._add(fd, _READ, _Call(callback, arguments))
+        self._add(self._readers, fd, _Call(callback, arguments))
 
     def remove_reader(self, fd: int) -> bool:
         """Forget the reader, if there is one."""
-        return self._remove(fd, _READ)
+        return self._remove(self._readers, fd)
 
     def add_writer(self, fd: int, callback: Callable[..., Any], *arguments: Any) -> None:
         """Call it whenever the descriptor is writable, or broken."""
-        self._add(fd, _WRITE, _Call(callback, arguments))
+        self._add(self._writers, fd, _Call(callback, arguments))
 
     def remove_writer(self, fd: int) -> bool:
         """Forget the writer, if there is one."""
-        return self._remove(fd, _WRITE)
+        return self._remove(self._writers, fd)
 
-    def _add(self, fd: int, event: int, call: _Call) -> None:
-        key = self._selector.get_map().get(fd)
-        if key is None:
-            self._selector.register(fd, event, {event: call})
-        else:
-            if (replaced := key.data.get(event)) is not None:
-                replaced.cancel()
-            key.data[event] = call
-            if not key.events & event:
-                self._selector.modify(fd, key.events | event, key.data)
+    def _add(self, calls: dict[int, _Call], fd: int, call: _Call) -> None:
+        before = self._wanted(fd)
+        calls[fd] = call
+        wanted = self._wanted(fd)
+        if not before:
+            self._poller.register(fd, wanted)
+        elif wanted != before:
+            self._poller.modify(fd, wanted)
 
-    def _remove(self, fd: int, event: int) -> bool:
-        key = self._selector.get_map().get(fd)
-        if key is None or not key.events & event:
+    def _remove(self, calls: dict[int, _Call], fd: int) -> bool:
+        if calls.pop(fd, None) is None:
             return False
-        key.data.pop(event).cancel()
-        if key.data:
-            self._selector.modify(fd, key.events & ~event, key.data)
+        if wanted := self._wanted(fd):
+            self._poller.modify(fd, wanted)
         else:
-            self._selector.unregister(fd)
+            self._poller.unregister(fd)
         return True
+
+    def _wanted(self, fd: int) -> int:
+        return READABLE * (fd in self._readers) | WRITABLE * (fd in self._writers)
 
     def _deadline(self) -> float:
         timers = self._timers
         while timers and timers[0].callback is None:
             heapq.heappop(timers)
-        return timers[0].when if timers else float("inf")
+        return timers[0].when if timers else math.inf
 
     def _call_back(self) -> None:
         """One round: what is due or ready by now, not what that causes."""
-        ready = self._ready
-        for key, events in self._selector.select(0):
-            data = key.data
-            if events & _READ and (call := data.get(_READ)) is not None:
-                ready.append(call)
-            if events & _WRITE and (call := data.get(_WRITE)) is not None:
-                ready.append(call)
+        soon = len(self._ready)
+        for fd, events in self._poller.poll():  # a callback may have removed those that follow
+            if events & _NOT_WRITABLE and (call := self._readers.get(fd)) is not None:
+                self._make(call)
+            if events & _NOT_READABLE and (call := self._writers.get(fd)) is not None:
+                self._make(call)
         if self._timers:
             now = self.time()
             while self._timers and self._timers[0].when <= now:
-                timer = heapq.heappop(self._timers)
-                ready.append(timer)
-        for _ in range(len(ready)):
-            call = ready.popleft()
-            if call.callback is None:  # cancelled since it became ready
-                continue
-            try:
-                call.callback(*call.arguments)
-            except Exception as error:
-                if self._on_error is None:
-                    raise
-                self._on_error(error)
+                self._make(heapq.heappop(self._timers))
+        for _ in range(soon):
+            self._make(self._ready.popleft())
+
+    def _make(self, call: _Call) -> None:
+        if call.callback is None:  # cancelled since it became ready
+            return
+        try:
+            call.callback(*call.arguments)
+        except Exception as error:
+            if self._on_error is None:
+                raise
+            self._on_error(error)

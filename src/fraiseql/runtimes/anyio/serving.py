@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -30,9 +30,10 @@ async def serve(
     context: Callable[[ClientRequest], Any] | str | None = None,
     task_status: TaskStatus[FraiseQLApp] = anyio.TASK_STATUS_IGNORED,
     listeners: Listeners | None = None,
+    signals: Sequence[signal.Signals] = (signal.SIGINT, signal.SIGTERM),
     **settings: Any,
 ) -> None:
-    """Serve a schema until cancelled, or until SIGINT or SIGTERM.
+    """Serve a schema until cancelled, or until a signal, SIGINT or SIGTERM.
 
     The first signal lets running requests finish, the second stops at once. `anyio.run(fraiseql.serve, schema)` is all
     that a program needs, with `FRAISEQL_DATABASE_URL` in the environment; `await group.start(fraiseql.serve, schema)`
@@ -45,6 +46,7 @@ async def serve(
         context: says who asks, and who is let in; see FraiseQLApp. Or the setting: its name, `module:function`.
         task_status: for `TaskGroup.start`.
         listeners: to accept clients from; see FraiseQLApp.
+        signals: that end it.
         settings: single settings by name, which go before the environment.
 
     Raises:
@@ -56,15 +58,15 @@ async def serve(
     config = FraiseQLConfig.of(config, **settings)
     configure_logging(config.log_level)
     app = FraiseQLApp(schema, config=config, bus=bus, context=context, listeners=listeners)
-    with _receive_signals() as signals:
+    with _receive_signals(signals) as received:
         try:
-            if not await _unless_signalled(signals, app.start):
+            if not await _unless_signalled(received, app.start):
                 return
             logger.info("serving %s", app.url)
             task_status.started(app)
-            await anext(signals)
+            await anext(received)
             logger.info("stopping once running requests are finished; a second signal stops at once")
-            await _unless_signalled(signals, app.shutdown)
+            await _unless_signalled(received, app.shutdown)
         finally:
             with anyio.CancelScope(shield=True):  # each step of it is bounded
                 await app.shutdown(grace=0)
@@ -108,11 +110,11 @@ class _NoSignals:
         raise StopAsyncIteration
 
 
-def _receive_signals() -> AbstractContextManager[AsyncIterator[signal.Signals]]:
+def _receive_signals(signals: Sequence[signal.Signals]) -> AbstractContextManager[AsyncIterator[signal.Signals]]:
     """The signals that ask to stop; only the main thread gets any."""
     if threading.current_thread() is not threading.main_thread():
         return nullcontext(_NoSignals())
-    return anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM)
+    return anyio.open_signal_receiver(*signals)
 
 
 async def _unless_signalled(signals: AsyncIterator[signal.Signals], function: Callable[[], Awaitable[None]]) -> bool:

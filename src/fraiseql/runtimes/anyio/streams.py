@@ -28,6 +28,7 @@ class _Alone:
         self._is_state = is_state
 
     async def next(self, handle: Handle, timeout: float | None) -> Any:
+        await self._participant.room()
         return await handle.next(timeout)
 
     async def emit(self, emission: Emission, *, to_newcomers: bool) -> None:
@@ -39,14 +40,15 @@ class _Alone:
 
 
 class _Shared:
-    """A running stream and those who take part; it waits for none of them."""
+    """A running stream and those who take part; it waits for none of them, unless they all are paused."""
 
-    __slots__ = ("_newcomers", "_waiting", "ended", "error", "participants", "result", "scope", "stream")
+    __slots__ = ("_awake", "_newcomers", "_waiting", "ended", "error", "participants", "result", "scope", "stream")
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
         self.participants: dict[Participant, str | None] = {}  # and who that is
         self._newcomers: set[Participant] = set()
+        self._awake: anyio.Event | None = None  # while all are paused
         self._waiting: anyio.CancelScope | None = None  # of a program that shall hear of newcomers
         self.scope = anyio.CancelScope()
         self.ended = anyio.Event()
@@ -55,6 +57,8 @@ class _Shared:
 
     def add(self, participant: Participant, user: str | None) -> None:
         self.participants[participant] = user
+        participant.when_resumed = self._wake
+        self._wake()
         if self.stream.is_state:
             self._newcomers.add(participant)
             if self._waiting is not None:
@@ -63,6 +67,10 @@ class _Shared:
     def remove(self, participant: Participant) -> None:
         del self.participants[participant]
         self._newcomers.discard(participant)
+
+    def _wake(self) -> None:
+        if self._awake is not None:
+            self._awake.set()
 
     async def emit(self, emission: Emission, *, to_newcomers: bool) -> None:
         is_state = self.stream.is_state
@@ -77,6 +85,10 @@ class _Shared:
                 await anyio.lowlevel.checkpoint()
 
     async def next(self, handle: Handle, timeout: float | None) -> Any:
+        while self.participants and all(participant.is_paused for participant in self.participants):
+            self._awake = anyio.Event()  # nobody reads: what another statement gives would only be kept
+            await self._awake.wait()
+        self._awake = None
         if self._newcomers:
             return Absent.JOINED
         with anyio.CancelScope() as self._waiting:

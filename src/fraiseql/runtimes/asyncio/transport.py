@@ -1,4 +1,4 @@
-"""A client's socket over a transport of asyncio or uvloop, which know TLS themselves."""
+"""A client's socket over a transport of asyncio or uvloop."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class AsyncioTransport(asyncio.Protocol):
         connect: makes the driver, once there is a connection, the handshake of TLS included.
     """
 
-    __slots__ = ("_connect", "_driver", "_is_paused", "_transport", "data_received")
+    __slots__ = ("_connect", "_driver", "_is_paused", "_transport")
 
     def __init__(self, connect: Callable[[Transport], ClientDriver]) -> None:
         self._connect = connect
@@ -29,9 +29,11 @@ class AsyncioTransport(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(0)  # so that all that is unsent is told
-        self._driver = driver = self._connect(self)
-        self.data_received = driver.data_received  # type: ignore[method-assign]  # a call less for what is received
-        driver.start()
+        self._driver = self._connect(self)
+        self._driver.start()
+
+    def data_received(self, data: bytes) -> None:
+        self._driver.data_received(data)
 
     def eof_received(self) -> bool:
         self._driver.eof_received()
@@ -42,7 +44,12 @@ class AsyncioTransport(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._is_paused = False
-        self._driver.written()
+        # asyncio calls in the middle of its own writing, and is confused where the answer is to close
+        asyncio.get_running_loop().call_soon(self._written)
+
+    def _written(self) -> None:
+        if not self._is_paused:
+            self._driver.written()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._driver.connection_lost()
@@ -68,7 +75,10 @@ class AsyncioTransport(asyncio.Protocol):
     def half_close(self) -> bool:
         if self._transport.is_closing() or not self._transport.can_write_eof():  # TLS has no half of an end
             return False
-        self._transport.write_eof()
+        try:
+            self._transport.write_eof()
+        except OSError:  # the client has left
+            return False
         return True
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
-import secrets
+import os
 import socket
 import ssl
 import time
@@ -22,6 +22,7 @@ from fraiseql.pipeline import Pipeline, Refusal
 from fraiseql.protocol.websocket import Deflate, Origins
 from fraiseql.runtimes.anyio.streams import Streams
 from fraiseql.runtimes.clients import Session
+from fraiseql.runtimes.codings import compression_of
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.dates import HttpDate
 from fraiseql.runtimes.listening import Listeners, open_listeners
@@ -99,6 +100,8 @@ class ThreadedApp:
             subscriptions=config.subscription_limits,
             origins=_origins(config.allowed_origins),
             deflate=Deflate() if config.websocket_compression else None,
+            compression=compression_of(config.compression, config.compression_min_size),
+            etags=config.etags,
             context=context,
         )
         self._needs_bus = _needs_bus(schema)
@@ -121,7 +124,7 @@ class ThreadedApp:
         self._performer = Performer(self._database, self._events.bus)
         self._date = HttpDate()
         self._ids = itertools.count(1)
-        self._prefix = secrets.token_hex(4)  # so that the ids of two processes differ
+        self._prefix = os.urandom(4).hex()  # so that the ids of two processes differ
         self._listeners = listeners
         self._acceptor: Acceptor | None = None
         self._lock = Lock()  # of what follows

@@ -13,6 +13,7 @@ from fraiseql.effects import (
     Call,
     CallAll,
     Commit,
+    Compute,
     Effect,
     Execute,
     Fetch,
@@ -126,6 +127,8 @@ class _Run:
                 return call_function(function, arguments, {})
             case CallAll(calls):
                 return [self._call(partial(call_resolver, call, self._bus, self.perform)) for call in calls]
+            case Compute(function, arguments):
+                return function(*arguments)
             case Sleep(seconds):
                 return self._sleep(seconds)
             case _:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from queue import SimpleQueue
 from types import FrameType
@@ -31,6 +31,7 @@ def serve_threads(
     context: Callable[[ClientRequest], Any] | str | None = None,
     started: Callable[[ThreadedApp], None] | None = None,
     listeners: Listeners | None = None,
+    signals: Sequence[signal.Signals] = (signal.SIGINT, signal.SIGTERM),
     **settings: Any,
 ) -> None:
     """Serve a schema with a thread for each client, until SIGINT or SIGTERM; blocks.
@@ -45,6 +46,7 @@ def serve_threads(
         context: says who asks, and who is let in; see ThreadedApp. Or the setting: its name, `module:function`.
         started: called with the running app once requests are answered.
         listeners: see ThreadedApp.
+        signals: that end it.
         settings: single settings by name, which go before the environment.
 
     Raises:
@@ -60,7 +62,7 @@ def serve_threads(
         raise ConfigurationError(f"workers is {config.workers}, but this serves in one process; expected {expected}")
     configure_logging(config.log_level)
     app = ThreadedApp(schema, config=config, bus=bus, context=context, listeners=listeners)
-    with _signals() as stop:
+    with _signals(signals) as stop:
         app.start()
         try:
             logger.info("serving %s", app.url)
@@ -83,7 +85,7 @@ def _shut_down(app: ThreadedApp, stop: SimpleQueue[None]) -> None:
 
 
 @contextmanager
-def _signals() -> Iterator[SimpleQueue[None]]:
+def _signals(signals: Sequence[signal.Signals]) -> Iterator[SimpleQueue[None]]:
     """Told of the signals that ask to stop; only the main thread gets any."""
     stop: SimpleQueue[None] = SimpleQueue()  # what a handler may put something into, whatever it interrupts
     if threading.current_thread() is not threading.main_thread():
@@ -93,7 +95,7 @@ def _signals() -> Iterator[SimpleQueue[None]]:
     def received(number: int, frame: FrameType | None) -> None:
         stop.put(None)
 
-    before = {number: signal.signal(number, received) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, received) for number in signals}
     try:
         yield stop
     finally:

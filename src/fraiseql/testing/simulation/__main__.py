@@ -1,0 +1,71 @@
+"""`python -m fraiseql.testing.simulation`: one seed with its story, or many."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+
+from fraiseql.testing.simulation.world import Outcome, failure_of, simulate
+
+__all__ = ["main"]
+
+_PART = 250  # seeds that one process takes at once
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Simulate as the command line says, and return its exit status: 1 where something was violated."""
+    parser = argparse.ArgumentParser(prog="python -m fraiseql.testing.simulation", description=__doc__)
+    parser.add_argument("--seed", type=_number, default=0, help="the only seed, or the first of many")
+    parser.add_argument("--seeds", type=int, default=None, help="how many to try; without it, one, and its story")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes; by default one for each processor")
+    given = parser.parse_args(arguments)
+    first: int = given.seed
+    if given.seeds is None:
+        outcome = simulate(first)
+        sys.stdout.write(outcome.story.text())
+        return _tell(outcome)
+    return _many(range(first, first + given.seeds), max(1, given.jobs or 1))
+
+
+def _number(text: str) -> int:
+    return int(text or 0)  # a Makefile gives nothing where nothing is said
+
+
+def _many(seeds: range, jobs: int) -> int:
+    parts = [seeds[start : start + _PART] for start in range(0, len(seeds), _PART)]
+    with ProcessPoolExecutor(min(jobs, len(parts) or 1)) as pool:
+        requests = 0
+        for asked, failed in pool.map(_part, parts):
+            requests += asked
+            if failed is not None:
+                pool.shutdown(cancel_futures=True)
+                outcome = simulate(failed)
+                sys.stdout.write(outcome.story.text())
+                return _tell(outcome)
+    sys.stdout.write(f"{len(seeds)} worlds, {requests} requests: nothing was violated\n")
+    return 0
+
+
+def _part(seeds: Iterable[int]) -> tuple[int, int | None]:
+    """How many requests there were, and the first seed that fails."""
+    requests = 0
+    for seed in seeds:
+        outcome = simulate(seed)
+        requests += outcome.requests
+        if outcome.violations:
+            return requests, seed
+    return requests, None
+
+
+def _tell(outcome: Outcome) -> int:
+    if not outcome.violations:
+        return 0
+    sys.stderr.write(f"{failure_of(outcome)}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,380 @@
+"""One simulated world: clients, the server and its database, from a seed to a verdict."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from random import Random
+from typing import Final, Protocol
+
+from fraiseql.effects import Event, changed_topic
+from fraiseql.errors import DatabaseError, RequestError, ValueRefused
+from fraiseql.limits import HttpLimits, PoolLimits, SubscriptionLimits, WebSocketLimits
+from fraiseql.observations import InternalErrorMasked, Observation, RequestCompleted, WebSocketClosed
+from fraiseql.runtimes.clients import ClientDriver, Surroundings
+from fraiseql.runtimes.dispatching import Dispatcher
+from fraiseql.session import ClientSession, Endpoint
+from fraiseql.session.busy import BusySession
+from fraiseql.testing.simulation.database import DatabaseFaults, ScriptedDatabase
+from fraiseql.testing.simulation.desk import NOTED, made, statements, text_of
+from fraiseql.testing.simulation.http_client import HttpClient
+from fraiseql.testing.simulation.loop import SimulatedLoop
+from fraiseql.testing.simulation.network import Listener, NetworkFaults, Wire
+from fraiseql.testing.simulation.performing import Performer
+from fraiseql.testing.simulation.questions import DONE, FAILED, Question
+from fraiseql.testing.simulation.story import Story
+from fraiseql.testing.simulation.websocket_client import WebSocketClient
+
+__all__ = ["Outcome", "World", "failure_of", "simulate"]
+
+_DATE: Final = b"Thu, 01 Jan 1970 00:00:00 GMT"
+_TROUBLE: Final = 6.0  # seconds, after which the database makes no more mistakes
+_CALM: Final = 8.0  # seconds more, after which everything must be well again
+_SETTLED: Final = 300.0  # seconds, by which all clients are served or gone
+_CLOSED: Final = 70.0  # seconds more, by which nothing is left: a statement that is stuck ends in 60
+_LOOK: Final = 0.5  # seconds between two looks at the queues
+
+_HTTP: Final = HttpLimits(max_pipelined=4_000, head_timeout=3.0, body_timeout=3.0, idle_timeout=20.0, write_timeout=4.0)
+_WEBSOCKET: Final = WebSocketLimits(ping_interval=5.0, ping_timeout=5.0, close_timeout=2.0)
+_SUBSCRIPTIONS: Final = SubscriptionLimits(init_timeout=3.0, max_queued=4, max_unread=8_000, keep_alive=4.0)
+_UNREAD: Final = "the client did not read what it asked for"
+_MAX_BUFFERED: Final = 20
+_MOST_UNSENT: Final = 20_000  # of one connection: what is unread, and an answer or two
+
+
+class Client(Listener, Protocol):
+    """A client in a world."""
+
+    name: str
+    over: bool
+
+    def start(self) -> None:
+        """Connect, and begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a seed.
+
+    Attributes:
+        seed: that the world was made of.
+        violations: what must not have happened; empty where all is well.
+        story: what everybody did, and when.
+        requests: how many were asked.
+        steps: how many calls the event loop has made.
+        seconds: virtual ones.
+    """
+
+    seed: int
+    violations: tuple[str, ...]
+    story: Story
+    requests: int
+    steps: int
+    seconds: float
+
+
+class World:
+    """Everything in it.
+
+    Args:
+        seed: of everything that is drawn.
+
+    Attributes:
+        faulty: whether the database makes mistakes, or turns clients away.
+        calm_at: when everything must be well again.
+        sound: the markers of requests that cannot fail.
+        changes_late: whether something was committed just before that.
+        dispatcher, performer, database: parts of the server, and what it talks to.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self._random = random = _drawn(f"world {seed}")
+        self.loop = loop = SimulatedLoop(_drawn(f"ties {seed}"))
+        self.story = Story(loop.time)
+        self.violations: list[str] = []
+        self.faulty = random.random() < 0.6
+        size = random.choice((1, 2, 3))
+        waiting = random.choice((3, 50)) if self.faulty else 50
+        depth = random.choice((1, 1, 2, 8))
+        self.pool_limits = PoolLimits(max_size=size, max_waiting=waiting, acquire_timeout=3.0, pipeline_depth=depth)
+        self.database = ScriptedDatabase(
+            loop, _drawn(f"database {seed}"), self.story, self._faults(), statements(), self._changed, self.violated
+        )
+        self.dispatcher = Dispatcher(self.pool_limits, self.database.connect, loop, self._observe)
+        share = max(1, size // 2)
+        self.performer = Performer(loop, self.dispatcher, share, _MAX_BUFFERED)
+        self._endpoint = Endpoint(
+            pipeline=made(), observe=self._observe, http=_HTTP, websocket=_WEBSOCKET, subscriptions=_SUBSCRIPTIONS
+        )
+        self.around = Surroundings(
+            clock=loop,
+            date=lambda: _DATE,
+            operations=self.performer,
+            max_statements=share,
+            write_timeout=_HTTP.write_timeout,
+            observe=self._observe,
+            gone=self._gone,
+        )
+        self._max_connections = random.choice((2, 100, 100, 100, 100))
+        self._drivers: dict[ClientDriver, Wire] = {}
+        self._names = 0
+        self._draining = False
+        self._turned_away: set[str] = set()
+        self._narrow: dict[str, str] = {}  # connections of which little fits on the way, and whose they are
+        self._overflowed: set[str] = set()
+        self.calm_at = loop.time() + _TROUBLE + _CALM
+        self.changes_late = False
+        self.sound: set[str] = set()
+        self._asked: dict[str, Question] = {}
+        self._verdicts: dict[str, str] = {}
+        self._published = 0
+        self.clients: list[Client] = [HttpClient(self, n, self._own(n)) for n in range(1, random.randrange(2, 8))]
+        count = random.randrange(3)
+        self.clients += [WebSocketClient(self, n, self._own(n)) for n in range(11, 11 + count)]
+
+    def _own(self, number: int) -> Random:
+        return _drawn(f"client {number} {self.seed}")
+
+    def _faults(self) -> DatabaseFaults:
+        random = self._random
+        if not self.faulty:
+            return DatabaseFaults()
+
+        def often(most: float) -> float:
+            return random.random() * most if random.random() < 0.5 else 0.0
+
+        return DatabaseFaults(
+            work=random.choice((0.005, 0.02, 0.3)),
+            refusals=often(0.5),
+            errors=often(0.3),
+            stuck=often(0.1),
+            deaths=often(0.3),
+            lost_cancels=often(1.0),
+            late_cancels=often(1.0),
+        )
+
+    # What happens
+
+    def run(self) -> Outcome:
+        """Let it happen, and look at what is left."""
+        self._plan()
+        try:
+            self._live()
+        except Exception as error:
+            self.violated(f"{type(error).__name__}: {error}")
+            if not isinstance(error, (AssertionError, RuntimeError)):
+                raise
+        seconds = self.loop.time() - 1_000.0
+        return Outcome(self.seed, tuple(self.violations), self.story, len(self._asked), self.loop.steps, seconds)
+
+    def _plan(self) -> None:
+        random, loop = self._random, self.loop
+        for client in self.clients:
+            loop.call_later(random.choice((0.0, round(random.random(), 3))), client.start)
+        loop.call_later(_TROUBLE, self._calm)
+        if self.faulty and random.random() < 0.4:
+            away = random.choice((0.0, 0.2, 1.0))
+            loop.call_later(random.random() * 1.5, self.database.restart, away)
+        if random.random() < 0.15:
+            loop.call_later(random.random() * 2.0, self._drain)
+        if any(isinstance(client, WebSocketClient) for client in self.clients):
+            for _ in range(random.choice((0, 5, 25))):
+                loop.call_later(random.random() * 4.0, self._publish, random.randrange(1, 4))
+
+    def _live(self) -> None:
+        begin, loop = self.loop.time(), self.loop
+        while loop.time() < begin + _SETTLED and not self._settled():
+            is_idle = loop.run(loop.time() + _LOOK, max_steps=200_000)
+            self._look()
+            if self.violations:
+                return
+            if is_idle:
+                break
+        self._check_settled()
+        self.story.tell("server", "stops")
+        for driver in list(self._drivers):
+            driver.cut()
+        self.dispatcher.close(self._stopped)
+        if not loop.run(loop.time() + _CLOSED, max_steps=200_000):
+            self.violated(f"still to be called: {', '.join(self.loop.pending()[:5])}")
+        self._check_end()
+
+    def _stopped(self) -> None:
+        self.story.tell("server", "has stopped")
+        self.dispatcher.stop()
+
+    def _settled(self) -> bool:
+        performer, pool = self.performer, self.dispatcher.pool
+        busy = self._drivers or performer.running or performer.transactions or pool.granted or pool.waiting
+        return not busy and all(client.over for client in self.clients)
+
+    def _calm(self) -> None:
+        self.story.tell("database", "makes no more mistakes")
+        self.database.quiet = True
+
+    def _drain(self) -> None:
+        self.story.tell("server", "drains")
+        self._draining = True
+        for driver in list(self._drivers):
+            driver.drain()
+
+    def _publish(self, count: int) -> None:
+        numbers = range(self._published, self._published + count)
+        self._published += count
+        self.story.tell("bus", "publishes events %d to %d", numbers[0], numbers[-1])
+        size = self._random.choice((1, 1, 2_000))
+        events = [Event(NOTED, {"id": f"e{n}", "size": size, "text": text_of(f"e{n}", size)}) for n in numbers]
+        self.performer.fanout.broadcast(events)
+
+    def _changed(self) -> None:
+        if self.loop.time() > self.calm_at - 1.0:
+            self.changes_late = True
+        self.performer.fanout.broadcast([Event(changed_topic("note"))])
+
+    # What clients do
+
+    def connect(self, client: Listener) -> Wire:
+        """A client comes."""
+        random = self._random
+        faults = NetworkFaults(
+            latency=random.choice((0.0, 0.002, 0.05)),
+            cuts=random.choice((0.0, 0.5, 0.9)),
+            window=random.choice((300, 2_000, 20_000)),
+            half_closes=random.random() < 0.7,
+        )
+        wire = Wire(self.loop, random, faults, self.violated)
+        self._names += 1
+        name = f"s-{self._names}"
+        session: ClientSession | BusySession = ClientSession(self._endpoint, name, None)
+        if len(self._drivers) >= self._max_connections:
+            session = BusySession(name, _HTTP, 1, self._observe)
+            self._turned_away.add(getattr(client, "name", ""))
+        if faults.window < 10_000:
+            self._narrow[name] = getattr(client, "name", "")
+        driver = ClientDriver(session, wire, self.around, name)
+        self._drivers[driver] = wire
+        wire.attach(driver, client)
+        self.loop.call_soon(self._accept, driver)
+        return wire
+
+    def _accept(self, driver: ClientDriver) -> None:
+        driver.start()
+        if self._draining:
+            driver.drain()
+
+    def excuse(self, client: Client) -> str:
+        """Why the server may cut any client off now."""
+        if self._draining:
+            return "the server drains"
+        if client.name in self._overflowed:
+            return "it has asked for more than fits on its way"
+        return "there is no room" if client.name in self._turned_away else ""
+
+    def may_fail(self, question: Question) -> bool:
+        """Whether a request may be answered with an error that is none of its own."""
+        return self.faulty and question.marker not in self.sound
+
+    def asked(self, question: Question) -> None:
+        """A request is on its way."""
+        self._asked[question.marker] = question
+
+    def answered(self, question: Question, verdict: str) -> None:
+        """A request has its answer."""
+        if question.marker in self._verdicts:
+            self.violated(f"{question.marker} has a second answer")
+        self._verdicts[question.marker] = verdict
+
+    def over(self, client: Client) -> None:
+        """A client has left."""
+
+    # What must hold
+
+    def violated(self, what: str) -> None:
+        """Something has happened that must not."""
+        self.violations.append(what)
+        self.story.tell("VIOLATION", "%s", what.replace("%", "%%"))
+
+    def _look(self) -> None:
+        pool = self.dispatcher.pool
+        if pool.size > self.pool_limits.max_size or self.database.most > self.pool_limits.max_size:
+            self.violated(f"{pool.size} connections to the database")
+        if pool.waiting > self.pool_limits.max_waiting:
+            self.violated(f"{pool.waiting} requests wait for a connection")
+        for driver, wire in self._drivers.items():
+            if wire.most_unsent > _MOST_UNSENT:
+                self.violated(f"{wire.most_unsent} bytes are kept for {driver.connection_id}")
+
+    def _check_settled(self) -> None:
+        pool, performer = self.dispatcher.pool, self.performer
+        for client in self.clients:
+            if not client.over:
+                self.violated(f"{client.name} is still waiting")
+        for what, left in {
+            "connections of clients": len(self._drivers),
+            "connections that somebody holds": pool.granted,
+            "requests that wait for a connection": pool.waiting,
+            "running programs": performer.running,
+            "open transactions": performer.transactions,
+            "shared streams": performer.streams,
+            "listening streams": len(performer.fanout),
+        }.items():
+            if left:
+                self.violated(f"{left} {what} are left after {_SETTLED:g} seconds")
+        self._check_writes()
+
+    def _check_writes(self) -> None:
+        committed = Counter(self.database.committed)
+        for question in self._asked.values():
+            if not question.writes:
+                continue
+            counts = {committed.pop(marker, 0) for marker in question.markers}
+            verdict = self._verdicts.get(question.marker)
+            if len(counts) > 1:
+                self.violated(f"{question.marker} is committed by half")
+            if max(counts) > 1:
+                self.violated(f"{question.marker} is committed {max(counts)} times")
+            if verdict == DONE and counts != {1}:
+                self.violated(f"{question.marker} was acknowledged, and is not committed")
+            if verdict == FAILED and counts != {0}:
+                self.violated(f"{question.marker} was refused, and is committed")
+        if committed:
+            self.violated(f"nobody has asked for {', '.join(committed)}")
+
+    def _check_end(self) -> None:
+        if self.dispatcher.pool.size or self.dispatcher.links or self.database.backends:
+            self.violated(f"{self.dispatcher.pool.size} connections to the database are left at the end")
+
+    def _gone(self, driver: ClientDriver) -> None:
+        if self._drivers.pop(driver, None) is None:
+            self.violated(f"{driver.connection_id} is gone twice")
+
+    def _observe(self, observation: Observation) -> None:
+        if isinstance(observation, RequestCompleted):
+            return
+        self.story.tell("server", "%s", repr(observation))
+        if isinstance(observation, WebSocketClosed) and observation.reason == _UNREAD:
+            self._overflowed.add(self._narrow.get(observation.connection_id, ""))
+        if isinstance(observation, InternalErrorMasked) and not _is_known(observation.error):
+            self.violated(f"a defect: {observation.error!r}")
+
+
+def _drawn(seed: str) -> Random:
+    return Random(seed)  # noqa: S311 - it shall be known what it draws
+
+
+def _is_known(error: BaseException | None) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(_is_known, error.exceptions))
+    return isinstance(error, (DatabaseError, RequestError, ValueRefused))
+
+
+def failure_of(outcome: Outcome) -> str:
+    """What went wrong with a seed, and the command that shows it again."""
+    lines = [f"seed {outcome.seed}: {violation}" for violation in outcome.violations]
+    return "\n".join([*lines, f"python -m fraiseql.testing.simulation --seed {outcome.seed}"])
+
+
+def simulate(seed: int) -> Outcome:
+    """Let the world of a seed happen; the same seed gives the same story, byte for byte."""
+    return World(seed).run()
