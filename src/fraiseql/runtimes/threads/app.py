@@ -23,6 +23,7 @@ from fraiseql.protocol.websocket import Deflate, Origins
 from fraiseql.runtimes.anyio.streams import Streams
 from fraiseql.runtimes.clients import Session
 from fraiseql.runtimes.codings import compression_of
+from fraiseql.runtimes.codings import compression_of
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.dates import HttpDate
 from fraiseql.runtimes.listening import Listeners, open_listeners
@@ -63,8 +64,8 @@ class ThreadedApp:
         listeners: to accept clients from, and to close at the end; by default those that the settings name are opened.
 
     Raises:
-        ConfigurationError: there is no database_url, or libpq cannot read it; functions are asynchronous, each of which
-            is named; or there is no function that `context` names.
+        ConfigurationError: there is no database_url, or libpq cannot read it; there are `replica_urls`, which threads
+            do not use; functions are asynchronous, each of which is named; or there is none that `context` names.
     """
 
     def __init__(
@@ -85,6 +86,8 @@ class ThreadedApp:
             raise ConfigurationError(
                 "database_url is not set: give it as an argument, or in the environment as FRAISEQL_DATABASE_URL"
             )
+        if config.replicas:
+            raise ConfigurationError("replica_urls is set, but threads use one database: serve under asyncio or trio")
         self._tls = tls_context_of(config)
         if context is None and config.context is not None:
             context = load_function("context", config.context)
@@ -100,6 +103,8 @@ class ThreadedApp:
             subscriptions=config.subscription_limits,
             origins=_origins(config.allowed_origins),
             deflate=Deflate() if config.websocket_compression else None,
+            compression=compression_of(config.compression, config.compression_min_size),
+            etags=config.etags,
             compression=compression_of(config.compression, config.compression_min_size),
             etags=config.etags,
             context=context,

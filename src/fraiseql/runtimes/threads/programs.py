@@ -31,7 +31,7 @@ from fraiseql.runtimes.threads.waiting import Interrupted, Waiter
 
 __all__ = ["EVERYTHING", "GIVEN_AWAY", "ONLY_CALLS", "GiveAway", "Performer"]
 
-EVERYTHING: Final = frozenset({Fetch, Execute, Begin, Commit, Rollback, Call, CallAll, Sleep})
+EVERYTHING: Final = frozenset({Fetch, Execute, Begin, Commit, Rollback, Call, CallAll, Compute, Sleep})
 """The effects that a thread can carry out."""
 
 ONLY_CALLS: Final = frozenset({Call})
@@ -127,6 +127,8 @@ class _Run:
                 return call_function(function, arguments, {})
             case CallAll(calls):
                 return [self._call(partial(call_resolver, call, self._bus, self.perform)) for call in calls]
+            case Compute(function, arguments):
+                return function(*arguments)
             case Compute(function, arguments):
                 return function(*arguments)
             case Sleep(seconds):
