@@ -23,7 +23,6 @@ from fraiseql.protocol.websocket import Deflate, Origins
 from fraiseql.runtimes.anyio.streams import Streams
 from fraiseql.runtimes.clients import Session
 from fraiseql.runtimes.codings import compression_of
-from fraiseql.runtimes.codings import compression_of
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.dates import HttpDate
 from fraiseql.runtimes.listening import Listeners, open_listeners
@@ -103,8 +102,6 @@ class ThreadedApp:
             subscriptions=config.subscription_limits,
             origins=_origins(config.allowed_origins),
             deflate=Deflate() if config.websocket_compression else None,
-            compression=compression_of(config.compression, config.compression_min_size),
-            etags=config.etags,
             compression=compression_of(config.compression, config.compression_min_size),
             etags=config.etags,
             context=context,

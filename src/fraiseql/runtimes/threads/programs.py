@@ -129,8 +129,6 @@ class _Run:
                 return [self._call(partial(call_resolver, call, self._bus, self.perform)) for call in calls]
             case Compute(function, arguments):
                 return function(*arguments)
-            case Compute(function, arguments):
-                return function(*arguments)
             case Sleep(seconds):
                 return self._sleep(seconds)
             case _:
