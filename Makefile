@@ -10,6 +10,7 @@ ARGS =
 WORKERS = $$(( $$(getconf _NPROCESSORS_ONLN) + 2 ))
 FUZZ_SECONDS = 60
 SOAK_SECONDS = 600
+SEEDS = 100000
 RUNTIME = asyncio trio
 CASES = *
 
@@ -23,8 +24,9 @@ demo: ## serve a sample blog at http://127.0.0.1:8000/graphql (ARGS="--port 8001
 test: lint ## lint, check the types and run all tests (ARGS="-k words")
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
-soak: ## mutations at random while backends are killed, for ten minutes on each loop (SOAK_SECONDS=3600 SEED=7)
+soak: ## 100,000 simulated worlds, then mutations at random while backends are killed (SEEDS=9 SOAK_SECONDS=3600 SEED=7)
 	@.ci/venv dev
+	@$(BIN)/python -m fraiseql.testing.simulation --seeds $(SEEDS) --seed "$(SEED)"
 	@CHAOS_SECONDS=$(SOAK_SECONDS) CHAOS_SEED=$(SEED) $(BIN)/python -m pytest -n 0 -s tests/scenarios/test_no_lost_writes.py $(ARGS)
 
 lint: ## ruff and mypy

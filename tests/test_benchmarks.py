@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from benchmarks import answers, pipeline, shapes, transactions
+from benchmarks import answers, pipeline, shapes, sharing, transactions
 from benchmarks.figures import Setting
 from graphql import FieldNode, OperationDefinitionNode, SelectionSetNode, parse
 
@@ -103,3 +103,10 @@ def test_transactions_are_measured(monkeypatch: pytest.MonkeyPatch, database_url
     figures = transactions.measure(Setting(database_url, 2))
     assert len({figure.name for figure in figures}) == len(figures) == 16
     assert all(len(figure.values) == 2 for figure in figures)
+
+
+def test_sharing_is_measured(monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:
+    monkeypatch.setattr(sharing, "STATEMENTS", 200)
+    figures = sharing.measure(Setting(database_url, 1))
+    assert len(figures) == 18
+    assert all(figure.values[0] >= 0 for figure in figures)

@@ -50,6 +50,15 @@ def test_what_writes_never_shares() -> None:
     assert not costs.fits(1, 0.0001, costs.of(QUICK))
 
 
+def test_no_statement_needs_more_than_one_round_trip() -> None:
+    costs = Costs(8)
+    costs.note([SLOW], 5.0)
+    assert costs.trips(1, costs.of(SLOW)) == 1
+    assert costs.trips(3, 3 * costs.of(SLOW)) == 3
+    costs.never(QUICK)
+    assert costs.trips(2, costs.of(QUICK) + costs.of(SLOW)) == 2
+
+
 def test_only_so_many_are_remembered() -> None:
     costs = Costs(8)
     for number in range(5_000):

@@ -272,7 +272,7 @@ async def test_a_killed_backend(postgres: EmbeddedPostgres, module_database_url:
 
     async with opened(module_database_url, max_size=3) as database:
         async with anyio.create_task_group() as group:
-            group.start_soon(database.fetch, ONE, ())
+            assert await database.fetch(ONE, ()) == (b"1",)
             group.start_soon(ask)
             while not (pids := sleeping(postgres)):
                 await anyio.sleep(0.01)

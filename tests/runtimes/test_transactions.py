@@ -34,6 +34,7 @@ from fraiseql.postgres import cleaning
 from fraiseql.runtimes.anyio.database import Database
 from fraiseql.runtimes.anyio.performing import Performer
 from fraiseql.runtimes.anyio.programs import Run, run_program
+from fraiseql.runtimes.operations import Gate
 from fraiseql.testing.embedded import EmbeddedPostgres
 
 pytestmark = pytest.mark.anyio
@@ -520,13 +521,13 @@ async def test_a_storm_of_cancellations_leaves_no_stray_result_and_no_open_trans
             await perform(database, program(number), Run(gate=gate))
 
     async with opened(server, max_size=5, recovery_timeout=5.0) as database:
-        gate = anyio.Semaphore(8)
+        gate = Gate(8)
         async with anyio.create_task_group() as group:
             for number in range(250):
                 group.start_soon(ask, number)
                 if chance.random() < 0.3:
                     await anyio.sleep(chance.random() / 50)
-        assert (database.pool.granted, database.pool.waiting, gate.value) == (0, 0, 8)
+        assert (database.pool.granted, database.pool.waiting, gate.free) == (0, 0, 8)
         assert server.in_transaction() == 0
         assert database.pool.size <= 5
         assert await database.fetch(ONE, ()) == (b"1",)
@@ -541,35 +542,35 @@ async def test_a_transaction_holds_its_place_and_its_program_waits_for_no_other(
     def program() -> Program[None]:
         transaction = yield from begin()
         yield from insert(1, transaction)
-        assert gate.value == 0
+        assert gate.free == 0
         yield from fetch(ONE, ())
         yield from execute(Execute("SELECT 1"))
         other = yield from begin()
         yield from fetch(ONE, (), transaction=other)
         yield from commit(other)
-        assert gate.value == 0
+        assert gate.free == 0
         yield from commit(transaction)
-        assert gate.value == 1
+        assert gate.free == 1
         yield from fetch(ONE, ())
 
     async with opened(server, max_size=2) as database:
-        gate = anyio.Semaphore(1)
+        gate = Gate(1)
         with anyio.fail_after(5):
             await perform(database, program(), Run(gate=gate))
             async with anyio.create_task_group() as group:
                 for number in range(2, 8):
                     group.start_soon(perform, database, inserts(number), Run(gate=gate))
-        assert gate.value == 1
+        assert gate.free == 1
         assert server.ids() == list(range(1, 8))
 
 
 async def test_a_place_is_free_again_where_no_connection_is_to_be_had(server: Server) -> None:
     async with opened(server, max_size=1, acquire_timeout=0.1) as database:
-        gate = anyio.Semaphore(1)
+        gate = Gate(1)
         held = await database.begin()
         with pytest.raises(DatabaseError) as caught:
             await perform(database, inserts(1), Run(gate=gate))
-        assert (caught.value.sqlstate, gate.value) == ("53300", 1)
+        assert (caught.value.sqlstate, gate.free) == ("53300", 1)
         await held.rollback()
 
 

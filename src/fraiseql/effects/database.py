@@ -61,6 +61,7 @@ class Fetch:
         guarded: whether the transaction can go on after an error of the statement: it has a savepoint before it.
         read_only: whether it is taken to write nothing, so that it may be run again, in company, and on a replica; one
             that writes all the same is found out by the server, and runs alone on the primary.
+        primary: whether it must see what was just written, which a replica may not have yet.
     """
 
     statement: Statement
@@ -70,6 +71,7 @@ class Fetch:
     transaction: Any = None
     guarded: bool = False
     read_only: bool = False
+    primary: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any, Final, Protocol
 
@@ -396,6 +396,8 @@ class ClientDriver:
         if gate is None:
             gate = self._gate = Gate(self._around.max_statements)
         if type(effect) is Fetch and effect.transaction is None and gate.try_enter():
+            if gate.pinned:
+                effect = replace(effect, primary=True)
             operation.statement = self._around.operations.submit(effect, operation.fetched)
         elif type(effect) is Join and (part := self._take_part(operation, effect)) is not None:
             operation.part = part

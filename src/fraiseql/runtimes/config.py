@@ -21,7 +21,7 @@ from fraiseql.limits import HttpLimits, MutationLimits, PoolLimits, QueryLimits,
 __all__ = ["FraiseQLConfig", "Setting"]
 
 _PREFIX = "FRAISEQL_"
-_SECRETS = ("database_url", "tls_key_password")
+_SECRETS = ("database_url", "replica_urls", "tls_key_password")
 _LEVELS = ("debug", "info", "warning", "error", "critical")
 _WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 _KINDS = {"str": str, "int": int, "float": float, "bool": bool}
@@ -145,6 +145,9 @@ class FraiseQLConfig:
     """
 
     database_url: str | None = _setting(None, "PostgreSQL's connection string or URI, as libpq reads it", secret=True)
+    replica_urls: str | None = _setting(
+        None, "URIs of read replicas, with spaces between; queries run there", secret=True
+    )
     host: str = _setting("127.0.0.1", "the name or address to listen on; 0.0.0.0 or :: for all")
     port: int = _setting(8000, "the port to listen on; 0 for any free one", minimum=0, maximum=65_535)
     max_connections: int = _setting(1_000, "clients served at once; further ones are answered with 503", minimum=1)
@@ -303,6 +306,8 @@ class FraiseQLConfig:
                 setting.check(value)
             except ValueError as error:
                 raise ConfigurationError(f"{setting.name} is {_shown(setting, value)}; expected {error}") from None
+        if not all(url.startswith(("postgresql://", "postgres://")) for url in self.replicas):
+            raise ConfigurationError("replica_urls: expected URIs that begin with postgresql://, with spaces between")
 
     @classmethod
     def settings(cls) -> tuple[Setting, ...]:
@@ -380,6 +385,11 @@ class FraiseQLConfig:
     def subscription_limits(self) -> SubscriptionLimits:
         """The settings that begin with `subscription_`."""
         return self._limits(SubscriptionLimits)
+
+    @property
+    def replicas(self) -> tuple[str, ...]:
+        """Those of `replica_urls`."""
+        return tuple((self.replica_urls or "").split())
 
     @property
     def pool_limits(self) -> PoolLimits:

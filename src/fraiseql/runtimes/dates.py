@@ -9,17 +9,17 @@ __all__ = ["HttpDate"]
 
 
 class HttpDate:
-    """Gives the current IMF-fixdate (RFC 9110 §5.6.7), formatted once per second."""
+    """Gives the current IMF-fixdate (RFC 9110 §5.6.7), formatted once per second; any thread may call it."""
 
-    __slots__ = ("_second", "_text")
+    __slots__ = ("_known",)
 
     def __init__(self) -> None:
-        self._second = -1
-        self._text = b""
+        self._known = (-1, b"")  # the second and its text, replaced as one
 
     def __call__(self) -> bytes:
         second = int(time.time())
-        if second != self._second:
-            self._second = second
-            self._text = formatdate(second, usegmt=True).encode("ascii")
-        return self._text
+        known, text = self._known
+        if second != known:
+            text = formatdate(second, usegmt=True).encode("ascii")
+            self._known = (second, text)
+        return text

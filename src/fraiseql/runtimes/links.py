@@ -23,6 +23,7 @@ from fraiseql.runtimes.trips import Shared, TripOver
 
 __all__ = ["PostgresLink"]
 
+_FRESH = 0.005  # seconds after its last use for which a connection is taken to be there: to look takes system calls
 _CANCELLED_AGAIN = 0.1  # seconds; a statement that was reached ends in milliseconds
 _Told = Callable[[Any, Exception | None], None]
 
@@ -61,6 +62,7 @@ class PostgresLink:
         self._reading = True
         self._writing = False
         self._ended = False  # by the server, and noticed
+        self._used = loop.time()  # last
         loop.add_reader(connection.fd, self._readable)
 
     @property
@@ -75,6 +77,8 @@ class PostgresLink:
 
     def is_open(self) -> bool:
         """Whether it can be used, now that nothing runs on it."""
+        if self.loop.time() - self._used < _FRESH:
+            return not self._ended and self.connection.is_idle
         return self.connection.is_alive()
 
     def start(self, job: Job) -> None:
@@ -159,6 +163,7 @@ class PostgresLink:
     def fault(self, otherwise: str) -> str | None:
         """Why the connection is not fit for the next."""
         connection = self.connection
+        self._used = self.loop.time()
         if not connection.is_idle or connection.unclean:
             return connection.fault or otherwise
         if connection.outgrown:

@@ -19,13 +19,22 @@ class Gate:
 
     Args:
         places: how many.
+
+    Attributes:
+        pinned: whether it has written, and is to see that: its statements go to the primary.
     """
 
-    __slots__ = ("_free", "_waiting")
+    __slots__ = ("_free", "_waiting", "pinned")
 
     def __init__(self, places: int) -> None:
         self._free = places
+        self.pinned = False
         self._waiting: deque[anyio.Event] | None = None  # made by the first who waits: most gates see none
+
+    @property
+    def free(self) -> int:
+        """How many are free."""
+        return self._free
 
     def try_enter(self) -> bool:
         """Take a place, where one is free and nobody waits."""
@@ -88,6 +97,11 @@ class Participant(ABC):
     def deliver(self, emission: Emission, is_state: bool) -> None:
         """Take an emission; never waits, and raises nothing."""
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether `room` waits."""
+        return self._room is not None
+
     def pause(self) -> None:
         """Let `room` wait."""
         if self._room is None:
@@ -100,11 +114,6 @@ class Participant(ABC):
             self._room = None
             if self.when_resumed is not None:
                 self.when_resumed()
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether `room` waits."""
-        return self._room is not None
 
     async def room(self) -> None:
         """Wait while paused."""

@@ -110,6 +110,8 @@ class Sharing:
         """Run what may go together."""
         self._trips.discard(trip)
         tickets = self._take()
+        if self._tickets:  # what they cost may be known better by now
+            self._ask_soon()
         if len(tickets) == 1:
             (ticket,) = tickets
             ticket.shares, ticket.noted = False, partial(self._note, tickets, self._time())
@@ -121,15 +123,14 @@ class Sharing:
             trip.link.start_all(tickets, partial(self._over, trip, tickets, began))
         else:  # all have left; later, since the next who waits may be another such trip
             self._loop.call_soon(self._dispatcher.released, trip, "")
-        if self._tickets:  # fewer may have gone together than it seemed when they were added
-            self._ask_soon()
 
     def refused(self, trip: Trip, error: DatabaseError) -> None:
         """There is no connection for a round trip: for what would have gone with it there is none either."""
         self._trips.discard(trip)
         for ticket in self._take():
             ticket.refused(DatabaseError(str(error), sqlstate=error.sqlstate, retryable=error.retryable))
-        self._ask()
+        if self._tickets:
+            self._ask_soon()
 
     def _ask_soon(self) -> None:
         if not self._is_called:

@@ -43,7 +43,19 @@ class Shared:
         is_clearing: whether nothing is read any more, and the connection brought to a clean end.
     """
 
-    __slots__ = ("_batch", "_failed", "_is_over", "_jobs", "_left", "_link", "_members", "_over", "_then", "_timer", "is_clearing")
+    __slots__ = (
+        "_batch",
+        "_failed",
+        "_is_over",
+        "_jobs",
+        "_left",
+        "_link",
+        "_members",
+        "_over",
+        "_then",
+        "_timer",
+        "is_clearing",
+    )
 
     def __init__(self, link: PostgresLink, jobs: Sequence[Job], over: TripOver) -> None:
         self._link = link

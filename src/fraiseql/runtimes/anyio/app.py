@@ -102,7 +102,7 @@ class FraiseQLApp:
         )
         self._needs_bus = _needs_bus(schema)
         self._updating = anyio.Lock()
-        self._database = Database(url, self._config.pool_limits, observe, clock)
+        self._database = Database(url, self._config.pool_limits, observe, clock, self._config.replicas)
         if bus is None:
             bus = EventBus.memory() if self._config.event_bus == "memory" else EventBus.postgresql()
         self._bus = connect_bus(bus, self._database, limits, observe)

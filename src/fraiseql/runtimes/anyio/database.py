@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import anyio
@@ -23,6 +23,7 @@ from fraiseql.runtimes.anyio.waits import in_time, within
 from fraiseql.runtimes.dispatching import Dispatcher, Done, Link, Ticket, TookTooLong
 from fraiseql.runtimes.links import PostgresLink
 from fraiseql.runtimes.loop import Clock, EventLoop
+from fraiseql.runtimes.replicas import Replicas, RoutedTicket
 
 __all__ = ["Database"]
 
@@ -33,8 +34,40 @@ def _ignore(observation: Observation) -> None:
     """For who wants to hear of nothing."""
 
 
+class _Opener:
+    """Makes the links of one server's pool, each in a task of its own: whoever asked for it may leave meanwhile."""
+
+    def __init__(
+        self, connector: Connector, background: Background, loop: EventLoop, clock: Clock, recovery_timeout: float
+    ) -> None:
+        self._connector = connector
+        self._background = background
+        self._loop = loop
+        self._clock = clock
+        self._recovery_timeout = recovery_timeout
+
+    def __call__(self, opened: _Opened) -> None:
+        if self._background.is_running:
+            self._background.start_soon(self._connect, opened, name="fraiseql connect")
+        else:  # the event loop is ending
+            self._loop.call_soon(opened, None, _given_up())
+
+    async def _connect(self, opened: _Opened) -> None:
+        try:
+            connection = await self._connector.connect(self._clock)
+        except DatabaseError as error:
+            opened(None, error)
+        except Exception as error:  # a defect of ours: the requests hear of it, and the other tasks here go on
+            opened(None, DatabaseError(f"{type(error).__name__}: {error}", sqlstate="XX000"))
+        except BaseException:
+            opened(None, _given_up())
+            raise
+        else:
+            opened(PostgresLink(connection, self._loop, self._clock, self._recovery_timeout), None)
+
+
 class Database:
-    """A pool of connections to one PostgreSQL.
+    """A pool of connections to one PostgreSQL, and one to each of its replicas.
 
     All methods belong to the event loop that `start` was called on.
 
@@ -43,6 +76,7 @@ class Database:
         limits: see PoolLimits.
         observe: is told of connections made and lost.
         clock: by which all deadlines are kept; the event loop by default.
+        replicas: their connection strings or URIs; statements that only read run there.
 
     Raises:
         ConfigurationError: libpq cannot read the connection string.
@@ -54,13 +88,15 @@ class Database:
         limits: PoolLimits | None = None,
         observe: Observer = _ignore,
         clock: Clock | None = None,
+        replicas: Sequence[str] = (),
     ) -> None:
         self._limits = limits or PoolLimits()
+        self._elsewhere = [Connector(each, self._limits) for each in replicas]
         self._connector = Connector(conninfo, self._limits)
         self._observe = observe
         self._clock = clock
-        self._loop: EventLoop | None = None
         self._dispatcher: Dispatcher | None = None
+        self._replicas: Replicas | None = None
         self._transactions: set[OpenTransaction] = set()
         self._background = Background()
 
@@ -73,6 +109,11 @@ class Database:
     def waiting(self) -> int:
         """How many statements and transactions wait for a connection."""
         return self._dispatcher.waiting if self._dispatcher is not None else 0
+
+    @property
+    def replicas(self) -> int:
+        """How many replicas are used now."""
+        return self._replicas.well if self._replicas is not None else 0
 
     @property
     def connections(self) -> list[Connection]:
@@ -102,8 +143,16 @@ class Database:
         if loop is None:
             loop = reactor = Reactor()
             self._background.start_soon(reactor.run, name="fraiseql reactor")
-        self._loop = loop
-        self._dispatcher = Dispatcher(self._limits, self._open, loop, self._observe, self._clock)
+        self._dispatcher = self._dispatch(self._connector, loop)
+        if self._elsewhere:
+            replicas = [self._dispatch(connector, loop) for connector in self._elsewhere]
+            self._replicas = Replicas(self._dispatcher, replicas, self._limits)
+            self._replicas.start()
+
+    def _dispatch(self, connector: Connector, loop: EventLoop) -> Dispatcher:
+        clock = self._clock or loop
+        opener = _Opener(connector, self._background, loop, clock, self._limits.recovery_timeout)
+        return Dispatcher(self._limits, opener, loop, self._observe, clock)
 
     async def check(self) -> None:
         """Make sure that a connection can be had, and keep it for the first request.
@@ -120,29 +169,36 @@ class Database:
         """
         if not self._background.is_running:
             return
-        dispatcher = self._started()
-        all_released = anyio.Event()
-        dispatcher.close(all_released.set)
+        pools = [self._started(), *(self._replicas.stop() if self._replicas is not None else ())]
+        events = [anyio.Event() for _ in pools]
+        for pool, event in zip(pools, events, strict=True):
+            pool.close(event.set)
         try:
-            if dispatcher.pool.granted:
-                await all_released.wait()
+            for event in events:
+                if not event.is_set():
+                    await event.wait()
         finally:
-            dispatcher.cut()
+            for pool in pools:
+                pool.cut()
             for transaction in list(self._transactions):
                 transaction.cut()
-            if dispatcher.pool.granted:
-                with within(dispatcher.clock, self._limits.recovery_timeout, shield=True):
-                    await all_released.wait()
-            dispatcher.stop()
+            with within(pools[0].clock, self._limits.recovery_timeout, shield=True):
+                for event in events:
+                    if not event.is_set():
+                        await event.wait()
+            for pool in pools:
+                pool.stop()
             with anyio.CancelScope(shield=True):
                 await self._background.stop()
 
-    def submit(self, effect: Fetch, done: Done) -> Ticket:
+    def submit(self, effect: Fetch, done: Done) -> Ticket | RoutedTicket:
         """Run a statement that is in no transaction, without a task; see Dispatcher.submit.
 
         Raises:
             DatabaseError: it was not started.
         """
+        if self._replicas is not None:
+            return self._replicas.submit(effect, done)
         return self._started().submit(effect, done)
 
     async def fetch(self, statement: Statement, parameters: tuple[bytes | None, ...]) -> Row:
@@ -161,7 +217,8 @@ class Database:
         if effect.transaction is not None:
             return await _own(effect.transaction).fetch(effect)
         answer = Answer[Row]()
-        answer.ticket = self._running().submit(effect, answer.told)
+        self._running()
+        answer.ticket = self.submit(effect, answer.told)
         return await answer.wait()
 
     async def execute(self, effect: Execute) -> ResultSet:
@@ -209,29 +266,6 @@ class Database:
         if not self._background.is_running:
             raise DatabaseError("the database connections are not open", sqlstate="57P01", retryable=True)
         return self._started()
-
-    def _open(self, opened: _Opened) -> None:
-        if self._background.is_running:
-            self._background.start_soon(self._connect, opened, name="fraiseql connect")
-        else:  # the event loop is ending
-            assert self._loop is not None
-            self._loop.call_soon(opened, None, _given_up())
-
-    async def _connect(self, opened: _Opened) -> None:
-        """Make one connection, in a task of its own: whoever asked for it may leave meanwhile."""
-        assert self._loop is not None
-        clock = self._started().clock
-        try:
-            connection = await self._connector.connect(clock)
-        except DatabaseError as error:
-            opened(None, error)
-        except Exception as error:  # a defect of ours: the requests hear of it, and the other tasks here go on
-            opened(None, DatabaseError(f"{type(error).__name__}: {error}", sqlstate="XX000"))
-        except BaseException:
-            opened(None, _given_up())
-            raise
-        else:
-            opened(PostgresLink(connection, self._loop, clock, self._limits.recovery_timeout), None)
 
 
 def _own(transaction: object) -> OpenTransaction:

@@ -10,6 +10,7 @@ from fraiseql.postgres import Connection, Conversation
 from fraiseql.runtimes.dispatching import Ticket
 from fraiseql.runtimes.links import PostgresLink
 from fraiseql.runtimes.loop import Clock
+from fraiseql.runtimes.replicas import RoutedTicket
 
 __all__ = ["Answer", "Lease"]
 
@@ -26,7 +27,7 @@ class Answer(Generic[_Result]):
     __slots__ = ("_error", "_event", "_is_there", "_result", "ticket")
 
     def __init__(self) -> None:
-        self.ticket: Ticket | None = None
+        self.ticket: Ticket | RoutedTicket | None = None
         self._event: anyio.Event | None = None  # only where it has to wait
         self._is_there = False
         self._result: Any = None

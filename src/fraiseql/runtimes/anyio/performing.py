@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -73,11 +74,15 @@ class Performer:
         """Carry out one effect; raises what it raises."""
         match effect:
             case Fetch():
+                if effect.read_only and (run.gate is None or run.gate.pinned):
+                    effect = replace(effect, primary=True)
                 if run.gate is None or run.transactions or effect.transaction is not None:
                     return await self._database.perform(effect)
                 async with run.gate:
                     return await self._database.perform(effect)
             case Execute():
+                if run.gate is not None:
+                    run.gate.pinned = True
                 if run.gate is None or run.transactions or effect.transaction is not None:
                     return await self._database.execute(effect)
                 async with run.gate:
@@ -117,6 +122,8 @@ class Performer:
 
     async def _begin(self, isolation: Isolation, run: Run) -> OpenTransaction:
         """A transaction keeps its run's place for as long as it is open; a run waits for no other place of its own."""
+        if run.gate is not None:
+            run.gate.pinned = True
         gate = run.gate if not run.transactions else None
         if gate is not None:
             await gate.enter()

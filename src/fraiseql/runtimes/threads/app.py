@@ -20,6 +20,7 @@ from fraiseql.errors import ConfigurationError, DatabaseError, StartupError
 from fraiseql.observations import InternalErrorMasked, Observer
 from fraiseql.pipeline import Pipeline, Refusal
 from fraiseql.protocol.websocket import Deflate, Origins
+from fraiseql.runtimes.anyio.streams import Streams
 from fraiseql.runtimes.clients import Session
 from fraiseql.runtimes.codings import compression_of
 from fraiseql.runtimes.config import FraiseQLConfig
@@ -43,7 +44,7 @@ from fraiseql.session import BusySession, ClientSession, Endpoint, most_busy
 
 __all__ = ["ThreadedApp"]
 
-_STREAMS_SHARE = 4  # one of so many connections to the database is for the event loop, where there are subscriptions
+_STREAMS_SHARE = 2  # one of so many connections to the database is for the event loop, where there are subscriptions
 
 
 class ThreadedApp:
@@ -170,6 +171,11 @@ class ThreadedApp:
         """The event bus: `publish`, from any thread."""
         return self._events.bus
 
+    @property
+    def streams(self) -> Streams:
+        """The streams that subscriptions take part in, to be read only: `shared`, `listening`."""
+        return self._events.streams
+
     def update_schema(self, schema: Schema) -> None:
         """Serve another schema from now on, without dropping a request; see FraiseQLApp.
 
@@ -294,8 +300,8 @@ class ThreadedApp:
         try:
             Thread(target=self._serve, args=(connection,), name=f"fraiseql {connection_id}", daemon=True).start()
         except RuntimeError as error:  # there is no thread to be had
-            sock.close()
             self._gone(connection, error)
+            connection.close()
 
     def _session(self, sock: socket.socket, connection_id: str, tls: ssl.SSLContext | None) -> Session:
         http, session = self._endpoint.http, None
@@ -313,6 +319,7 @@ class ThreadedApp:
             error = raised
         finally:
             self._gone(connection, error)
+            connection.close()
 
     def _gone(self, connection: ClientConnection, error: BaseException | None) -> None:
         if error is not None:

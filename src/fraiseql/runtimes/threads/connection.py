@@ -20,6 +20,7 @@ from fraiseql.observations import InternalErrorMasked, Observer, RequestRefused
 from fraiseql.pipeline import GraphQLResponse
 from fraiseql.runtimes.clients import Session
 from fraiseql.runtimes.loop import Clock
+from fraiseql.runtimes.operations import Gate
 from fraiseql.runtimes.threads.programs import EVERYTHING, GIVEN_AWAY, ONLY_CALLS, Performer
 from fraiseql.runtimes.threads.waiting import Interrupted, Poller, Wakeup
 from fraiseql.session import (
@@ -87,6 +88,9 @@ class ClientConnection:
         write_timeout: seconds for a client that takes nothing of its answer.
         observe: is told of a client that does not read.
         clock: see Poller.
+
+    Attributes:
+        gate: bounds the statements of its operations on the event loop, where it has any.
     """
 
     def __init__(
@@ -109,6 +113,7 @@ class ClientConnection:
         self._streaming = streaming
         self._date = date
         self.connection_id = connection_id
+        self.gate: Gate | None = None
         self._write_timeout = write_timeout
         self._observe = observe
         self._poller = Poller(clock)
@@ -183,7 +188,7 @@ class ClientConnection:
         return self._poller.wakeup
 
     def run(self) -> None:
-        """Serve the client until its connection is closed."""
+        """Serve the client until all is said; `close` must follow, in this thread."""
         try:
             self._tell(ConnectionMade())
             while not self._closing:
@@ -193,14 +198,17 @@ class ClientConnection:
                     self._await()
             while self._unsent and not self._gone:
                 self._turn(None, None)
-            if self._answered and not self._eof and not self._gone and not self._cut:
-                self._linger()
         finally:
             self._closing = True
             for operation in self._elsewhere.values():
                 operation.abandon()
-            self._socket.close()
-            self._poller.close()
+
+    def close(self) -> None:
+        """Close the connection; where an answer may still be on its way, a moment after the client."""
+        if self._answered and not self._eof and not self._gone and not self._cut:
+            self._linger()
+        self._socket.close()
+        self._poller.close()
 
     def wait(self, fd: int | None, events: int, until: float | None) -> int:
         """Wait in the name of the operation, and serve the client meanwhile; see Waiter."""

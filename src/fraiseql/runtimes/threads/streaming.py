@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
+import contextvars
 import threading
 from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from typing import Any, Final, TypeVar, cast
 
 import anyio
@@ -73,6 +76,7 @@ class EventLoopThread:
         self._lock = threading.Lock()  # of beginning and ending
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._context: contextvars.Context | None = None
         self._ended: asyncio.Event | None = None
         self._stopped = False
 
@@ -80,6 +84,11 @@ class EventLoopThread:
     def database(self) -> Database:
         """The connections to the database that are its own."""
         return self._database
+
+    @property
+    def streams(self) -> Streams:
+        """The streams that run there."""
+        return self._streams
 
     @property
     def thread_id(self) -> int | None:
@@ -117,9 +126,11 @@ class EventLoopThread:
         self, connection: ClientConnection, operation_id: int, program: Program[Any], effect: Effect
     ) -> _Operation:
         """Run a program on from an effect that it has yielded; see Streaming."""
-        loop = self.start()
-        operation = _Operation(connection, operation_id, loop)
-        loop.call_soon_threadsafe(operation.start, self._operations, program, effect, self._share)
+        self.start()
+        operation = _Operation(connection, operation_id, self._call)
+        if connection.gate is None:
+            connection.gate = Gate(self._share)
+        self._call(operation.start, self._operations, program, effect, connection.gate)
         return operation
 
     def stop(self) -> None:
@@ -131,15 +142,24 @@ class EventLoopThread:
             loop.call_soon_threadsafe(self._ended.set)
             thread.join(2 * self._recovery_timeout + _STOPPING)
 
+    def _call(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Have the event loop call a function; from any thread."""
+        assert self._loop is not None
+        # RuntimeError: the loop has ended, and all operations with it.
+        with contextlib.suppress(RuntimeError):
+            # The context says to anyio which event loop runs, where no task does.
+            self._loop.call_soon_threadsafe(partial(function, *arguments), context=self._context)
+
     def _run(self, ready: concurrent.futures.Future[asyncio.AbstractEventLoop]) -> None:
         try:
-            asyncio.run(self._live(ready))
+            anyio.run(self._live, ready, backend="asyncio")
         except BaseException as error:
             if not ready.done():
                 ready.set_exception(error)
 
     async def _live(self, ready: concurrent.futures.Future[asyncio.AbstractEventLoop]) -> None:
         loop = asyncio.get_running_loop()
+        self._context = contextvars.copy_context()
         self._ended = asyncio.Event()
         try:
             await self._database.start()
@@ -157,25 +177,25 @@ class EventLoopThread:
 class _Operation(Participant):
     """One operation; it lives on the event loop, and its connection's thread holds its end of it."""
 
-    __slots__ = ("_connection", "_id", "_is_abandoned", "_loop", "_news", "_ticket")
+    __slots__ = ("_call", "_connection", "_id", "_is_abandoned", "_news", "_ticket")
 
-    def __init__(self, connection: ClientConnection, operation_id: int, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, connection: ClientConnection, operation_id: int, call: Callable[..., None]) -> None:
         super().__init__()
         self._connection = connection
         self._id = operation_id
-        self._loop = loop
+        self._call = call
         self._is_abandoned = False
         self._ticket: Ticket | None = None
         self._news: anyio.Event | None = None
 
     # -- on the event loop
 
-    def start(self, operations: Operations, program: Program[Any], effect: Effect, share: int) -> None:
-        """Begin; `share` bounds the statements that run at once for this operation."""
+    def start(self, operations: Operations, program: Program[Any], effect: Effect, gate: Gate) -> None:
+        """Begin; the gate bounds the statements that run at once for its connection."""
         if self._is_abandoned:
             program.close()
         else:
-            self._ticket = operations.run(program, effect, self, Gate(share), self._done)
+            self._ticket = operations.run(program, effect, self, gate, self._done)
 
     def joined(self) -> None:
         self._connection.post(OperationJoined(self._id))
@@ -223,12 +243,6 @@ class _Operation(Participant):
 
     def _has_read(self) -> None:
         self._call(self._hear)
-
-    def _call(self, function: Callable[[], None]) -> None:
-        try:
-            self._loop.call_soon_threadsafe(function)
-        except RuntimeError:  # the loop has ended, and all operations with it
-            return
 
 
 class BlockingBus:

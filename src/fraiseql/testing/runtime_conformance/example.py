@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
 import anyio
 
@@ -171,7 +172,7 @@ def live_entries() -> list[Entry]:
     """All entries, always."""
 
 
-_QUERIES = [notes, note, large, broken, entries, greeting, refusal, blunder]
+_QUERIES: list[Callable[..., Any]] = [notes, note, large, broken, entries, greeting, refusal, blunder]
 _TYPES = [Note, Large, Broken, Entry]
 
 PLAIN = Schema(types=_TYPES, queries=_QUERIES, mutations=[record, write])

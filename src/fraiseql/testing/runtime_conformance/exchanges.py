@@ -18,6 +18,7 @@ __all__ = [
     "failure",
     "frame",
     "masked",
+    "not_modified",
     "post",
     "query",
     "refusal",
@@ -63,6 +64,11 @@ def answer(status: int, body: bytes, *fields: bytes, kind: bytes = _JSON, length
         body,
     )
     return b"\r\n".join(lines)
+
+
+def not_modified(*fields: bytes) -> bytes:
+    """An answer to who holds it already (RFC 9110 §15.4.5)."""
+    return b"\r\n".join((b"HTTP/1.1 304 Not Modified", *fields, b"date: <date>", b"", b""))
 
 
 def refusal(status: int, message: str, code: str, *fields: bytes) -> bytes:

@@ -7,7 +7,8 @@ import dataclasses
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from typing import Any, TypeAlias
+from contextvars import Context
+from typing import Any, TypeAlias, TypeVarTuple
 
 import anyio
 from anyio.from_thread import BlockingPortal
@@ -19,6 +20,7 @@ from fraiseql.testing.runtime_conformance.scenario import ASYNCHRONOUS_RESOLVERS
 __all__ = ["AnyioRuntime", "AsyncioRuntime", "LoopRuntime", "TrioRuntime"]
 
 _PATIENCE = 20.0  # real seconds
+_Arguments = TypeVarTuple("_Arguments")
 
 Run: TypeAlias = Callable[[Callable[[], Coroutine[Any, Any, None]], FakeClock], None]
 """Runs a function on an event loop that goes by a clock, until its end."""
@@ -182,12 +184,24 @@ def _loop_factory(clock: FakeClock) -> Callable[[], asyncio.AbstractEventLoop]:
         def time(self) -> float:
             return clock.time()
 
-        def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> asyncio.TimerHandle:
+        def call_at(
+            self,
+            when: float,
+            callback: Callable[[*_Arguments], object],
+            *args: *_Arguments,
+            context: Context | None = None,
+        ) -> asyncio.TimerHandle:
             handle = Timer(when, callback, args, self, context)
             handle.timer = clock.call_at(when, handle._run)
             return handle
 
-        def call_later(self, delay: float, callback: Any, *args: Any, context: Any = None) -> asyncio.TimerHandle:
+        def call_later(
+            self,
+            delay: float,
+            callback: Callable[[*_Arguments], object],
+            *args: *_Arguments,
+            context: Context | None = None,
+        ) -> asyncio.TimerHandle:
             return self.call_at(clock.time() + delay, callback, *args, context=context)
 
     return Loop

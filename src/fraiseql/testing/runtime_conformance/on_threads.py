@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 
 from fraiseql.runtimes.threads import ThreadedApp
-
 from fraiseql.testing.runtime_conformance.scenario import SUBSCRIPTIONS, Setup
 
 __all__ = ["ThreadsRuntime"]

@@ -37,7 +37,7 @@ _FIRST = "first"
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """A client connects; `buffer` bounds the bytes that its kernel takes in before it reads, if not the usual."""
+    """A client connects, or comes back; `buffer` bounds the bytes that its kernel takes in before they are read."""
 
     client: str = _FIRST
     buffer: int | None = None

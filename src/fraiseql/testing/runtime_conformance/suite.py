@@ -17,14 +17,14 @@ from fraiseql.testing.runtime_conformance.witness import Witness
 
 __all__ = ["Failed", "Suite", "run"]
 
-# A small pool, so that what is not given back is missed soon; and nothing that happens by itself.
+# Nothing that happens by itself, and no two deadlines alike where one could be taken for another.
 _SETTINGS: dict[str, Any] = {
     "port": 0,
     "http_head_timeout": 7.0,  # unlike any other, so that it can be told from them
     "http_write_timeout": 9.0,
     "pool_acquire_timeout": 8.0,
     "event_bus": "memory",
-    "pool_max_size": 4,
+    "pool_max_size": 16,
     "pool_max_idle": 80_000.0,
     "pool_max_lifetime": 80_000.0,
     "subscription_outbox_poll": 80_000.0,
@@ -161,6 +161,8 @@ class _Performance:
     def _take(self, step: do.Step) -> None:
         match step:
             case do.Connect(client, buffer):
+                if client in self._peers:
+                    self._leave(client)
                 self._peers[client] = Peer(self._server.served.address, self._patience, self._values, buffer)
             case do.Send(data, client):
                 self._peers[client].send(data)
@@ -245,11 +247,16 @@ class _Performance:
             lambda: f"{witness.connections(name)} connections to the database are left",
         )
 
+    def _leave(self, client: str) -> None:
+        """The client has read all, and goes."""
+        peer = self._peers[client]
+        peer.check()
+        peer.close()
+
     def _end(self) -> None:
         """No byte too many, and no connection, operation, statement or transaction left."""
-        for peer in self._peers.values():
-            peer.check()
-            peer.close()
+        for client in self._peers:
+            self._leave(client)
         witness, name, served = self._witness, self._server.name, self._server.served
         if served.has_stopped:
             return

@@ -250,7 +250,7 @@ class World:
         if len(self._drivers) >= self._max_connections:
             session = BusySession(name, _HTTP, 1, self._observe)
             self._turned_away.add(getattr(client, "name", ""))
-        if faults.window < 1_000:
+        if faults.window < 10_000:
             self._narrow[name] = getattr(client, "name", "")
         driver = ClientDriver(session, wire, self.around, name)
         self._drivers[driver] = wire

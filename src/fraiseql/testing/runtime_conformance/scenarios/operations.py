@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fraiseql.observations import ConnectionLost, InternalErrorMasked, RequestRefused
+from fraiseql.runtimes.codings import installed_codings
 from fraiseql.testing.runtime_conformance.example import ASYNCHRONOUS
 from fraiseql.testing.runtime_conformance.exchanges import answer, failure, post
 from fraiseql.testing.runtime_conformance.scenario import ASYNCHRONOUS_RESOLVERS, Scenario
@@ -31,6 +32,7 @@ __all__ = ["OPERATIONS"]
 
 _ASKED = post("{ note(id: 1) { body } }")
 _ANSWERED = answer(200, b'{"data":{"note":{"body":"one"}}}')
+_LARGE = b'{"data":{"large":{"body":"' + b"x" * 1_000_000 + b'"}}}'
 _RECORD = post('mutation { record(token: "a") }')
 _WRITE = post('mutation { write(token: "a") }')
 _UNWRITTEN = Rows("select (select count(*) from entry), value from tally", ((0, 0),))
@@ -38,6 +40,7 @@ _WRITTEN = Rows("select (select count(*) from entry), value from tally", ((1, 1)
 _INTERNAL = ("Internal server error.", "INTERNAL_SERVER_ERROR")
 _TIMED_OUT = failure("The request took longer than the server allows.", "REQUEST_TIMEOUT", None)
 _ONE_CONNECTION = (("pool_max_size", 1),)
+_gzip = installed_codings()["gzip"].encode
 
 
 def _scenario(name: str, *steps: Step, **options: Any) -> Scenario:
@@ -144,7 +147,15 @@ OPERATIONS = (
     _scenario(
         "a large answer",
         Send(post("{ large(id: 1000000) { body } }")),
-        Expect(answer(200, b'{"data":{"large":{"body":"' + b"x" * 1_000_000 + b'"}}}')),
+        Expect(answer(200, _LARGE)),
+    ),
+    _scenario(
+        "a large answer is compressed for who takes that",
+        Send(post("{ large(id: 1000000) { body } }", b"accept-encoding: gzip")),
+        Expect(answer(200, _gzip(_LARGE), b"content-encoding: gzip", b"vary: accept, accept-encoding")),
+        Send(post("{ note(id: 1) { body } }", b"accept-encoding: gzip")),
+        Expect(_ANSWERED),
+        settings=(("compression", "gzip"),),
     ),
     _scenario(
         "a client that does not read is cut off, and others are served meanwhile",

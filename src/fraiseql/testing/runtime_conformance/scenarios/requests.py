@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from fraiseql.observations import RequestCompleted, RequestRefused
-from fraiseql.testing.runtime_conformance.exchanges import answer, failure, post, refusal, request
+from fraiseql.testing.runtime_conformance.exchanges import (
+    answer,
+    failure,
+    not_modified,
+    post,
+    refusal,
+    request,
+)
 from fraiseql.testing.runtime_conformance.scenario import Scenario
 from fraiseql.testing.runtime_conformance.steps import (
     Advance,
@@ -22,6 +29,12 @@ __all__ = ["REQUESTS"]
 
 _ASKED = post("{ note(id: 1) { body } }")
 _ANSWERED = answer(200, b'{"data":{"note":{"body":"one"}}}')
+_TARGET = b"/graphql?query=%7Bnote(id:2)%7Bbody%7D%7D"
+_PREFLIGHT = b"graphql-require-preflight: 1"
+_GET = request(b"GET", _TARGET, _PREFLIGHT)
+_TWO = b'{"data":{"note":{"body":"two"}}}'
+_TAG = b'W/"6b612268fd861b056277a6b33a7fcdaa"'
+_TAGGED = (b"cache-control: private, no-cache", b"vary: accept, accept-encoding", b"etag: " + _TAG)
 _HEALTH = request(b"GET", b"/health")
 _HEALTHY = answer(200, b'{"status":"ok"}')
 _BODY = b'{"query":"{note(id:1){body}}"}'
@@ -39,10 +52,17 @@ def _one(name: str, sent: bytes, expected: bytes) -> Scenario:
 
 REQUESTS = (
     _one("a query by POST", _ASKED, _ANSWERED),
+    _one("a query by GET", _GET, answer(200, _TWO, *_TAGGED)),
+    _one("HEAD has the fields of GET, and no body", b"HEAD" + _GET[3:], answer(200, b"", *_TAGGED, length=b"32")),
     _one(
-        "a query by GET",
-        request(b"GET", b"/graphql?query=%7Bnote(id:2)%7Bbody%7D%7D", b"graphql-require-preflight: 1"),
-        answer(200, b'{"data":{"note":{"body":"two"}}}'),
+        "a query by GET of a client that has its answer",
+        request(b"GET", _TARGET, _PREFLIGHT, b"if-none-match: " + _TAG),
+        not_modified(*_TAGGED),
+    ),
+    _one(
+        "a query by GET of a client that has another answer",
+        request(b"GET", _TARGET, _PREFLIGHT, b'if-none-match: W/"1"'),
+        answer(200, _TWO, *_TAGGED),
     ),
     _one(
         "a query that wants the media type of GraphQL",
@@ -58,7 +78,7 @@ REQUESTS = (
             b'"column":3}],"path":["nothing"],"extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}}]}',
         ),
     ),
-    _one("HEAD has no body", request(b"HEAD", b"/health"), answer(200, b"", length=b"15")),
+    _one("HEAD of what is no GraphQL", request(b"HEAD", b"/health"), answer(200, b"", length=b"15")),
     _one(
         "a path where nothing is",
         request(b"GET", b"/elsewhere"),
@@ -67,7 +87,7 @@ REQUESTS = (
     _one(
         "a method that is not served",
         request(b"PUT", b"/graphql", body=b""),
-        refusal(405, "GraphQL is served by GET and POST.", "METHOD_NOT_ALLOWED", b"allow: GET, POST"),
+        refusal(405, "GraphQL is served by GET, HEAD and POST.", "METHOD_NOT_ALLOWED", b"allow: GET, HEAD, POST"),
     ),
     _one(
         "a media type that is not served",
@@ -87,6 +107,11 @@ REQUESTS = (
     ),
     _scenario("a request byte by byte", SendBytewise(_ASKED), Expect(_ANSWERED)),
     _scenario("two requests in one packet are answered in order", Send(_ASKED + _HEALTH), Expect(_ANSWERED + _HEALTHY)),
+    _scenario(
+        "two answers that come at once keep their order",
+        Send(_HEALTH + request(b"GET", b"/elsewhere")),
+        Expect(_HEALTHY + refusal(404, "Nothing is served at this path.", "NOT_FOUND")),
+    ),
     _scenario(
         "pipelined requests are answered in order",
         *(Send(post(f'{{ greeting(name: "{number}") }}')) for number in range(5)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fraiseql.observations import WebSocketClosed
+from fraiseql.observations import RequestRefused, WebSocketClosed
 from fraiseql.testing.runtime_conformance.example import SUBSCRIBED
 from fraiseql.testing.runtime_conformance.exchanges import (
     ACKNOWLEDGED,
@@ -18,6 +18,7 @@ from fraiseql.testing.runtime_conformance.exchanges import (
     frame,
     masked,
     post,
+    refusal,
     request,
     subscribe,
 )
@@ -49,6 +50,13 @@ _BODY = b'{"data":{"note":{"body":"one"}}}'
 _HEALTH = request(b"GET", b"/health")
 _HEALTHY = answer(200, b'{"status":"ok"}')
 _OUTBOX = (("event_bus", "postgresql"),)
+_BUSY = refusal(
+    503,
+    "The server is busy: too many clients are connected.",
+    "SERVER_BUSY",
+    b"retry-after: 5",
+    b"connection: close",
+)
 _OPEN = (Connect(), Send(HANDSHAKE), Expect(UPGRADED), Send(INIT), Expect(ACKNOWLEDGED))
 
 
@@ -194,5 +202,30 @@ STOPPING = (
         schema=SUBSCRIBED,
         settings=_OUTBOX,
         needs=frozenset({SUBSCRIPTIONS}),
+    ),
+    _scenario(
+        "a client more than there may be is told when to come back",
+        Connect(),
+        Send(_HEALTH),
+        Expect(_HEALTHY),
+        Connect("second"),
+        Send(_ASKED, "second"),
+        Expect(_BUSY, "second"),
+        ExpectEnd("second"),
+        Observe(RequestRefused, {"status": 503}),
+        Send(_ASKED),
+        Expect(answer(200, _BODY)),
+        settings=(("max_connections", 1),),
+    ),
+    _scenario(
+        "a client more than there may be that says nothing is closed",
+        Connect(),
+        Send(_HEALTH),
+        Expect(_HEALTHY),
+        Connect("second"),
+        Due(2),
+        Advance(2),
+        ExpectEnd("second"),
+        settings=(("max_connections", 1),),
     ),
 )
