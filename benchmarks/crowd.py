@@ -7,14 +7,16 @@ import resource
 import selectors
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from benchmarks.server import request_bytes
 
-__all__ = ["Crowd", "opened", "raise_descriptor_limit", "stay", "subscribe"]
+__all__ = ["INSERT", "NEXT", "Crowd", "opened", "raise_descriptor_limit", "stay", "subscribe"]
 
 SUBSCRIPTION = "subscription { commentAdded { id body } }"
+INSERT = "insert into comments (post_id, body) values (1, 'measured')"
+NEXT = b'"next"'
 HANDSHAKE = (
     b"GET /graphql HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
@@ -34,37 +36,52 @@ class Crowd:
         self._selector = selectors.DefaultSelector()
 
     def grow(self, count: int, greeting: bytes, answer: bytes) -> None:
-        """Add so many clients, each of which says a greeting and is answered."""
+        """Add so many clients, each of which says a greeting and is sent an answer with this word."""
         while count:
             batch = [socket.create_connection(("127.0.0.1", self.port)) for _ in range(min(count, _AT_ONCE))]
+            self.clients += batch
             for client in batch:
                 client.setblocking(False)
                 client.sendall(greeting)
                 self._selector.register(client, selectors.EVENT_READ)
-            self.clients += batch
             count -= len(batch)
-            self.wait_for(answer, len(batch))
+            self.wait_for(answer, batch)
 
-    def say(self, data: bytes, step: int = 1) -> int:
-        """Have each client, or each so many-th, send something small; gives how many did."""
-        speakers = self.clients[::step]
-        for client in speakers:
+    def say(self, data: bytes, clients: list[socket.socket] | None = None) -> None:
+        """Have all clients, or some, send something small."""
+        for client in self.clients if clients is None else clients:
             client.sendall(data)
-        return len(speakers)
 
-    def wait_for(self, word: bytes, count: int) -> None:
-        """Read until the clients have been sent this word so often; raises RuntimeError where they are not."""
-        waiting = count
+    def wait_for(self, word: bytes, clients: list[socket.socket] | None = None) -> None:
+        """Read until all clients, or some, have been sent this word; raises RuntimeError where they are not."""
+        waiting = set(self.clients if clients is None else clients)
         give_up = time.perf_counter() + _PATIENCE
-        while waiting > 0:
-            for key, _ in self._selector.select(timeout=1):
-                assert isinstance(key.fileobj, socket.socket)
-                data = key.fileobj.recv(65_536)
-                if not data:
-                    raise RuntimeError(f"the server closed a connection; {waiting} clients were not sent {word!r}")
-                waiting -= data.count(word)
+        while waiting:
+            waiting -= self._sent(word, 1.0)
             if time.perf_counter() > give_up:
-                raise RuntimeError(f"{waiting} clients were not sent {word!r}")
+                raise RuntimeError(f"{len(waiting)} clients were not sent {word!r}")
+
+    def listen(self, publish: Callable[[], object]) -> None:
+        """Publish until somebody is sent it, since nothing tells when a stream begins; then wait for all others."""
+        heard: set[socket.socket] = set()
+        give_up = time.perf_counter() + _PATIENCE
+        while not heard and time.perf_counter() < give_up:
+            publish()
+            heard = self._sent(NEXT, 2.0)
+        self.wait_for(NEXT, [client for client in self.clients if client not in heard])
+
+    def _sent(self, word: bytes, timeout: float) -> set[socket.socket]:
+        """Who was sent it, of those that have been sent anything."""
+        found = set()
+        for key, _ in self._selector.select(timeout):
+            client = key.fileobj
+            assert isinstance(client, socket.socket)
+            data = client.recv(65_536)
+            if not data:
+                raise RuntimeError("the server closed a connection")
+            if word in data:
+                found.add(client)
+        return found
 
     def leave(self) -> None:
         """Close all connections."""
@@ -86,11 +103,16 @@ def opened(port: int) -> Iterator[Crowd]:
 
 def subscribe(crowd: Crowd, count: int) -> None:
     """Add clients with a WebSocket and one subscription, which all share."""
+    before = len(crowd.clients)
     crowd.grow(count, HANDSHAKE + frame({"type": "connection_init"}), b"connection_ack")
+    fresh = crowd.clients[before:]
     # The answer to the second operation says that the first was read.
     query = frame({"type": "subscribe", "id": "2", "payload": {"query": "{ __typename }"}})
-    crowd.say(frame({"type": "subscribe", "id": "1", "payload": {"query": SUBSCRIPTION}}) + query)
-    crowd.wait_for(b'"complete"', count)
+    subscription = frame({"type": "subscribe", "id": "1", "payload": {"query": SUBSCRIPTION}})
+    for first in range(0, len(fresh), _AT_ONCE):
+        some = fresh[first : first + _AT_ONCE]
+        crowd.say(subscription + query, some)
+        crowd.wait_for(b'"complete"', some)
 
 
 def stay(crowd: Crowd, count: int) -> None:
@@ -109,12 +131,12 @@ def raise_descriptor_limit(clients: int) -> int:
     """Let this process, and those that it starts, have as many descriptors as so many clients need.
 
     Returns:
-        for how many clients there are; fewer where the hard limit is lower. Only the system's administrator can raise
-        that: `ulimit -Hn`, `LimitNOFILE=` of systemd, `--ulimit nofile=` of Docker.
+        For how many clients there are descriptors; fewer where the hard limit is lower. Only an administrator can raise
+        that: `ulimit -Hn` in the shell of root, `LimitNOFILE=` of systemd, `--ulimit nofile=` of Docker.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = clients + _SPARE
     if soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return soft - _SPARE
+    return min(clients, soft - _SPARE)
