@@ -285,43 +285,6 @@ async def test_a_killed_backend(postgres: EmbeddedPostgres, module_database_url:
         assert await database.fetch(ONE, ()) == (b"1",)
 
 
-async def test_a_descriptor_that_takes_the_number_of_a_lost_connections_is_left_alone(
-    postgres: EmbeddedPostgres, module_database_url: str
-) -> None:
-    """libpq closes its own as soon as the connection is lost, within a callback of the event loop."""
-    pairs: list[tuple[socket.socket, socket.socket]] = []
-
-    def observe(seen: Observation) -> None:
-        if isinstance(seen, ConnectionLost):
-            pairs.extend(socket.socketpair() for _ in range(8))
-
-    async def fail(database: Database) -> None:
-        with pytest.raises(DatabaseError):
-            await database.fetch(SLEEP, (b"60",))
-
-    database = Database(module_database_url, PoolLimits(), observe)
-    await database.start()
-    try:
-        for _ in range(3):
-            async with anyio.create_task_group() as group:
-                group.start_soon(fail, database)
-                while not (pids := sleeping(postgres)):
-                    await anyio.sleep(0.005)
-                postgres.execute(f"SELECT pg_terminate_backend({pids[0]})")
-        assert len(pairs) >= 24
-        with anyio.fail_after(5):
-            for ours, theirs in pairs:
-                ours.setblocking(False)
-                theirs.send(b"x")
-                await anyio.wait_readable(ours)
-                await anyio.wait_writable(ours)
-    finally:
-        await database.aclose()
-        for pair in pairs:
-            for sock in pair:
-                sock.close()
-
-
 def sleeping(postgres: EmbeddedPostgres) -> list[int]:
     return [pid for (pid,) in postgres.execute("SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'")]
 
