@@ -24,9 +24,10 @@ demo: ## serve a sample blog at http://127.0.0.1:8000/graphql (ARGS="--port 8001
 test: lint ## lint, check the types and run all tests (ARGS="-k words")
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
-soak: ## 100,000 simulated worlds, then mutations at random while backends are killed (SEEDS=9 SOAK_SECONDS=3600 SEED=7)
+soak: ## 100,000 simulated worlds, 20,000 clients, mutations while backends are killed (SEEDS=9 SOAK_SECONDS=3600 SEED=7)
 	@.ci/venv dev
 	@$(BIN)/python -m fraiseql.testing.simulation --seeds $(SEEDS) --seed "$(SEED)"
+	@CROWD=10000 $(BIN)/python -m pytest -n 0 -s tests/runtimes/test_crowds.py
 	@CHAOS_SECONDS=$(SOAK_SECONDS) CHAOS_SEED=$(SEED) $(BIN)/python -m pytest -n 0 -s tests/scenarios/test_no_lost_writes.py $(ARGS)
 
 lint: ## ruff and mypy

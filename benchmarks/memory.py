@@ -7,7 +7,7 @@ from benchmarks.server import RUNTIMES, running_server
 
 __all__ = ["measure"]
 
-TARGET_MB = 60
+TARGET_MB = 50
 
 
 def measure(setting: Setting) -> list[Figure]:

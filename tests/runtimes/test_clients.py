@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fraiseql.effects import Effect, Fetch, Program, Sleep, Statement, fetch, sleep
+from fraiseql.effects import Effect, Fetch, Join, Program, Sleep, Statement, fetch, sleep
 from fraiseql.errors import DatabaseError
 from fraiseql.observations import InternalErrorMasked, Observation, RequestRefused
 from fraiseql.pipeline import GraphQLResponse, Outcome
@@ -134,11 +134,18 @@ class ScriptedOperations:
 
     def __init__(self) -> None:
         self.statements: list[Running] = []
+        self.parts: list[Running] = []  # in shared streams
         self.tasks: list[Running] = []
 
     def submit(self, effect: Fetch, done: Done) -> Running:
         self.statements.append(Running(effect, done))
         return self.statements[-1]
+
+    def join(self, effect: Join, participant: Participant, done: Done) -> Running | None:
+        if effect.stream.key is None:
+            return None
+        self.parts.append(Running(effect, done, None, participant))
+        return self.parts[-1]
 
     def run(self, program: Program[Any], effect: Effect, participant: Participant, gate: Gate, done: Done) -> Running:
         self.tasks.append(Running(effect, done, program, participant))

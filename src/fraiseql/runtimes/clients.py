@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any, Final, Protocol
 
-from fraiseql.effects import Effect, Emission, Fetch, Program
+from fraiseql.effects import Effect, Emission, Fetch, Join, Program
 from fraiseql.observations import InternalErrorMasked, Observer, RequestRefused
 from fraiseql.pipeline import GraphQLResponse
 from fraiseql.runtimes.loop import Clock, Timer
@@ -115,6 +115,9 @@ class OperationRunner(Protocol):
     def submit(self, effect: Fetch, done: Done) -> Ticket:
         """Run a statement outside of a transaction; `done` is called later, never within this call."""
 
+    def join(self, effect: Join, participant: Participant, done: Done) -> Ticket | None:
+        """Take part in a stream; None where that takes a task. `done` is called later, never within this call."""
+
     def run(self, program: Program[Any], effect: Effect, participant: Participant, gate: Gate, done: Done) -> Ticket:
         """Run a program on from an effect that it has yielded, in a task.
 
@@ -163,7 +166,7 @@ _OPEN: Final = _State.OPEN
 class _Operation(Participant):
     """A running operation: what its program's streams emit is told to the session."""
 
-    __slots__ = ("_driver", "id", "program", "statement", "task")
+    __slots__ = ("_driver", "id", "part", "program", "statement", "task")
 
     def __init__(self, driver: ClientDriver, operation_id: int, program: Program[Any]) -> None:
         super().__init__()
@@ -171,6 +174,7 @@ class _Operation(Participant):
         self.id = operation_id
         self.program = program
         self.statement: Ticket | None = None  # while it waits for its row in place
+        self.part: Ticket | None = None  # while it takes part in a stream
         self.task: Ticket | None = None  # once a task has it
 
     def joined(self) -> None:
@@ -181,6 +185,9 @@ class _Operation(Participant):
 
     def fetched(self, row: Any, error: Exception | None) -> None:
         self._driver.fetched(self, row, error)
+
+    def stream_ended(self, result: Any, error: Exception | None) -> None:
+        self._driver.stream_ended(self, result, error)
 
     def task_ended(self, result: Any, error: Exception | None) -> None:
         self._driver.task_ended(self, result, error)
@@ -392,6 +399,9 @@ class ClientDriver:
             if gate.pinned:
                 effect = replace(effect, primary=True)
             operation.statement = self._around.operations.submit(effect, operation.fetched)
+        elif type(effect) is Join and (part := self._take_part(operation, effect)) is not None:
+            operation.part = part
+            operation.joined()
         else:
             self._tasks += 1
             operation.task = self._around.operations.run(
@@ -405,6 +415,17 @@ class ClientDriver:
         operation.statement = None
         if error is None:
             self._step(operation, operation.program.send, row)
+        else:
+            self._step(operation, operation.program.throw, error)
+
+    def _take_part(self, operation: _Operation, effect: Join) -> Ticket | None:
+        return self._around.operations.join(effect, operation, operation.stream_ended)
+
+    def stream_ended(self, operation: _Operation, result: Any, error: Exception | None) -> None:
+        """The stream that an operation took part in, without a task, has ended."""
+        operation.part = None
+        if error is None:
+            self._step(operation, operation.program.send, result)
         else:
             self._step(operation, operation.program.throw, error)
 
@@ -434,6 +455,9 @@ class ClientDriver:
             assert self._gate is not None
             self._gate.leave()
             operation.statement.abandon()
+            operation.program.close()
+        elif operation.part is not None:
+            operation.part.abandon()
             operation.program.close()
 
     def _abandon_all(self) -> None:

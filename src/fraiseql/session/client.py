@@ -19,6 +19,8 @@ class ClientSession:
         address: the client's IP address, where there is one.
     """
 
+    __slots__ = ("_session",)
+
     def __init__(self, endpoint: Endpoint, connection_id: str, address: str | None = None) -> None:
         self._session: HttpSession | WebSocketSession = HttpSession(endpoint, connection_id, address)
 

@@ -55,7 +55,7 @@ class Delivery:
     def __init__(self, limit: int, unread: Unread) -> None:
         self._limit = limit
         self._unread = unread
-        self._kept: deque[Emission] = deque()
+        self._kept: deque[Emission] | None = None  # made by the first: most clients read
         self._paused = False  # its stream was told to wait
         self.cursor: str | None = None
 
@@ -63,6 +63,8 @@ class Delivery:
         """Keep a result for later; False where there is no room for it."""
         if is_state:
             self.forget()
+        if self._kept is None:
+            self._kept = deque()
         if len(self._kept) >= self._limit or not self._unread.add(len(emission.body)):
             return False
         self._kept.append(emission)
@@ -70,8 +72,9 @@ class Delivery:
 
     def forget(self) -> None:
         """Keep nothing any more."""
-        self._unread.remove(sum(len(emission.body) for emission in self._kept))
-        self._kept.clear()
+        if self._kept:
+            self._unread.remove(sum(len(emission.body) for emission in self._kept))
+            self._kept = None
 
     def must_pause(self) -> bool:
         """Whether the stream shall be told to wait, now that something is kept: only once."""

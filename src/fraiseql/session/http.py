@@ -78,6 +78,34 @@ class HttpSession:
         successor: the session that goes on after an upgrade, and the bytes that it gets first.
     """
 
+    __slots__ = (
+        "_address",
+        "_began",
+        "_body",
+        "_choice",
+        "_closed",
+        "_connection_id",
+        "_draining",
+        "_endpoint",
+        "_graphql",
+        "_is_authorising",
+        "_machine",
+        "_media_type",
+        "_observe",
+        "_operations",
+        "_request",
+        "_request_id",
+        "_requests",
+        "_running",
+        "_sending_paused",
+        "_stream",
+        "_unfinished",
+        "_waiting",
+        "_waiting_in",
+        "deadline",
+        "successor",
+    )
+
     def __init__(self, endpoint: Endpoint, connection_id: str, address: str | None = None) -> None:
         self._endpoint = endpoint
         self._address = address

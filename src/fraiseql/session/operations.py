@@ -60,6 +60,19 @@ class Operations:
         refuses: whether no more operations are started: the server stops.
     """
 
+    __slots__ = (
+        "_connection_id",
+        "_count",
+        "_endpoint",
+        "_machine",
+        "_numbers",
+        "_outgoing",
+        "_running",
+        "_unread",
+        "caller",
+        "refuses",
+    )
+
     def __init__(
         self,
         endpoint: Endpoint,

@@ -60,6 +60,25 @@ class WebSocketSession:
         deadline: when to deliver DeadlineReached, in the seconds of `now`; None where nothing is waited for.
     """
 
+    __slots__ = (
+        "_authorising",
+        "_client",
+        "_closed",
+        "_closing",
+        "_connection_id",
+        "_draining",
+        "_endpoint",
+        "_heartbeat",
+        "_machine",
+        "_next_step",
+        "_operations",
+        "_outgoing",
+        "_pong",
+        "_socket",
+        "_subprotocol",
+        "deadline",
+    )
+
     def __init__(
         self,
         endpoint: Endpoint,
@@ -71,7 +90,7 @@ class WebSocketSession:
     ) -> None:
         self._endpoint = endpoint
         self._connection_id = connection_id
-        self._client = client
+        self._client: ClientRequest | None = client  # until it has introduced itself
         self._subprotocol = handshake.subprotocol
         self._socket = websocket.ServerConnection(endpoint.websocket, handshake.deflate)
         self._machine = graphql.ServerConnection(max_operations=endpoint.subscriptions.max_operations)
@@ -189,7 +208,8 @@ class WebSocketSession:
             case graphql.ConnectionInit(payload):
                 self._authorising = True
                 self._next_step = now + self._endpoint.pipeline.limits.request_timeout
-                request = replace(self._client, payload=payload)
+                assert self._client is not None, "only once"
+                request, self._client = replace(self._client, payload=payload), None
                 commands.append(StartOperation(_AUTHORISING, self._endpoint.authorise(request)))
             case graphql.Refused(_, answer):
                 self._outgoing.say(answer, commands)

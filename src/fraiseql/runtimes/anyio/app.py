@@ -269,7 +269,7 @@ class FraiseQLApp:
         around = Surroundings(
             clock=self._clock or loop,
             date=HttpDate(),
-            operations=Operations(self._database, self._perform, self._background),
+            operations=Operations(self._database, self._streams, self._perform, self._background),
             max_statements=self._share,
             write_timeout=self._endpoint.http.write_timeout,
             observe=self._observe,

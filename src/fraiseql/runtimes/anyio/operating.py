@@ -6,10 +6,11 @@ from typing import Any
 
 import anyio
 
-from fraiseql.effects import Effect, Fetch, Program
+from fraiseql.effects import Effect, Fetch, Join, Program
 from fraiseql.runtimes.anyio.background import Background
 from fraiseql.runtimes.anyio.database import Database
 from fraiseql.runtimes.anyio.programs import Perform, Run, run_program
+from fraiseql.runtimes.anyio.streams import Streams
 from fraiseql.runtimes.clients import Done, Ticket
 from fraiseql.runtimes.operations import Gate, Participant
 
@@ -21,18 +22,26 @@ class Operations:
 
     Args:
         database: for statements.
+        streams: for what operations share.
         perform: carries out all effects.
         background: where tasks run: they may last a moment longer than their client, to come to a clean end.
     """
 
-    def __init__(self, database: Database, perform: Perform, background: Background) -> None:
+    def __init__(self, database: Database, streams: Streams, perform: Perform, background: Background) -> None:
         self._database = database
+        self._streams = streams
         self._perform = perform
         self._background = background
 
     def submit(self, effect: Fetch, done: Done) -> Ticket:
         """Run a statement outside of a transaction."""
         return self._database.submit(effect, done)
+
+    def join(self, effect: Join, participant: Participant, done: Done) -> Ticket | None:
+        """Take part in a stream, where it is shared: one of one's own runs in one's own task."""
+        if effect.stream.key is None:
+            return None
+        return self._streams.take_part(effect.stream, participant, effect.user, self._perform, done)
 
     def run(self, program: Program[Any], effect: Effect, participant: Participant, gate: Gate, done: Done) -> Ticket:
         """Run a program on from an effect that it has yielded, in a task."""

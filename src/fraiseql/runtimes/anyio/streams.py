@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import Any, Final, TypeAlias
 
 import anyio
 import anyio.lowlevel
@@ -15,7 +15,10 @@ from fraiseql.runtimes.operations import Gate, Participant
 
 __all__ = ["Streams"]
 
-_AT_ONCE = 200  # participants served before others on the event loop have their turn
+_AT_ONCE: Final = 200  # participants served before others on the event loop have their turn
+
+_Done: TypeAlias = Callable[[Any, Exception | None], None]
+"""Told a stream's result, or its error."""
 
 
 class _Alone:
@@ -42,21 +45,19 @@ class _Alone:
 class _Shared:
     """A running stream and those who take part; it waits for none of them, unless they all are paused."""
 
-    __slots__ = ("_awake", "_newcomers", "_waiting", "ended", "error", "participants", "result", "scope", "stream")
+    __slots__ = ("_awake", "_newcomers", "_waiting", "participants", "scope", "stream")
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
-        self.participants: dict[Participant, str | None] = {}  # and who that is
+        self.participants: dict[Participant, Part] = {}
         self._newcomers: set[Participant] = set()
         self._awake: anyio.Event | None = None  # while all are paused
         self._waiting: anyio.CancelScope | None = None  # of a program that shall hear of newcomers
         self.scope = anyio.CancelScope()
-        self.ended = anyio.Event()
-        self.result: Any = None
-        self.error: Exception | None = None
 
-    def add(self, participant: Participant, user: str | None) -> None:
-        self.participants[participant] = user
+    def add(self, part: Part) -> None:
+        participant = part.participant
+        self.participants[participant] = part
         participant.when_resumed = self._wake
         self._wake()
         if self.stream.is_state:
@@ -65,7 +66,7 @@ class _Shared:
                 self._waiting.cancel()
 
     def remove(self, participant: Participant) -> None:
-        del self.participants[participant]
+        self.participants.pop(participant, None)  # none where the stream has ended
         self._newcomers.discard(participant)
 
     def _wake(self) -> None:
@@ -79,7 +80,7 @@ class _Shared:
         only = emission.user
         for number, participant in enumerate(audience, 1):
             # It may have left while others had their turn.
-            if participant in self.participants and (only is None or only == self.participants[participant]):
+            if participant in self.participants and (only is None or only == self.participants[participant].user):
                 participant.deliver(emission, is_state)
             if number % _AT_ONCE == 0:
                 await anyio.lowlevel.checkpoint()
@@ -97,6 +98,35 @@ class _Shared:
             finally:
                 self._waiting = None
         return Absent.JOINED  # cancelled by one; an item that had come would have been returned
+
+    async def end(self, result: Any, error: Exception | None) -> None:
+        with anyio.CancelScope(shield=True):
+            for number, participant in enumerate(tuple(self.participants), 1):
+                # It may have left while others had their turn.
+                if (part := self.participants.pop(participant, None)) is not None:
+                    part.done(result, error)
+                if number % _AT_ONCE == 0:
+                    await anyio.lowlevel.checkpoint()
+
+
+class Part:
+    """A participant's part in a shared stream: no task, until somebody is told of its end."""
+
+    __slots__ = ("_shared", "_streams", "done", "participant", "user")
+
+    def __init__(
+        self, streams: Streams, shared: _Shared, participant: Participant, user: str | None, done: _Done
+    ) -> None:
+        self._streams = streams
+        self._shared = shared
+        self.participant = participant
+        self.user = user
+        self.done = done
+
+    def abandon(self) -> None:
+        """Leave; nothing is delivered any more, and nobody is told of the end."""
+        self._shared.remove(self.participant)
+        self._streams.left(self._shared)
 
 
 class Streams:
@@ -128,35 +158,66 @@ class Streams:
         """
         if stream.key is None:
             return await run_program(stream.begin(), perform, Run(audience=_Alone(participant, stream.is_state)))
+        outcome: list[tuple[Any, Exception | None]] = []
+        ended = anyio.Event()
+
+        def done(result: Any, error: Exception | None) -> None:
+            outcome.append((result, error))
+            ended.set()
+
+        part = self.take_part(stream, participant, user, perform, done)
+        try:
+            await ended.wait()
+        finally:
+            part.abandon()
+        result, error = outcome[0]
+        if error is not None:
+            raise error
+        return result
+
+    def take_part(
+        self, stream: Stream, participant: Participant, user: str | None, perform: Perform, done: _Done
+    ) -> Part:
+        """Take part in a stream that has a key, without a task.
+
+        Args:
+            done: called later, with what the stream's program returns or raises; not after `abandon`.
+        """
         shared = self._running.get(stream.key)
         if shared is None:
             shared = self._running[stream.key] = _Shared(stream)
             self._background.start_soon(self._run, shared, perform, name="fraiseql stream")
-        shared.add(participant, user)
-        try:
-            await shared.ended.wait()
-        finally:
-            shared.remove(participant)
-            if not shared.participants and self._running.get(stream.key) is shared:
-                del self._running[stream.key]
-                shared.scope.cancel()
-        if shared.error is not None:
-            raise shared.error
-        return shared.result
+        part = Part(self, shared, participant, user, done)
+        shared.add(part)
+        return part
+
+    def left(self, shared: _Shared) -> None:
+        """Somebody has left; a stream without anybody ends."""
+        if not shared.participants and self._forget(shared):
+            shared.scope.cancel()
+
+    def _forget(self, shared: _Shared) -> bool:
+        """Let nobody join it any more; gives whether somebody could."""
+        if self._running.get(shared.stream.key) is not shared:
+            return False
+        del self._running[shared.stream.key]
+        return True
 
     async def _run(self, shared: _Shared, perform: Perform) -> None:
         async def forget() -> None:
             """Nobody joins a stream whose program has ended, however long its finalisers take."""
-            if self._running.get(shared.stream.key) is shared:
-                del self._running[shared.stream.key]
+            self._forget(shared)
 
         run = Run(audience=shared, gate=self._gate)
         run.finalisers.append(forget)
+        result: Any = None
+        failure: Exception | None = RuntimeError("the server stopped")
         try:
             with shared.scope:
-                shared.result = await run_program(shared.stream.begin(), perform, run)
+                result = await run_program(shared.stream.begin(), perform, run)
+            failure = None
         except Exception as error:
-            shared.error = error
+            failure = error
         finally:
-            await forget()
-            shared.ended.set()
+            self._forget(shared)
+            await shared.end(result, failure)

@@ -30,6 +30,7 @@ class AsyncioTransport(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(0)  # so that all that is unsent is told
         self._driver = self._connect(self)
+        del self._connect  # needed no more, for as long as the client stays
         self._driver.start()
 
     def data_received(self, data: bytes) -> None:

@@ -73,7 +73,7 @@ class EventLoopThread:
         # Plain functions are told of a bus that waits, wherever they run.
         told = cast(Bus, self.bus)
         self._perform = _Performer(self._database, told, self._streams, subscriptions, observe, max_threads)
-        self._operations = Operations(self._database, self._perform, self._background)
+        self._operations = Operations(self._database, self._streams, self._perform, self._background)
         self._recovery_timeout = pool.recovery_timeout
         self._lock = threading.Lock()  # of beginning and ending
         self._thread: threading.Thread | None = None

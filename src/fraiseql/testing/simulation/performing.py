@@ -92,6 +92,9 @@ class Performer:
         """Run a statement in place."""
         return self.dispatcher.submit(effect, done)
 
+    def join(self, effect: Join, participant: Participant, done: Callable[[Any, Exception | None], None]) -> None:
+        """Leave it to a task."""
+
     def run(
         self,
         program: Program[Any],
