@@ -63,8 +63,8 @@ class ThreadedApp:
         listeners: to accept clients from, and to close at the end; by default those that the settings name are opened.
 
     Raises:
-        ConfigurationError: there is no database_url, or libpq cannot read it; functions are asynchronous, each of which
-            is named; or there is no function that `context` names.
+        ConfigurationError: there is no database_url, or libpq cannot read it; there are `replica_urls`, which threads
+            do not use; functions are asynchronous, each of which is named; or there is none that `context` names.
     """
 
     def __init__(
@@ -85,6 +85,8 @@ class ThreadedApp:
             raise ConfigurationError(
                 "database_url is not set: give it as an argument, or in the environment as FRAISEQL_DATABASE_URL"
             )
+        if config.replicas:
+            raise ConfigurationError("replica_urls is set, but threads use one database: serve under asyncio or trio")
         self._tls = tls_context_of(config)
         if context is None and config.context is not None:
             context = load_function("context", config.context)

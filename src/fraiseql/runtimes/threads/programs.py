@@ -31,7 +31,7 @@ from fraiseql.runtimes.threads.waiting import Interrupted, Waiter
 
 __all__ = ["EVERYTHING", "GIVEN_AWAY", "ONLY_CALLS", "GiveAway", "Performer"]
 
-EVERYTHING: Final = frozenset({Fetch, Execute, Begin, Commit, Rollback, Call, CallAll, Sleep})
+EVERYTHING: Final = frozenset({Fetch, Execute, Begin, Commit, Rollback, Call, CallAll, Compute, Sleep})
 """The effects that a thread can carry out."""
 
 ONLY_CALLS: Final = frozenset({Call})

@@ -12,13 +12,14 @@ import contextlib
 import contextvars
 import threading
 from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypeVar, cast
 
 import anyio
 
 from fraiseql.bus import Bus, EventBus
-from fraiseql.effects import Effect, Emission, Event, EventSource, Program
+from fraiseql.effects import CallAll, Effect, Emission, Event, EventSource, Program
 from fraiseql.errors import DatabaseError, StartupError
 from fraiseql.limits import PoolLimits, QueryLimits, SubscriptionLimits
 from fraiseql.observations import Observer
@@ -27,6 +28,7 @@ from fraiseql.runtimes.anyio.bus import connect_bus
 from fraiseql.runtimes.anyio.database import Database
 from fraiseql.runtimes.anyio.operating import Operations
 from fraiseql.runtimes.anyio.performing import Performer
+from fraiseql.runtimes.anyio.programs import Run
 from fraiseql.runtimes.anyio.streams import Streams
 from fraiseql.runtimes.clients import Ticket
 from fraiseql.runtimes.operations import Gate, Participant
@@ -70,7 +72,7 @@ class EventLoopThread:
         self._streams = Streams(self._background, self._share)
         # Plain functions are told of a bus that waits, wherever they run.
         told = cast(Bus, self.bus)
-        self._perform = Performer(self._database, told, self._streams, subscriptions, observe, max_threads)
+        self._perform = _Performer(self._database, told, self._streams, subscriptions, observe, max_threads)
         self._operations = Operations(self._database, self._streams, self._perform, self._background)
         self._recovery_timeout = pool.recovery_timeout
         self._lock = threading.Lock()  # of beginning and ending
@@ -172,6 +174,16 @@ class EventLoopThread:
             await self._running_bus.aclose()
             with anyio.move_on_after(self._recovery_timeout):
                 await self._database.aclose()
+
+
+class _Performer(Performer):
+    """Gives plain methods that ask the database a thread, where `info.db` waits as it does for requests."""
+
+    async def __call__(self, effect: Effect, run: Run) -> Any:
+        if isinstance(effect, CallAll):
+            calls = [replace(call, blocks=True) if call.takes_info and call.access else call for call in effect.calls]
+            effect = CallAll(tuple(calls), effect.limit)
+        return await super().__call__(effect, run)
 
 
 class _Operation(Participant):

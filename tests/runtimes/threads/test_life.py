@@ -1,0 +1,223 @@
+"""How the server on threads starts, stops and refuses, and that its deadlines go by the clock that it is given."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fraiseql
+from fraiseql import ClientRequest
+from fraiseql.errors import ConfigurationError, StartupError
+from fraiseql.runtimes.config import FraiseQLConfig
+from fraiseql.runtimes.threads import ThreadedApp, serve_threads
+from runtimes.threads.plainly import SCHEMA, Make, connected, until
+
+NAP = "{ slowThings(where: {id: {eq: 0.3}}) { id } }"
+SLEEP = "{ slowThings(where: {id: {eq: 600}}) { id } }"
+HELLO = "{ __typename }"
+Sleepers = Callable[[int], None]
+
+
+def test_shutdown_lets_running_requests_finish(make: Make, sleepers: Sleepers) -> None:
+    app = make()
+    app.start()
+    with connected(app) as client, connected(app) as idle, connected(app) as fresh:
+        assert idle.ask(HELLO) == {"data": {"__typename": "Query"}}
+        until(lambda: app.active_connections == 3)
+        client.send(NAP)
+        sleepers(1)
+        stopping = threading.Thread(target=app.shutdown)
+        stopping.start()
+        assert idle.at_end()
+        assert fresh.at_end()
+        status, fields, answer = client.receive()
+        assert (status, fields["connection"], answer) == (200, "close", {"data": {"slowThings": [{"id": 0.3}]}})
+        assert client.at_end()
+        stopping.join()
+    assert (app.is_running, app.active_connections, app.database.pool.size) == (False, 0, 0)
+    app.shutdown()
+    with pytest.raises(StartupError, match="started already"):
+        app.start()
+
+
+def test_a_second_shutdown_hastens_the_first(make: Make, sleepers: Sleepers) -> None:
+    app = make()
+    app.start()
+    with connected(app) as client:
+        client.send(SLEEP)
+        sleepers(1)
+        first = threading.Thread(target=app.shutdown, args=(600,))
+        first.start()
+        until(lambda: not app.is_running)
+        app.shutdown(grace=0)
+        first.join()
+        assert client.at_end()
+        sleepers(0)
+
+
+class StoppedClock:
+    """Goes on when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self._timers: dict[object, tuple[float, Callable[[], Any]]] = {}
+        self._lock = threading.Lock()
+
+    def time(self) -> float:
+        return self.now
+
+    def call_at(self, when: float, callback: Callable[..., Any], *arguments: Any) -> Any:
+        clock = self
+
+        class Timer:
+            def cancel(self) -> None:
+                with clock._lock:
+                    clock._timers.pop(self, None)
+
+        timer = Timer()
+        with self._lock:
+            self._timers[timer] = (when, lambda: callback(*arguments))
+        return timer
+
+    def advance(self, seconds: float) -> None:
+        with self._lock:
+            self.now += seconds
+            due = [callback for when, callback in self._timers.values() if when <= self.now]
+        for callback in due:
+            callback()
+
+
+def test_deadlines_go_by_the_clock_that_is_given(make: Make, sleepers: Sleepers) -> None:
+    clock = StoppedClock()
+    with (
+        make(clock=clock, http_idle_timeout=3_600, query_request_timeout=60) as app,
+        connected(app) as client,
+        connected(app) as idle,
+    ):
+        assert idle.ask(HELLO) == {"data": {"__typename": "Query"}}
+        client.send(SLEEP)
+        sleepers(1)
+        clock.advance(61)
+        assert client.receive()[2]["errors"][0]["extensions"]["code"] == "REQUEST_TIMEOUT"
+        sleepers(0)
+        clock.advance(3_600)
+        assert idle.at_end()
+
+
+def test_no_more_clients_than_allowed(make: Make) -> None:
+    with make(max_connections=1, retry_after=7) as app, connected(app) as one, connected(app) as two:
+        assert one.ask(HELLO) == {"data": {"__typename": "Query"}}
+        two.send(HELLO)
+        status, fields, _ = two.receive()
+        assert (status, fields["retry-after"]) == (503, "7")
+        one.close()
+        two.close()
+        until(lambda: app.active_connections == 0)
+        with connected(app) as three:
+            assert three.ask(HELLO) == {"data": {"__typename": "Query"}}
+
+
+@fraiseql.query
+async def server_time() -> int:
+    return 1
+
+
+@fraiseql.subscription
+async def ticks() -> AsyncIterator[int]:
+    yield 1
+
+
+async def ask_later(request: ClientRequest) -> None: ...
+
+
+class AskLater:
+    async def __call__(self, request: ClientRequest) -> None: ...
+
+
+def test_asynchronous_functions_are_refused_by_name(url: str) -> None:
+    schema = fraiseql.Schema(queries=[server_time], subscriptions=[ticks])
+    with pytest.raises(ConfigurationError, match=r"Query\.serverTime, Subscription\.ticks; expected plain ones"):
+        serve_threads(schema, database_url=url)
+    for context in (ask_later, AskLater()):
+        with pytest.raises(ConfigurationError, match="asynchronous; expected a plain function"):
+            ThreadedApp(SCHEMA, url, context=context)
+
+
+def test_an_update_serves_the_next_request(make: Make) -> None:
+    @fraiseql.query
+    def other() -> int:
+        return 5
+
+    with make() as app, connected(app) as client:
+        assert client.ask("{ other }")["errors"]
+        app.update_schema(fraiseql.Schema(queries=[other]))
+        assert client.ask("{ other }") == {"data": {"other": 5}}
+        with pytest.raises(ConfigurationError, match=r"Query\.serverTime"):
+            app.update_schema(fraiseql.Schema(queries=[server_time]))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"workers": 2}, "fraiseql.serve_workers"),
+        ({"uvloop": True}, "uvloop"),
+        ({"replica_urls": "postgresql://replica"}, "threads use one database"),
+        ({"colour": "red"}, "colour is not a setting"),
+    ],
+)
+def test_settings_that_threads_have_not(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        serve_threads(SCHEMA, database_url="dbname=x", **settings)
+
+
+def test_a_database_that_is_away_is_one_sentence() -> None:
+    with pytest.raises(StartupError, match=r"cannot connect to the database at 127\.0\.0\.1 port 1: .*refused"):
+        serve_threads(SCHEMA, config=FraiseQLConfig(port=0, database_url="host=127.0.0.1 port=1"))
+
+
+PROGRAM = """
+import fraiseql
+
+@fraiseql.type(sql_source="slow_things", jsonb_column=None)
+class SlowThing:
+    id: float
+
+@fraiseql.query
+def slow_things() -> list[SlowThing]: ...
+
+schema = fraiseql.Schema(types=[SlowThing], queries=[slow_things])
+"""
+
+
+def test_the_command_line_serves_until_it_is_told_twice(url: str, tmp_path: Path, sleepers: Sleepers) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    command = [sys.executable, "-W", "error", "-m", "fraiseql", "serve", "program:schema", "--runtime", "threads"]
+    environ = {**os.environ, "FRAISEQL_DATABASE_URL": url, "FRAISEQL_PORT": "0", "FRAISEQL_SHUTDOWN_GRACE": "600"}
+    process = subprocess.Popen(command, cwd=tmp_path, env=environ, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr is not None
+        lines = iter(process.stderr.readline, "")
+        port = next(int(found[1]) for line in lines if (found := re.search(r"serving http://127\.0\.0\.1:(\d+)", line)))
+
+        with connected(port) as client:
+            client.send(SLEEP)
+            sleepers(1)
+            process.send_signal(signal.SIGTERM)
+            assert any("a second signal stops at once" in line for line in lines)
+            process.send_signal(signal.SIGINT)
+            assert client.at_end()
+        sleepers(0)
+        assert process.wait(15) == 0
+        assert "Error" not in process.stderr.read()
+    finally:
+        process.kill()
+        process.communicate()
