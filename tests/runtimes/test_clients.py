@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fraiseql.effects import Effect, Fetch, Join, Program, Sleep, Statement, fetch, sleep
+from fraiseql.effects import Effect, Fetch, Join, Program, Sleep, Statement, Stream, fetch, join, sleep
 from fraiseql.errors import DatabaseError
 from fraiseql.observations import InternalErrorMasked, Observation, RequestRefused
 from fraiseql.pipeline import GraphQLResponse, Outcome
@@ -207,6 +207,15 @@ def napping() -> Program[Any]:
     return row[0]
 
 
+def watching(stream: Stream) -> Program[Any]:
+    result = yield from join(stream, "ada")
+    return result
+
+
+SHARED = Stream("key", lambda: program(b"0"))
+ALONE = Stream(None, lambda: program(b"0"))
+
+
 def asking(event: SessionEvent) -> list[Command]:
     """A session whose client says what to do."""
     match event:
@@ -214,6 +223,10 @@ def asking(event: SessionEvent) -> list[Command]:
             return [CancelOperation(1)]
         case DataReceived(b"nap"):
             return [StartOperation(1, napping())]
+        case DataReceived(b"watch"):
+            return [StartOperation(1, watching(SHARED))]
+        case DataReceived(b"watch alone"):
+            return [StartOperation(1, watching(ALONE))]
         case DataReceived(b"bye"):
             return [SendData(b"good bye"), CloseConnection()]
         case DataReceived(b"large"):
@@ -509,3 +522,45 @@ def test_what_a_stream_emits_is_told_while_the_operation_takes_part() -> None:
     bench.say(b"cancel")
     participant.deliver("late", True)  # type: ignore[arg-type]
     assert bench.session.kinds()[-1] == "DataReceived"
+
+
+def test_a_shared_stream_takes_no_task() -> None:
+    bench = Bench(asking)
+    bench.say(b"watch")
+    (part,) = bench.operations.parts
+    assert part.effect == Join(SHARED, "ada")
+    assert part.participant is not None
+    part.participant.deliver("an emission", False)  # type: ignore[arg-type]
+    assert bench.session.told[2:] == [OperationJoined(1), OperationEmitted(1, "an emission", False)]  # type: ignore[arg-type]
+    part.done(b"the end", None)
+    assert bench.transport.sent == b"ended the end"
+    assert not bench.operations.tasks
+
+
+def test_a_stream_of_ones_own_takes_a_task() -> None:
+    bench = Bench(asking)
+    bench.say(b"watch alone")
+    assert (len(bench.operations.parts), len(bench.operations.tasks)) == (0, 1)
+
+
+def test_an_error_of_a_shared_stream_is_thrown_into_the_program() -> None:
+    bench = Bench(asking)
+    bench.say(b"watch")
+    bench.operations.parts[0].done(None, DatabaseError("no", sqlstate="XX000"))
+    assert bench.transport.sent == b"DatabaseError('no')"
+
+
+@pytest.mark.parametrize("end", ["cancelled", "lost"])
+def test_who_leaves_a_shared_stream_is_told_nothing_more(end: str) -> None:
+    bench = Bench(asking)
+    bench.say(b"watch")
+    (part,) = bench.operations.parts
+    if end == "cancelled":
+        bench.say(b"cancel")
+    else:
+        bench.lose()
+    assert part.is_abandoned
+    assert part.participant is not None
+    part.participant.deliver("late", False)  # type: ignore[arg-type]
+    assert "OperationEmitted" not in bench.session.kinds()
+    assert bench.gone == ([bench.driver] if end == "lost" else [])

@@ -97,4 +97,6 @@ def descriptors(server: ServerProcess) -> int:
 
 def report(runtime: str, subscribers: int, idle: int, sizes: list[float]) -> None:
     shown = " and ".join(f"{size:.1f}" for size in sizes)
-    sys.stderr.write(f"\n{runtime}: {idle:,} idle clients, {subscribers:,} subscribers: {shown} KiB each\n")
+    sys.stderr.write(
+        f"\n{runtime}: {idle:,} idle clients, {subscribers:,} subscribers: the server grew by {shown} KiB for each\n"
+    )

@@ -488,3 +488,43 @@ async def test_a_program_raises_nothing_but_exceptions(raised: BaseException) ->
 
     with pytest.raises(RuntimeError, match="no way out"):
         await run_program(broken(), perform, Run())
+
+
+async def test_a_part_without_a_task_is_told_the_end_unless_it_was_abandoned() -> None:
+    script = Script()
+    script.result = "over"
+    stream = Stream("key", script.program)
+    told: list[tuple[str, Any, Exception | None]] = []
+    ended = anyio.Event()
+
+    def leave_and_tell(result: Any, error: Exception | None) -> None:
+        told.append(("first", result, error))
+        second.abandon()  # while the others are told
+        ended.set()
+
+    async with benched() as bench:
+        bench.streams.take_part(stream, Listener(), None, bench.perform, leave_and_tell)
+        second = bench.streams.take_part(
+            stream, Listener(), None, bench.perform, lambda result, error: told.append(("second", result, error))
+        )
+        assert not told, "never within the call"
+        script.end = True
+        with anyio.fail_after(5):
+            await ended.wait()
+        assert bench.streams.shared == 0
+    assert told == [("first", "over", None)]
+    assert script.begun == script.finished == 1
+
+
+async def test_the_last_part_that_is_abandoned_ends_the_stream() -> None:
+    script = Script()
+    async with benched() as bench:
+        parts = [
+            bench.streams.take_part(Stream("key", script.program), Listener(), None, bench.perform, lambda *told: None)
+            for _ in range(2)
+        ]
+        parts[0].abandon()
+        assert bench.streams.shared == 1
+        parts[1].abandon()
+        assert bench.streams.shared == 0
+    assert script.begun == script.finished
