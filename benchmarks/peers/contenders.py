@@ -102,7 +102,7 @@ CONTENDERS = {
         Contender(OURS[0], "FraiseQL, asyncio on uvloop", _ours("--runtime", "asyncio", "--uvloop"), "fraiseql"),
         Contender(OURS[1], "FraiseQL, asyncio", _ours("--runtime", "asyncio"), "fraiseql"),
         Contender(OURS[2], "FraiseQL, trio", _ours("--runtime", "trio"), "fraiseql"),
-        Contender(OURS[3], "FraiseQL, threads", _ours("--runtime", "threads"), "fraiseql"),
+        Contender(OURS[3], "FraiseQL, threads", _ours("--runtime", "threads", "--pool-max-size", "32"), "fraiseql"),
         Contender(CEILING, "raw ASGI, no GraphQL", _uvicorn("ceiling", "ceiling:app"), "fraiseql", by_path=True),
         Contender(POSTGRAPHILE, "PostGraphile", _postgraphile, "postgraphile"),
         Contender(STRAWBERRY, "Strawberry", _uvicorn("strawberry", "strawberry_app:app"), "strawberry"),

@@ -11,7 +11,8 @@ from fraiseql.effects import Effect, Fetch, Join, Program, Sleep, Statement, Str
 from fraiseql.errors import DatabaseError
 from fraiseql.observations import InternalErrorMasked, Observation, RequestRefused
 from fraiseql.pipeline import GraphQLResponse, Outcome
-from fraiseql.runtimes.clients import ClientDriver, Done, Surroundings
+from fraiseql.runtimes.clients import ClientDriver
+from fraiseql.runtimes.driving import Done, Surroundings
 from fraiseql.runtimes.operations import Gate, Participant
 from fraiseql.session import (
     CancelOperation,

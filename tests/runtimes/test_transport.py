@@ -17,8 +17,8 @@ from fraiseql.runtimes.anyio.reactor import Reactor
 from fraiseql.runtimes.anyio.transport import SocketTransport
 from fraiseql.runtimes.asyncio import AsyncioTransport
 from fraiseql.runtimes.balancing import Shares
-from fraiseql.runtimes.clients import Transport
 from fraiseql.runtimes.config import FraiseQLConfig
+from fraiseql.runtimes.driving import Transport
 from fraiseql.runtimes.listening import Listeners, open_listeners
 from fraiseql.runtimes.loop import EventLoop
 

@@ -8,8 +8,8 @@ from typing import Final
 
 from fraiseql.errors import ConfigurationError
 from fraiseql.observations import Observer, TlsFailed
-from fraiseql.runtimes.clients import Session
 from fraiseql.runtimes.config import FraiseQLConfig
+from fraiseql.runtimes.driving import Session
 from fraiseql.session import (
     CloseConnection,
     Command,

@@ -25,10 +25,10 @@ from fraiseql.runtimes.anyio.performing import Performer
 from fraiseql.runtimes.anyio.reactor import Reactor
 from fraiseql.runtimes.anyio.streams import Streams
 from fraiseql.runtimes.anyio.waits import within
-from fraiseql.runtimes.clients import Surroundings
 from fraiseql.runtimes.codings import compression_of
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.dates import HttpDate
+from fraiseql.runtimes.driving import Surroundings
 from fraiseql.runtimes.listening import Listeners, open_listeners
 from fraiseql.runtimes.logs import log_observation
 from fraiseql.runtimes.loop import Clock, EventLoop

@@ -18,8 +18,9 @@ from fraiseql.runtimes.anyio.background import Background
 from fraiseql.runtimes.anyio.transport import SocketTransport
 from fraiseql.runtimes.anyio.waits import sleep
 from fraiseql.runtimes.asyncio import AsyncioTransport
-from fraiseql.runtimes.clients import ClientDriver, Session, Surroundings, Transport
+from fraiseql.runtimes.clients import ClientDriver
 from fraiseql.runtimes.config import FraiseQLConfig
+from fraiseql.runtimes.driving import Session, Surroundings, Transport
 from fraiseql.runtimes.listening import Listeners
 from fraiseql.runtimes.loop import Clock, EventLoop
 from fraiseql.runtimes.tls import TlsSession

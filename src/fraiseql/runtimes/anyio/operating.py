@@ -11,7 +11,7 @@ from fraiseql.runtimes.anyio.background import Background
 from fraiseql.runtimes.anyio.database import Database
 from fraiseql.runtimes.anyio.programs import Perform, Run, run_program
 from fraiseql.runtimes.anyio.streams import Streams
-from fraiseql.runtimes.clients import Done, Ticket
+from fraiseql.runtimes.driving import Done, Ticket
 from fraiseql.runtimes.operations import Gate, Participant
 
 __all__ = ["Operations"]

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import cast
 
-from fraiseql.runtimes.clients import ClientDriver, Transport
+from fraiseql.runtimes.clients import ClientDriver
+from fraiseql.runtimes.driving import Transport
 
 __all__ = ["AsyncioTransport"]
 

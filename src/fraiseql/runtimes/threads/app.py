@@ -21,10 +21,10 @@ from fraiseql.observations import InternalErrorMasked, Observer
 from fraiseql.pipeline import Pipeline, Refusal
 from fraiseql.protocol.websocket import Deflate, Origins
 from fraiseql.runtimes.anyio.streams import Streams
-from fraiseql.runtimes.clients import Session
 from fraiseql.runtimes.codings import compression_of
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.dates import HttpDate
+from fraiseql.runtimes.driving import Session
 from fraiseql.runtimes.listening import Listeners, open_listeners
 from fraiseql.runtimes.logs import log_observation
 from fraiseql.runtimes.loop import Clock

@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 from fraiseql.effects import Effect, Program
 from fraiseql.observations import InternalErrorMasked, Observer, RequestRefused
 from fraiseql.pipeline import GraphQLResponse
-from fraiseql.runtimes.clients import Session
+from fraiseql.runtimes.driving import Session
 from fraiseql.runtimes.loop import Clock
 from fraiseql.runtimes.operations import Gate
 from fraiseql.runtimes.threads.programs import EVERYTHING, GIVEN_AWAY, ONLY_CALLS, Performer

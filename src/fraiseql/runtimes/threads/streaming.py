@@ -30,7 +30,7 @@ from fraiseql.runtimes.anyio.operating import Operations
 from fraiseql.runtimes.anyio.performing import Performer
 from fraiseql.runtimes.anyio.programs import Run
 from fraiseql.runtimes.anyio.streams import Streams
-from fraiseql.runtimes.clients import Ticket
+from fraiseql.runtimes.driving import Ticket
 from fraiseql.runtimes.operations import Gate, Participant
 from fraiseql.runtimes.threads.connection import ClientConnection
 from fraiseql.session import OperationEmitted, OperationEnded, OperationFailed, OperationJoined

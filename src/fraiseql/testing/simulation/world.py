@@ -11,8 +11,9 @@ from fraiseql.effects import Event, changed_topic
 from fraiseql.errors import DatabaseError, RequestError, ValueRefused
 from fraiseql.limits import HttpLimits, PoolLimits, SubscriptionLimits, WebSocketLimits
 from fraiseql.observations import InternalErrorMasked, Observation, RequestCompleted, WebSocketClosed
-from fraiseql.runtimes.clients import ClientDriver, Surroundings
+from fraiseql.runtimes.clients import ClientDriver
 from fraiseql.runtimes.dispatching import Dispatcher
+from fraiseql.runtimes.driving import Surroundings
 from fraiseql.session import ClientSession, Endpoint
 from fraiseql.session.busy import BusySession
 from fraiseql.testing.simulation.database import DatabaseFaults, ScriptedDatabase
