@@ -200,7 +200,7 @@ def test_a_server_without_a_database_is_one_sentence(run: Run, monkeypatch: pyte
     assert "FRAISEQL_DATABASE_URL" in outcome.err
 
 
-@pytest.mark.parametrize("runtime", ["asyncio", "trio"])
+@pytest.mark.parametrize("runtime", ["asyncio", "trio", "threads"])
 def test_a_database_that_is_not_there_is_one_sentence(run: Run, runtime: str) -> None:
     database = "host=/nowhere/at/all dbname=x password=hush"
     outcome = run("serve", DEMO, "--port", "0", "--database-url", database, "--runtime", runtime)

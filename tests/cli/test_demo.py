@@ -104,7 +104,7 @@ def demo(folder: Path, request: pytest.FixtureRequest) -> Iterator[Demo]:
     demo.process.communicate()
 
 
-@pytest.mark.parametrize("demo", [("--runtime", "asyncio"), ("--runtime", "trio")], indirect=True)
+@pytest.mark.parametrize("demo", [("--runtime", name) for name in ("asyncio", "trio", "threads")], indirect=True)
 def test_the_demo_serves_the_blog_until_ctrl_c(demo: Demo) -> None:
     demo.read_until("Ctrl-C")
     assert f"http://127.0.0.1:{demo.port}/graphql" in demo.printed

@@ -79,7 +79,7 @@ async def test_a_server_that_stops_finishes_mutations(serve: Serve, bank: Bank) 
             assert answer.data == {"a": 1, "b": 1}
     assert bank.tokens == BOTH
     assert app.database.pool.size == 0
-    assert bank.states() == []
+    await bank.until_left()
 
 
 async def test_a_server_that_stops_waits_no_longer_than_its_grace(serve: Serve, bank: Bank) -> None:

@@ -57,6 +57,12 @@ class Bank:
         sql = "select state from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
         return sorted(state for (state,) in self.execute(sql))
 
+    async def until_left(self) -> None:
+        """Wait until the server has no connection any more: PostgreSQL takes a moment to see that one was closed."""
+        with anyio.fail_after(PATIENCE):
+            while self.states():
+                await anyio.sleep(0.005)
+
     async def until(self, sql: str) -> int:
         """Wait until a query gives a row; gives its first value."""
         with anyio.fail_after(PATIENCE):

@@ -6,6 +6,7 @@ it costs system calls. So a server that ends an idle connection is noticed at on
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -63,7 +64,9 @@ class PostgresLink:
         self._writing = False
         self._ended = False  # by the server, and noticed
         self._used = loop.time()  # last
-        loop.add_reader(connection.fd, self._readable)
+        # libpq closes its descriptor as soon as the connection is lost, and the number may be another socket's at once.
+        self._fd = os.dup(connection.fd)
+        loop.add_reader(self._fd, self._readable)
 
     @property
     def backend_pid(self) -> int:
@@ -186,10 +189,11 @@ class PostgresLink:
 
     def close(self) -> None:
         """Close it for good."""
-        self.loop.remove_reader(self.connection.fd)
+        self.loop.remove_reader(self._fd)
         if self._writing:
-            self.loop.remove_writer(self.connection.fd)
+            self.loop.remove_writer(self._fd)
         self.connection.close()
+        os.close(self._fd)
 
     def _readable(self) -> None:
         if self._talk is not None:
@@ -264,7 +268,7 @@ class PostgresLink:
         told(result, failure)
 
     def _watch(self, wait: int) -> None:
-        fd = self.connection.fd
+        fd = self._fd
         writing, reading = bool(wait & Wait.W), bool(wait & Wait.R)
         if writing is not self._writing:
             self._writing = writing

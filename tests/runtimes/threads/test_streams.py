@@ -76,7 +76,7 @@ def test_a_server_that_stops_says_so(make: Make) -> None:
             reader.send("subscription { thingAdded { name } }", *EVENTS)
             assert reader.head()[0] == 200
             until(lambda: app.streams.listening == 2)
-            app.shutdown(grace=0.2)
+            app.shutdown(grace=1.0)
             for client in (first, second):
                 event = client.next()
                 assert isinstance(event, websocket.Close)
