@@ -39,12 +39,12 @@ class Aggregates:
         self._conditions = conditions
 
     def aggregate(self, target: ObjectType, records: Sequence[Record]) -> dict[str, Any]:
-        """The object of an aggregate; figures of fields are functions, lest all are made."""
-        figures = {
-            name: {field: self._shown_figure(target, records, name, field) for field in target.fields}
-            for name in ("countDistinct", *FIGURES)
-        }
-        return {"count": len(records), **figures}
+        """The object of an aggregate; its figures are functions, lest all are made of each of thousands of groups."""
+
+        def figures(name: str) -> Callable[..., dict[str, Any]]:
+            return lambda: {field: self._shown_figure(target, records, name, field) for field in target.fields}
+
+        return {"count": len(records), **{name: figures(name) for name in ("countDistinct", *FIGURES)}}
 
     def groups(
         self,
