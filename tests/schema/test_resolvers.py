@@ -237,6 +237,18 @@ def test_methods_are_told_an_info() -> None:
         fraiseql.Schema(queries=[rows], types=[Told])
 
 
+def test_methods_may_be_told_either_info_since_no_schema_knows_what_will_serve_it() -> None:
+    @fraiseql.type(sql_source="rows", jsonb_column=None)
+    class Told:
+        id: int
+
+        @fraiseql.field
+        def may_block(self, info: fraiseql.Info | fraiseql.BlockingInfo) -> int:
+            return 1
+
+    fraiseql.Schema(queries=[rows], types=[Told])
+
+
 @pytest.mark.parametrize(
     "options",
     [
