@@ -152,7 +152,7 @@ async def test_a_commit_that_fails_is_its_own_statements_error(
     postgres: EmbeddedPostgres, module_database_url: str
 ) -> None:
     name = module_database_url.rpartition("=")[2]
-    postgres.execute("CREATE TABLE late (v int UNIQUE DEFERRABLE INITIALLY DEFERRED)", name)
+    postgres.execute("DROP TABLE IF EXISTS late; CREATE TABLE late (v int UNIQUE DEFERRABLE INITIALLY DEFERRED)", name)
     put = "INSERT INTO late VALUES ($1::int) RETURNING v::text"
     async with opened(module_database_url, max_size=1) as database:
         await warm(database, echo(0))
