@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -171,12 +172,44 @@ def test_a_failure_tells_its_story_and_how_to_see_it_again(
     story, failure = capsys.readouterr()
     assert "VIOLATION" in story
     assert "database       backend 101 begins" in story
+    assert re.search(r"client \d+ +connects as s-\d+: ", story)
     assert failure.splitlines()[-1] == f"python -m fraiseql.testing.simulation --seed {seed}"
+
+
+def test_whatever_a_server_raises_is_found_with_its_seed_and_its_story(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(self: SimulatedLoop, until: float, max_steps: int = 0) -> bool:
+        raise KeyError(4)
+
+    monkeypatch.setattr(SimulatedLoop, "run", run)
+    assert main(["--seed", "3"]) == 1
+    story, failure = capsys.readouterr()
+    assert "VIOLATION      a defect: KeyError: 4 (test_simulation.py:" in story
+    assert failure.splitlines()[-1] == "python -m fraiseql.testing.simulation --seed 3"
 
 
 def test_many_seeds_are_tried_in_processes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--seed", "", "--seeds", "3", "--jobs", "1"]) == 0
     assert capsys.readouterr().out.startswith("3 worlds, ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("--seeds", "0"), "--seeds: it must be at least 1, and is '0'"),
+        (("--seeds", "-3"), "--seeds: it must be at least 1, and is '-3'"),
+        (("--seeds", "5", "--jobs", "0"), "--jobs: it must be at least 1, and is '0'"),
+        (("--seed", "abc"), "--seed: it must be a whole number, and is 'abc'"),
+    ],
+)
+def test_what_cannot_be_tried_is_refused(
+    arguments: tuple[str, ...], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    assert why in capsys.readouterr().err
 
 
 # The loop

@@ -96,7 +96,9 @@ class HttpClient:
         self.over = how == "never"  # it will never know what becomes of it
         Reading(self._world, self._wire, self._random, how)
         loop = self._world.loop
-        self.tell("connects: %s, %d requests, %d at once", self.manner, len(self._left), self._depth)
+        self.tell(
+            "connects as %s: %s, %d requests, %d at once", self._wire.name, self.manner, len(self._left), self._depth
+        )
         if self.manner in ("leaves", "resets"):
             loop.call_later(self._random.random() * 0.3, self._leave)
         self._go_on()

@@ -59,13 +59,15 @@ class Wire:
     """One connection: for the server it is the Transport of runtimes/clients.py, for the client it has methods too.
 
     Attributes:
+        name: the server's, of the connection.
         most_unsent: the largest amount that the transport had to keep.
         lost: whether the server was told of its end.
     """
 
     def __init__(
-        self, loop: SimulatedLoop, random: Random, faults: NetworkFaults, violated: Callable[[str], None]
+        self, name: str, loop: SimulatedLoop, random: Random, faults: NetworkFaults, violated: Callable[[str], None]
     ) -> None:
+        self.name = name
         self._loop, self._random, self._faults, self._violated = loop, random, faults, violated
         self._server: Server | None = None
         self._client: Listener | None = None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import traceback
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Final, Protocol
 
@@ -159,13 +161,11 @@ class World:
 
     def run(self) -> Outcome:
         """Let it happen, and look at what is left."""
-        self._plan()
         try:
+            self._plan()
             self._live()
         except Exception as error:
-            self.violated(f"{type(error).__name__}: {error}")
-            if not isinstance(error, (AssertionError, RuntimeError)):
-                raise
+            self.violated(f"a defect: {type(error).__name__}: {error} ({_place(error)})")
         seconds = self.loop.time() - 1_000.0
         return Outcome(self.seed, tuple(self.violations), self.story, len(self._asked), self.loop.steps, seconds)
 
@@ -244,9 +244,9 @@ class World:
             window=random.choice((300, 2_000, 20_000)),
             half_closes=random.random() < 0.7,
         )
-        wire = Wire(self.loop, random, faults, self.violated)
         self._names += 1
         name = f"s-{self._names}"
+        wire = Wire(name, self.loop, random, faults, self.violated)
         session: ClientSession | BusySession = ClientSession(self._endpoint, name, None)
         if len(self._drivers) >= self._max_connections:
             session = BusySession(name, _HTTP, 1, self._observe)
@@ -362,6 +362,11 @@ class World:
 
 def _drawn(seed: str) -> Random:
     return Random(seed)  # noqa: S311 - it shall be known what it draws
+
+
+def _place(error: BaseException) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}"
 
 
 def _is_known(error: BaseException | None) -> bool:
