@@ -17,6 +17,7 @@ from fraiseql.errors import DatabaseError
 from fraiseql.postgres import Pool
 from fraiseql.runtimes.clients import ClientDriver
 from fraiseql.runtimes.dispatching import Ticket
+from fraiseql.runtimes.sharing import Sharing
 from fraiseql.session import HttpSession, SendingPaused
 from fraiseql.session.delivery import Delivery
 from fraiseql.testing.simulation import SimulatedLoop, failure_of, simulate
@@ -29,9 +30,13 @@ WITHIN = 400  # seeds, in which what is broken has to be found
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_all_is_well(part: int) -> None:
+    shared = []
     for seed in range(part, SEEDS, PARTS):
         outcome = simulate(seed)
         assert not outcome.violations, f"{outcome.story.text()}{failure_of(outcome)}"
+        shared.append(outcome.shared)
+    assert sum(shared) >= 400 // PARTS, "statements have hardly ever shared a round trip"
+    assert sum(map(bool, shared)) >= 60 // PARTS
 
 
 def test_a_seed_gives_one_story_whatever_hashes_are() -> None:
@@ -132,6 +137,34 @@ def closes_at_once(original: Callable[..., Any]) -> Callable[..., Any]:
     return lambda self: self._transport.close()
 
 
+def keeps_its_connection(original: Callable[..., Any]) -> Callable[..., Any]:
+    def over(self: Any, *arguments: Any) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(self._dispatcher, "released", lambda *_: None)
+            original(self, *arguments)
+
+    return over
+
+
+def forgets_who_is_left(original: Callable[..., Any]) -> Callable[..., Any]:
+    def over(self: Any, trip: Any, tickets: Any, began: float, left: Any, went_well: bool) -> None:
+        original(self, trip, tickets, began, [], went_well)
+
+    return over
+
+
+def takes_the_last_first(original: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self: original(self)[::-1]
+
+
+def lets_any_number_gather(original: Callable[..., Any]) -> Callable[..., Any]:
+    def add(self: Any, ticket: Any) -> None:
+        self._most = math.inf
+        original(self, ticket)
+
+    return add
+
+
 @pytest.mark.parametrize(
     ("owner", "method", "broken"),
     [
@@ -144,6 +177,10 @@ def closes_at_once(original: Callable[..., Any]) -> Callable[..., Any]:
         (Ticket, "abandon", loses_cancels),
         (Ticket, "_cancel", releases_before_the_cancel),
         (Pool, "_why_not", lets_all_wait),
+        (Sharing, "_over", keeps_its_connection),
+        (Sharing, "_over", forgets_who_is_left),
+        (Sharing, "_take", takes_the_last_first),
+        (Sharing, "add", lets_any_number_gather),
         (Delivery, "keep", keeps_all_results),
         (HttpSession, "handle", answers_who_does_not_read),
     ],

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["READS", "HttpClient", "Reading"]
 
 _KINDS: Final = ("note", "note", "note", "two", "said", "put", "put", "put_two", "wrong")
+_READS: Final = ("note", "note", "note", "two", "put")  # so few, that what they cost is soon known
 _GARBAGE: Final = (
     b"NONSENSE\r\n\r\n",
     b"POST /graphql HTTP/1.1\r\nhost: s\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n",
@@ -58,22 +59,28 @@ class HttpClient:
 
     Attributes:
         name: in the story.
+        in_crowd: whether it comes together with others, and asks what they ask.
         excuse: why its connection may be closed without an answer; empty where it may not.
         open: the questions that were asked and not answered.
     """
 
-    def __init__(self, world: World, number: int, random: Random) -> None:
+    def __init__(self, world: World, number: int, random: Random, *, in_crowd: bool = False) -> None:
         self._world, self._random, self._number = world, random, number
         self.name = f"client {number}"
+        self.in_crowd = in_crowd
         self.excuse = ""
         manner = random.choices(
             ("plain", "stays", "malformed", "stalls", "leaves", "resets", "ends early", *READS),
             (8, 4, 2, 1, 2, 2, 1, 2, 2, 2),
         )[0]
+        if in_crowd and random.random() < 0.7:
+            manner = "plain"
         self.manner = manner
         large = manner in READS or random.random() < 0.1
         self._depth = random.choice((1, 2, 4, 12) if large else (1, 1, 2, 4))
-        count = random.randrange(1, 13 if large else 7)
+        count = random.randrange(1, 13 if large or in_crowd else 7)
+        self._kinds = _READS if in_crowd else _KINDS
+        self._pauses = (0.0, 0.0005) if in_crowd else (0.0, 0.001, 0.03)
         self._left = deque(self._question(number, place, large) for place in range(count))
         self._last = Question("note", f"c{number}r{count}x", 10) if manner == "stays" else None
         self._waits = False
@@ -85,7 +92,7 @@ class HttpClient:
 
     def _question(self, number: int, place: int, large: bool) -> Question:
         size = self._random.choice((1_000, 3_000, 8_000)) if large else self._random.choice((0, 10, 100))
-        return Question("note" if large else self._random.choice(_KINDS), f"c{number}r{place}x", size)
+        return Question("note" if large else self._random.choice(self._kinds), f"c{number}r{place}x", size)
 
     def start(self) -> None:
         """Connect, and begin."""
@@ -136,7 +143,7 @@ class HttpClient:
         elif self._last is not None:
             if not self.open and not self._waits:
                 self._waits = True
-                self._world.loop.call_at(self._world.calm_at + self._number * 0.3, self._ask_last)
+                self._world.loop.call_at(self._world.calm_at + self._number % 100 * 0.3, self._ask_last)
         elif self.manner == "ends early" and self.open and not self.excuse:
             self.excuse = "it has closed its side"
             self.tell("closes its side")
@@ -179,7 +186,7 @@ class HttpClient:
         for answer in answers:
             self._answered(answer)
         if answers and not self.over:
-            self._world.loop.call_later(self._random.choice((0.0, 0.001, 0.03)), self._go_on)
+            self._world.loop.call_later(self._random.choice(self._pauses), self._go_on)
 
     def _answered(self, answer: HttpAnswer) -> None:
         closes = answer.headers.get(b"connection") == b"close"
