@@ -22,6 +22,7 @@ from fraiseql.session import HttpSession, SendingPaused
 from fraiseql.session.delivery import Delivery
 from fraiseql.testing.simulation import SimulatedLoop, failure_of, simulate
 from fraiseql.testing.simulation.__main__ import main
+from fraiseql.testing.simulation.network import Wire
 
 SEEDS = 1_000
 PARTS = 4
@@ -137,6 +138,14 @@ def closes_at_once(original: Callable[..., Any]) -> Callable[..., Any]:
     return lambda self: self._transport.close()
 
 
+def tells_nobody_of_a_drain(original: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self: None
+
+
+def reads_on(original: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self: self.resume_reading()
+
+
 def keeps_its_connection(original: Callable[..., Any]) -> Callable[..., Any]:
     def over(self: Any, *arguments: Any) -> None:
         with pytest.MonkeyPatch.context() as patch:
@@ -172,6 +181,8 @@ def lets_any_number_gather(original: Callable[..., Any]) -> Callable[..., Any]:
         (ClientDriver, "_abandon", lets_operations_run),
         (ClientDriver, "_look_for_progress", waits_for_ever),
         (ClientDriver, "_linger", closes_at_once),
+        (ClientDriver, "drain", tells_nobody_of_a_drain),
+        (Wire, "pause_reading", reads_on),
         (Ticket, "ended", forgets_to_release),
         (Ticket, "ended", mixes_up_rows),
         (Ticket, "abandon", loses_cancels),

@@ -70,8 +70,8 @@ class HttpClient:
         self.in_crowd = in_crowd
         self.excuse = ""
         manner = random.choices(
-            ("plain", "stays", "malformed", "stalls", "leaves", "resets", "ends early", *READS),
-            (8, 4, 2, 1, 2, 2, 1, 2, 2, 2),
+            ("plain", "stays", "malformed", "stalls", "leaves", "resets", "ends early", "floods", *READS),
+            (8, 4, 2, 1, 2, 2, 1, 1, 2, 2, 2),
         )[0]
         if in_crowd and random.random() < 0.7:
             manner = "plain"
@@ -81,12 +81,15 @@ class HttpClient:
         count = random.randrange(1, 13 if large or in_crowd else 7)
         self._kinds = _READS if in_crowd else _KINDS
         self._pauses = (0.0, 0.0005) if in_crowd else (0.0, 0.001, 0.03)
+        if manner == "floods":
+            self._depth = count = random.randrange(25, 45)
         self._left = deque(self._question(number, place, large) for place in range(count))
         self._last = Question("note", f"c{number}r{count}x", 10) if manner == "stays" else None
         self._waits = False
         self._must_refuse = False
         self.open: deque[tuple[int, Question]] = deque()
         self._asked = 0
+        self._sizes: list[int] = []
         self._reader = AnswerReader()
         self.over = False
 
@@ -114,6 +117,18 @@ class HttpClient:
         """Note it in the story."""
         self._world.story.tell(self.name, what, *values)
 
+    @property
+    def waits_for_nothing(self) -> bool:
+        """Whether it has a connection, has been answered everything, and reads."""
+        return not self.over and not self.open and not self.excuse and bool(self._asked)
+
+    @property
+    def held(self) -> int:
+        """How many bytes the server has taken in beyond the request that it answers."""
+        if not self._asked or len(self._sizes) <= self._wire.answers:
+            return 0
+        return self._wire.taken - sum(self._sizes[: self._wire.answers + 1]) - self._wire.most_taken
+
     # What it does
 
     def _go_on(self) -> None:
@@ -130,6 +145,7 @@ class HttpClient:
                 self.excuse = "it has sent half of a request"
             if not self._left and self.manner == "plain" and self._random.random() < 0.3:
                 data = data.replace(b"host: s\r\n", b"host: s\r\nconnection: close\r\n", 1)
+            self._sizes.append(len(data))
             self._wire.write(data)
         if not self._left and not self.over:
             self._last_words()

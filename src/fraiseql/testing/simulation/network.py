@@ -62,6 +62,9 @@ class Wire:
         name: the server's, of the connection.
         most_unsent: the largest amount that the transport had to keep.
         lost: whether the server was told of its end.
+        taken: bytes that the server has read before it began to close.
+        most_taken: at once.
+        answers: of HTTP, that the server has sent.
     """
 
     def __init__(
@@ -96,6 +99,7 @@ class Wire:
         self.reads = True
         self.most_unsent = 0
         self.lost = False
+        self.taken = self.most_taken = self.answers = 0
 
     def attach(self, server: Server, client: Listener) -> None:
         """Say who is at its ends."""
@@ -114,6 +118,7 @@ class Wire:
             self._violated(f"the server sends after it has closed: {data[:40]!r}")
         if self._gone or self._closing:
             return True
+        self.answers += data.count(b"HTTP/1.1 ")
         self._unsent += data
         self._push()
         self.most_unsent = max(self.most_unsent, len(self._unsent))
@@ -242,6 +247,8 @@ class Wire:
         if data is None:
             self._server.eof_received()
         else:
+            self.taken += 0 if self._ends else len(data)
+            self.most_taken = max(self.most_taken, len(data))
             self._server.data_received(data)
         self._deliver_soon()
 

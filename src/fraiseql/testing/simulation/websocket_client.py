@@ -85,6 +85,11 @@ class WebSocketClient:
         """Note it in the story."""
         self._world.story.tell(self.name, what, *values)
 
+    @property
+    def waits_for_nothing(self) -> bool:
+        """Whether it is connected, all that it has asked for has ended, and it reads."""
+        return self._is_open and not self.over and not self._closing and not self._operations and not self.excuse
+
     # What it does
 
     def _say(self, message: dict[str, Any]) -> None:

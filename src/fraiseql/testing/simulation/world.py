@@ -36,6 +36,7 @@ _TROUBLE: Final = 6.0  # seconds, after which the database makes no more mistake
 _CALM: Final = 8.0  # seconds more, after which everything must be well again
 _SETTLED: Final = 300.0  # seconds, by which all clients are served or gone
 _CLOSED: Final = 70.0  # seconds more, by which nothing is left: a statement that is stuck ends in 60
+_DRAINED: Final = 4.0  # seconds for the end of a connection that is idle while the server drains
 _LOOK: Final = 0.5  # seconds between two looks at the queues
 
 _HTTP: Final = HttpLimits(max_pipelined=4_000, head_timeout=3.0, body_timeout=3.0, idle_timeout=20.0, write_timeout=4.0)
@@ -52,6 +53,10 @@ class Client(Listener, Protocol):
 
     name: str
     over: bool
+
+    @property
+    def waits_for_nothing(self) -> bool:
+        """Whether the server need not keep its connection."""
 
     def start(self) -> None:
         """Connect, and begin."""
@@ -129,6 +134,7 @@ class World:
         self._drivers: dict[ClientDriver, Wire] = {}
         self._names = 0
         self._draining = False
+        self._idle: dict[Client, float] = {}  # while the server drains: since when they wait for nothing
         self._turned_away: set[str] = set()
         self._narrow: dict[str, str] = {}  # connections of which little fits on the way, and whose they are
         self._overflowed: set[str] = set()
@@ -332,9 +338,19 @@ class World:
         if pool.size > self.pool_limits.max_size or self.database.most > self.pool_limits.max_size:
             self.violated(f"{pool.size} connections to the database")
         self._look_at_queues()
+        self._look_at_clients()
         for driver, wire in self._drivers.items():
             if wire.most_unsent > _MOST_UNSENT:
                 self.violated(f"{wire.most_unsent} bytes are kept for {driver.connection_id}")
+
+    def _look_at_clients(self) -> None:
+        for client in self.clients:
+            if isinstance(client, HttpClient) and client.held > _HTTP.max_pipelined:
+                self.violated(f"{client.held} bytes of {client.name} are taken in, and not answered")
+            if not self._draining or not client.waits_for_nothing:
+                self._idle.pop(client, None)
+            elif self.loop.time() - self._idle.setdefault(client, self.loop.time()) > _DRAINED:
+                self.violated(f"{client.name} waits for nothing, and is kept although the server drains")
 
     def _submitted(self, ticket: Ticket) -> None:
         self.database.note(ticket)
