@@ -61,7 +61,6 @@ class Wire:
     Attributes:
         name: the server's, of the connection.
         most_unsent: the largest amount that the transport had to keep.
-        lost: whether the server was told of its end.
         taken: bytes that the server has read before it began to close.
         most_taken: at once.
         answers: of HTTP, that the server has sent.
@@ -87,7 +86,6 @@ class Wire:
         self._flying_out: deque[bytes | None] = deque()
         self._arrived = bytearray()  # in its kernel
         self._outward_at = 0.0
-        self._flushing: SimulatedTimer | None = None
         self._keeps = False  # `written` is to be told
         self._ends = False  # half closed, once all is written
         self._end_sent = False
@@ -98,7 +96,6 @@ class Wire:
         self._end_told = False
         self.reads = True
         self.most_unsent = 0
-        self.lost = False
         self.taken = self.most_taken = self.answers = 0
 
     def attach(self, server: Server, client: Listener) -> None:
@@ -337,7 +334,6 @@ class Wire:
         self._loop.call_later(self._way(), self._tell_reset)
 
     def _lose(self) -> None:
-        self.lost = True
         if self._server is not None:
             self._server.connection_lost()
 
