@@ -156,8 +156,8 @@ def keeps_its_connection(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def forgets_who_is_left(original: Callable[..., Any]) -> Callable[..., Any]:
-    def over(self: Any, trip: Any, tickets: Any, began: float, left: Any, went_well: bool) -> None:
-        original(self, trip, tickets, began, [], went_well)
+    def over(self: Any, trip: Any, tickets: Any, began: float, left: Any, slow: Any, went_well: bool) -> None:
+        original(self, trip, tickets, began, [], slow, went_well)
 
     return over
 
