@@ -57,6 +57,7 @@ MAY_USE: dict[str, set[str]] = {
     "subscriptions": {"orjson"},
     "session": {"orjson"},
     "catalog": {"orjson"},
+    "runtimes": {"anyio", "psycopg"},
 }
 
 # Below the runtimes there is no I/O, clock, entropy, environment, logger or concurrency.
