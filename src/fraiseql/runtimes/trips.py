@@ -207,6 +207,7 @@ class Shared:
     def _too_long(self) -> None:
         """Cancelling has not helped: nobody can tell what has run."""
         if not self._is_over:
+            self._slow += [job for job in self._jobs if job is not None]
             self._link.connection.unclean = True
             self.fail(connection_lost("what shared a round trip did not end in time"))
 
