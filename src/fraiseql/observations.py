@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 __all__ = [
+    "AcceptFailed",
     "ConnectionLost",
     "ConnectionOpened",
     "EventsDelayed",
@@ -41,6 +42,13 @@ class RequestRefused:
 
     connection_id: str
     status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptFailed:
+    """Clients cannot be accepted, say since there are too many open files; it is tried again until it goes well."""
+
     reason: str
 
 
@@ -128,6 +136,7 @@ class OutboxPurgeFailed:
 Observation: TypeAlias = (
     RequestCompleted
     | RequestRefused
+    | AcceptFailed
     | TlsFailed
     | OperationCompleted
     | WebSocketClosed

@@ -8,6 +8,7 @@ import pytest
 
 from fraiseql.errors import ValueRefused
 from fraiseql.observations import (
+    AcceptFailed,
     ConnectionLost,
     ConnectionOpened,
     InternalErrorMasked,
@@ -26,6 +27,7 @@ from fraiseql.runtimes.logs import configure_logging, log_observation, logger
     [
         (RequestCompleted("c-1", "POST", "/graphql", 200, 0.0125), "INFO", "c-1 POST /graphql 200 in 12.5 ms"),
         (RequestRefused("c", 400, "no host"), "INFO", "connection c refused with 400: no host"),
+        (AcceptFailed("Too many"), "WARNING", "clients cannot be accepted for now: Too many"),
         (TlsFailed("c", "http request"), "INFO", "connection c has no TLS: http request"),
         (InternalErrorMasked("c-1", ValueError("oh")), "ERROR", "request c-1 failed: oh"),
         (

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing, suppress
 from typing import Any
 
 import anyio
+import anyio.abc
 import pytest
+from anyio.abc import Listener, SocketStream, TaskGroup
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from fraiseql.effects import Fetch, Statement
 from fraiseql.errors import ConfigurationError, DatabaseError
@@ -156,6 +160,123 @@ async def test_a_cancelled_query_ends_on_its_replica(postgres: EmbeddedPostgres,
             await database.perform(Fetch(Statement(b"SELECT pg_sleep(60)", 1), (), read_only=True))
         assert not postgres.execute("SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
         assert await who(database) == "replica_1"
+
+
+class Freezing:
+    """Between the server and a replica: once frozen, it takes what comes and passes on nothing, until it is thawed."""
+
+    def __init__(self, conninfo: str, group: TaskGroup) -> None:
+        self._there = conninfo_to_dict(conninfo)
+        self._group = group
+        self._thawed = anyio.Event()
+        self._thawed.set()
+        self.conninfo = ""
+        self.connections = 0
+
+    async def listen(self) -> None:
+        listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+        port = listener.extra(anyio.abc.SocketAttribute.local_port)
+        self.conninfo = make_conninfo(**{**self._there, "host": "127.0.0.1", "port": port, "sslmode": "disable"})
+        self._group.start_soon(self._serve, listener)
+
+    async def _serve(self, listener: Listener[SocketStream]) -> None:
+        async with listener:
+            await listener.serve(self._pass_on)
+
+    def freeze(self) -> None:
+        self._thawed = anyio.Event()
+
+    def thaw(self) -> None:
+        self._thawed.set()
+
+    async def _pass_on(self, here: SocketStream) -> None:
+        self.connections += 1
+        with closing(socket.socket(socket.AF_UNIX)) as there:
+            there.connect(f"{self._there['host']}/.s.PGSQL.{self._there.get('port', 5432)}")
+            async with here, anyio.create_task_group() as group:
+                group.start_soon(self._to_server, here, there, group)
+                group.start_soon(self._to_client, there, here, group)
+
+    async def _to_server(self, here: SocketStream, there: socket.socket, group: TaskGroup) -> None:
+        with suppress(anyio.EndOfStream, anyio.BrokenResourceError, OSError):
+            while True:
+                data = await here.receive()
+                await self._thawed.wait()
+                there.sendall(data)
+        group.cancel_scope.cancel()
+
+    async def _to_client(self, there: socket.socket, here: SocketStream, group: TaskGroup) -> None:
+        with suppress(anyio.BrokenResourceError, OSError):
+            while True:
+                await anyio.wait_readable(there)
+                if not (data := there.recv(65_536)):
+                    break
+                await self._thawed.wait()
+                await here.send(data)
+        group.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def freezing(
+    urls: list[str], monkeypatch: pytest.MonkeyPatch, **limits: Any
+) -> AsyncIterator[tuple[Freezing, Database]]:
+    monkeypatch.setattr("fraiseql.runtimes.replicas._SILENCE", 0.05)
+    limits = {"connect_timeout": 0.2, "recovery_timeout": 0.1, **limits}
+    async with anyio.create_task_group() as group:
+        replica = Freezing(urls[1], group)
+        await replica.listen()
+        async with opened(urls[0], replica.conninfo, **limits) as database:
+            yield replica, database
+        group.cancel_scope.cancel()
+
+
+async def test_a_frozen_replica_is_given_up_and_used_again_once_it_answers(
+    urls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with freezing(urls, monkeypatch, backoff_initial=0.01) as (replica, database):
+        assert await who(database) == "replica_1"
+        replica.freeze()
+        found: list[str] = []
+
+        async def ask() -> None:
+            found.append(await who(database))
+
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as group:
+                for _ in range(20):
+                    group.start_soon(ask)
+            assert found == ["the_primary"] * 20
+            before = replica.connections
+            while replica.connections < before + 3:  # its connections of before seem to be open: they prove nothing
+                assert database.replicas == 0
+                assert await who(database) == "the_primary"
+            replica.thaw()
+            while await who(database) != "replica_1":
+                await anyio.sleep(0.01)
+
+
+async def test_queries_that_time_out_on_a_frozen_replica_count_against_it(
+    urls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with freezing(urls, monkeypatch) as (replica, database):
+        assert await who(database) == "replica_1"
+        replica.freeze()
+        with anyio.fail_after(10):
+            while database.replicas:
+                with anyio.move_on_after(0.02):  # sooner than anybody gives it up
+                    await who(database)
+            assert await who(database) == "the_primary"
+        replica.thaw()
+
+
+async def test_a_slow_query_stays_on_its_replica(urls: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Fetch(Statement(b"SELECT name FROM who, pg_sleep(0.5)", 1), (), read_only=True)
+    async with freezing(urls, monkeypatch, connect_timeout=5.0, max_size=1) as (replica, database):
+        monkeypatch.setattr("fraiseql.runtimes.replicas._SILENCE", 0.3)
+        before = replica.connections
+        assert await who(database, slow) == "replica_1"
+        assert replica.connections > before  # it was asked
+        assert database.replicas == 1
 
 
 def test_the_setting_takes_uris() -> None:

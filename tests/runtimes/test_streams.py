@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -528,3 +529,32 @@ async def test_the_last_part_that_is_abandoned_ends_the_stream() -> None:
         parts[1].abandon()
         assert bench.streams.shared == 0
     assert script.begun == script.finished
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_callback_that_knows_of_no_event_loop_takes_part_and_leaves(anyio_backend: str) -> None:
+    """As asyncio makes them for what others than tasks have added: without the variable by which libraries tell."""
+    script, listener = Script(), Listener()
+    script.say = [b"1"]
+    parts: list[Any] = []
+    failures: list[Exception] = []
+
+    async with benched() as bench:
+
+        def called(step: Callable[[], Any]) -> None:
+            try:
+                parts.append(step())
+            except Exception as error:
+                failures.append(error)
+
+        def call(step: Callable[[], Any]) -> None:
+            asyncio.get_running_loop().call_soon(called, step, context=contextvars.Context())
+
+        stream = Stream("key", script.program)
+        call(lambda: bench.streams.take_part(stream, listener, None, bench.perform, lambda *_: None))
+        assert await listener.has_heard(1) == [b"1"]
+        call(lambda: parts[0].abandon())
+        with anyio.fail_after(5):
+            while not script.finished:
+                await anyio.sleep(0.001)
+    assert not failures

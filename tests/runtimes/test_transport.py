@@ -12,6 +12,8 @@ from typing import Any
 import anyio
 import pytest
 
+from fraiseql.observations import AcceptFailed, Observation, Observer
+from fraiseql.runtimes.accepting import AcceptTrouble
 from fraiseql.runtimes.anyio.accepting import Acceptor
 from fraiseql.runtimes.anyio.reactor import Reactor
 from fraiseql.runtimes.anyio.transport import SocketTransport
@@ -210,12 +212,14 @@ class TroubledListener:
 
 
 @asynccontextmanager
-async def accepting(*numbers: int) -> AsyncIterator[tuple[Acceptor, Listeners, list[socket.socket]]]:
+async def accepting(
+    *numbers: int, observe: Observer = lambda _: None
+) -> AsyncIterator[tuple[Acceptor, Listeners, list[socket.socket]]]:
     listeners = open_listeners(FraiseQLConfig(port=0))
     admitted: list[socket.socket] = []
     async with event_loop(False) as loop:
         listener: Any = TroubledListener(listeners.sockets[0], *numbers)
-        acceptor = Acceptor(listener, listeners, loop, admitted.append)
+        acceptor = Acceptor(listener, listeners, loop, admitted.append, AcceptTrouble(observe, loop.time))
         acceptor.resume()
         yield acceptor, listeners, admitted
         acceptor.pause()
@@ -230,12 +234,26 @@ async def until_admitted(admitted: list[socket.socket], count: int) -> None:
             await anyio.sleep(0.001)
 
 
-@pytest.mark.parametrize("number", [errno.ECONNABORTED, errno.EMFILE, errno.ENOBUFS])
-async def test_accepting_survives_passing_trouble(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    monkeypatch.setattr("fraiseql.runtimes.anyio.accepting._EXHAUSTED_PAUSE", 0.001)
-    async with accepting(number, number) as (_, listeners, admitted):
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (errno.ECONNABORTED, []),
+        (errno.EHOSTUNREACH, []),
+        (errno.ENETDOWN, []),
+        (errno.EMFILE, [AcceptFailed("Too many open files")]),
+        (errno.ENOBUFS, [AcceptFailed("No buffer space available")]),
+        (errno.EIO, [AcceptFailed("Input/output error")]),  # nobody expects it, and it may pass
+    ],
+)
+async def test_accepting_survives_passing_trouble(
+    monkeypatch: pytest.MonkeyPatch, number: int, told: list[Observation]
+) -> None:
+    monkeypatch.setattr("fraiseql.runtimes.accepting._PAUSE", 0.001)
+    seen: list[Observation] = []
+    async with accepting(number, number, observe=seen.append) as (_, listeners, admitted):
         with socket.create_connection(("127.0.0.1", listeners.port)):
             await until_admitted(admitted, 1)
+    assert seen == told  # once, not for each attempt
 
 
 async def test_who_comes_while_accepting_is_paused_waits() -> None:

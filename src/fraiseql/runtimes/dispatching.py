@@ -309,6 +309,20 @@ class Dispatcher:
         self.handle(pool_events.ConnectionRequested(ticket, patient))
         return ticket
 
+    def reach(self, done: Callable[[DatabaseError | None], None]) -> None:
+        """Find out whether the server answers, by a connection besides those of the pool that is closed at once.
+
+        Args:
+            done: called once, never within this call, with why there is none; None where it was made.
+        """
+
+        def opened(link: Link | None, error: DatabaseError | None) -> None:
+            if link is not None:
+                link.close()
+            done(error)
+
+        self._open(opened)
+
     def close(self, then: Callable[[], None]) -> None:
         """Refuse what waits and what comes; `then` is called when all that runs has ended, perhaps within this call."""
         self._closed = then

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from fraiseql.errors import ValueRefused
 from fraiseql.observations import (
+    AcceptFailed,
     ConnectionLost,
     ConnectionOpened,
     EventsDelayed,
@@ -77,6 +78,10 @@ def _refused(seen: RequestRefused) -> None:
     logger.info("connection %s refused with %d: %s", seen.connection_id, seen.status, seen.reason)
 
 
+def _accept_failed(seen: AcceptFailed) -> None:
+    logger.warning("clients cannot be accepted for now: %s", seen.reason)
+
+
 def _tls_failed(seen: TlsFailed) -> None:
     logger.info("connection %s has no TLS: %s", seen.connection_id, seen.reason)
 
@@ -131,6 +136,7 @@ def _purge_failed(seen: OutboxPurgeFailed) -> None:
 _LOGGERS: dict[type[Observation], Callable[[Any], None]] = {
     RequestCompleted: _completed,
     RequestRefused: _refused,
+    AcceptFailed: _accept_failed,
     TlsFailed: _tls_failed,
     OperationCompleted: _operation_completed,
     WebSocketClosed: _websocket_closed,

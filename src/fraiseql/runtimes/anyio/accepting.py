@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import socket
 from collections.abc import Callable
 from typing import Final
 
+from fraiseql.runtimes.accepting import AcceptTrouble
 from fraiseql.runtimes.listening import Listeners
 from fraiseql.runtimes.loop import EventLoop, Timer
 
 __all__ = ["Acceptor"]
 
 _AT_ONCE: Final = 64  # clients accepted before others on the event loop have their turn
-
-# Those of a client that left before it was accepted, and those that pass when other descriptors are closed (accept(2)).
-_GONE: Final = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.EINTR})
-_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_EXHAUSTED_PAUSE: Final = 0.1
 
 
 class Acceptor:
@@ -29,6 +24,7 @@ class Acceptor:
         listeners: to which it belongs: they know of other processes that share it.
         loop: watches it.
         admit: is given each client's socket, non-blocking.
+        trouble: knows what errors mean.
     """
 
     def __init__(
@@ -37,12 +33,14 @@ class Acceptor:
         listeners: Listeners,
         loop: EventLoop,
         admit: Callable[[socket.socket], None],
+        trouble: AcceptTrouble,
     ) -> None:
         self._listener = listener
         self._fd = listener.fileno()
         self._listeners = listeners
         self._loop = loop
         self._admit = admit
+        self._trouble = trouble
         self._timer: Timer | None = None
         self._wanted = False
 
@@ -89,11 +87,9 @@ class Acceptor:
         except (BlockingIOError, InterruptedError):
             return False
         except OSError as error:
-            if error.errno in _GONE:
+            if not (pause := self._trouble.pause_after(error)):
                 return True
-            self._loop.remove_reader(self._fd)
-            if error.errno in _EXHAUSTED:
-                self._wait(_EXHAUSTED_PAUSE, self._watch)
+            self._wait(pause, self._watch)
             return False
         sock.setblocking(False)
         with contextlib.suppress(OSError):  # not on a Unix socket

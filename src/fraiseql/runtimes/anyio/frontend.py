@@ -13,6 +13,7 @@ from typing import cast
 
 import anyio
 
+from fraiseql.runtimes.accepting import AcceptTrouble
 from fraiseql.runtimes.anyio.accepting import Acceptor
 from fraiseql.runtimes.anyio.background import Background
 from fraiseql.runtimes.anyio.transport import SocketTransport
@@ -71,7 +72,8 @@ class Frontend:
         self._busy: set[ClientDriver] = set()  # of these, who is told that there is no room
         self._coming = 0  # accepted, and without a driver yet
         self._fewer = anyio.Event()  # set, and replaced, when a client leaves
-        self._acceptors = [Acceptor(sock, listeners, loop, self._admit) for sock in listeners.sockets]
+        trouble = AcceptTrouble(around.observe, loop.time)
+        self._acceptors = [Acceptor(sock, listeners, loop, self._admit, trouble) for sock in listeners.sockets]
 
     @property
     def clients(self) -> int:

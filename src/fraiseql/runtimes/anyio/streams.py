@@ -45,7 +45,7 @@ class _Alone:
 class _Shared:
     """A running stream and those who take part; it waits for none of them, unless they all are paused."""
 
-    __slots__ = ("_awake", "_newcomers", "_waiting", "participants", "scope", "stream")
+    __slots__ = ("_awake", "_is_cancelled", "_newcomers", "_scope", "_waiting", "participants", "stream")
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
@@ -53,7 +53,22 @@ class _Shared:
         self._newcomers: set[Participant] = set()
         self._awake: anyio.Event | None = None  # while all are paused
         self._waiting: anyio.CancelScope | None = None  # of a program that shall hear of newcomers
-        self.scope = anyio.CancelScope()
+        self._scope: anyio.CancelScope | None = None  # from its task's first step on: callbacks cannot make one
+        self._is_cancelled = False
+
+    async def run(self, perform: Perform, run: Run) -> Any:
+        """Run its program; does nothing where it was cancelled before."""
+        if self._is_cancelled:
+            return None
+        with anyio.CancelScope() as self._scope:
+            return await run_program(self.stream.begin(), perform, run)
+        return None
+
+    def cancel(self) -> None:
+        """End it."""
+        self._is_cancelled = True
+        if self._scope is not None:
+            self._scope.cancel()
 
     def add(self, part: Part) -> None:
         participant = part.participant
@@ -194,7 +209,7 @@ class Streams:
     def left(self, shared: _Shared) -> None:
         """Somebody has left; a stream without anybody ends."""
         if not shared.participants and self._forget(shared):
-            shared.scope.cancel()
+            shared.cancel()
 
     def _forget(self, shared: _Shared) -> bool:
         """Let nobody join it any more; gives whether somebody could."""
@@ -213,8 +228,7 @@ class Streams:
         result: Any = None
         failure: Exception | None = RuntimeError("the server stopped")
         try:
-            with shared.scope:
-                result = await run_program(shared.stream.begin(), perform, run)
+            result = await shared.run(perform, run)
             failure = None
         except Exception as error:
             failure = error

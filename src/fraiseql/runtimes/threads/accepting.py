@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import select
 import socket
 from collections.abc import Callable
 from threading import Thread
-from typing import Final
 
+from fraiseql.runtimes.accepting import AcceptTrouble
 from fraiseql.runtimes.listening import Listeners
 from fraiseql.runtimes.threads.waiting import Poller
 
 __all__ = ["Acceptor"]
-
-# Those of a client that left before it was accepted, and those that pass when other descriptors are closed (accept(2)).
-_GONE: Final = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.EINTR, errno.EAGAIN})
-_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_PAUSE: Final = 0.1
 
 
 class Acceptor:
@@ -28,14 +22,20 @@ class Acceptor:
         listeners: stay with who made them.
         has_room: whether to accept at all; where this changes, call `look`.
         admit: is given each client's socket, which blocks.
+        trouble: knows what errors mean.
     """
 
     def __init__(
-        self, listeners: Listeners, has_room: Callable[[], bool], admit: Callable[[socket.socket], None]
+        self,
+        listeners: Listeners,
+        has_room: Callable[[], bool],
+        admit: Callable[[socket.socket], None],
+        trouble: AcceptTrouble,
     ) -> None:
         self._listeners = listeners
         self._has_room = has_room
         self._admit = admit
+        self._trouble = trouble
         self._poller = Poller()  # by the system's clock: nothing here is a deadline
         self._poller.can_be_woken()
         self._stopped = False
@@ -83,8 +83,8 @@ class Acceptor:
         try:
             sock, _ = listener.accept()
         except OSError as error:
-            if error.errno not in _GONE:
-                self._pause(_PAUSE)  # when others are closed, those that are exhausted are to be had again
+            if pause := self._trouble.pause_after(error):
+                self._pause(pause)
             return
         sock.setblocking(True)
         with contextlib.suppress(OSError):  # not on a Unix socket

@@ -20,6 +20,7 @@ from fraiseql.errors import ConfigurationError, DatabaseError, StartupError
 from fraiseql.observations import InternalErrorMasked, Observer
 from fraiseql.pipeline import Pipeline, Refusal
 from fraiseql.protocol.websocket import Deflate, Origins
+from fraiseql.runtimes.accepting import AcceptTrouble
 from fraiseql.runtimes.anyio.streams import Streams
 from fraiseql.runtimes.codings import compression_of
 from fraiseql.runtimes.config import FraiseQLConfig
@@ -210,7 +211,8 @@ class ThreadedApp:
                 self._check_database(needs_bus=self._needs_bus)
             elif self._needs_bus:
                 self._events.start()
-            acceptor = Acceptor(listeners, self._has_room, self._admit)
+            trouble = AcceptTrouble(self._observe, time.monotonic)
+            acceptor = Acceptor(listeners, self._has_room, self._admit, trouble)
             acceptor.start()
             self._acceptor = acceptor
         except BaseException:

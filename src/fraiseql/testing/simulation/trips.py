@@ -37,9 +37,8 @@ class ScriptedTrip:
         self._failed = False
         self._then: list[Callable[[], None]] = []
         self._timer: SimulatedTimer = link.server.loop.call_later(PATIENCE, self._impatient)
-        self._abandon: Callable[[Callable[[], None]], None] = link.carry(
-            f"a trip of {len(jobs)}", self._executed, self._ended
-        )
+        link.server.depart(jobs)
+        self._abandon: Callable[[Callable[[], None]], None] = link.carry(len(jobs), self._executed, self._ended)
 
     def abandon(self, job: Job, then: Callable[[], None]) -> bool:
         """Drop a job; False where it is none of these."""
