@@ -20,7 +20,6 @@ from fraiseql.postgres.errors import is_fatal, is_stale_plan, is_unknown_stateme
 __all__ = ["Batch"]
 
 _BEGIN = b"BEGIN"
-_NEXT = b"COMMIT AND CHAIN"
 _END = b"COMMIT"
 _NOBODY = -1
 
@@ -62,11 +61,10 @@ class Batch:
         try:
             connection.pgconn.enter_pipeline_mode()
             connection.unanswered = 1
-            self._put(_BEGIN, (), _NOBODY)
-            last = len(fetches) - 1
             for index, fetch in enumerate(fetches):
+                self._put(_BEGIN, (), _NOBODY)
                 self._put(fetch.statement.sql, fetch.parameters, index)
-                self._put(_NEXT if index < last else _END, (), index, commits=True)
+                self._put(_END, (), index, commits=True)
             connection.pgconn.pipeline_sync()
         except psycopg.Error as error:
             raise broken(connection, error) from None
