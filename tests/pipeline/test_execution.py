@@ -93,8 +93,14 @@ def test_a_null_in_a_root_field_that_may_not_be_null(execute: Any) -> None:
     assert execution.error["message"] == "Cannot return null for non-nullable field Query.users."
 
 
-@pytest.mark.parametrize("sqlstate", ["08006", "08001", "53300", "57P01", "57P03"])
-def test_no_database(execute: Any, sqlstate: str) -> None:
+@pytest.mark.parametrize(
+    ("sqlstate", "message"),
+    [
+        *((sqlstate, "The database is not available.") for sqlstate in ("08006", "08001", "53200", "57P01", "57P03")),
+        ("53300", "The server is too busy: no database connection became free in time."),
+    ],
+)
+def test_no_database(execute: Any, sqlstate: str, message: str) -> None:
     error = DatabaseError("secret", sqlstate=sqlstate, retryable=True)
     execution = execute("{ user(id: 1) { id } }", answers=(error,))
     assert execution.outcome is Outcome.UNAVAILABLE
@@ -102,7 +108,7 @@ def test_no_database(execute: Any, sqlstate: str) -> None:
     assert execution.json == {
         "errors": [
             {
-                "message": "The database is not available.",
+                "message": message,
                 "extensions": {"code": "DATABASE_UNAVAILABLE", "requestId": "request-1"},
             }
         ]

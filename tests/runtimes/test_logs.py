@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from fraiseql.errors import ValueRefused
+from fraiseql.errors import DatabaseError, ValueRefused
 from fraiseql.observations import (
     AcceptFailed,
     ConnectionLost,
@@ -34,6 +34,16 @@ from fraiseql.runtimes.logs import configure_logging, log_observation, logger
             InternalErrorMasked("c-1", ValueRefused("a value was refused: oh")),
             "INFO",
             "request c-1: a value was refused: oh",
+        ),
+        (
+            InternalErrorMasked("c-1", DatabaseError("none became free", sqlstate="53300")),
+            "WARNING",
+            "request c-1 failed: none became free",
+        ),
+        (
+            InternalErrorMasked("c-1", DatabaseError("no such column", sqlstate="42703")),
+            "ERROR",
+            "request c-1 failed: no such column",
         ),
         (ConnectionOpened(42), "DEBUG", "connected to PostgreSQL process 42"),
         (ConnectionLost(42, "gone"), "WARNING", "the connection to PostgreSQL process 42 was closed: gone"),

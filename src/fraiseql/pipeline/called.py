@@ -8,12 +8,12 @@ from typing import Any
 
 from fraiseql.context import Caller
 from fraiseql.effects import Program, Row, call_all, fetch
-from fraiseql.errors import DatabaseError, RequestError
+from fraiseql.errors import DatabaseError
 from fraiseql.pipeline.access import DatabaseAccess
 from fraiseql.pipeline.checking import fetch_checking
 from fraiseql.pipeline.computed.resolution import Resolution
 from fraiseql.pipeline.computed.roots import GivenRows, Served, show
-from fraiseql.pipeline.failures import missing_setting, refused
+from fraiseql.pipeline.failures import missing_setting, refused, unavailable
 from fraiseql.pipeline.misfits import Checks, may_be_misfit
 from fraiseql.pipeline.prepared import Plan
 from fraiseql.pipeline.request import GraphQLRequest
@@ -130,6 +130,5 @@ def rejected(error: DatabaseError, statement: BoundStatement, hint: Mapping[str,
     if wrong:
         return refuse(Outcome.VARIABLES_INVALID, wrong, refused(error))
     if error.unavailable:
-        unavailable = RequestError("The database is not available.", code="DATABASE_UNAVAILABLE", extensions=hint)
-        return refuse(Outcome.UNAVAILABLE, [unavailable], error)
+        return refuse(Outcome.UNAVAILABLE, [unavailable(error, hint)], error)
     return None

@@ -20,11 +20,14 @@ __all__ = [
     "missing_setting",
     "refused",
     "shown",
+    "unavailable",
 ]
 
 _Error = TypeVar("_Error", bound=BaseException)
 
 _MOST_TOLD: Final = 10
+_NO_CONNECTION: Final = "53300"  # of the pool; see DatabaseError
+_TOO_BUSY: Final = "The server is too busy: no database connection became free in time."
 
 MISSING_SETTING: Final = "QLC01"
 """The SQLSTATE that `fraiseql_setting` raises; the classes from I to Z are left to everybody (SQL:2016 §24.1)."""
@@ -98,10 +101,16 @@ def shown(
             extensions={**error.extensions, **more},
         )
     if isinstance(error, DatabaseError) and error.unavailable:
-        message, code = "The database is not available.", "DATABASE_UNAVAILABLE"
-    else:
-        message, code = "Internal server error.", "INTERNAL_SERVER_ERROR"
-    return RequestError(message, code=code, path=path, extensions={**hint, **more})
+        return unavailable(error, {**hint, **more}, path)
+    return RequestError("Internal server error.", code="INTERNAL_SERVER_ERROR", path=path, extensions={**hint, **more})
+
+
+def unavailable(
+    error: DatabaseError, hint: Mapping[str, Any], path: tuple[str | int, ...] | None = None
+) -> RequestError:
+    """The entry of `errors` where there is no database, or no connection to it is free."""
+    message = _TOO_BUSY if error.sqlstate == _NO_CONNECTION else "The database is not available."
+    return RequestError(message, code="DATABASE_UNAVAILABLE", path=path, extensions=hint)
 
 
 def masked(error: Exception) -> Exception | None:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 
-from fraiseql.errors import ValueRefused
+from fraiseql.errors import DatabaseError, ValueRefused
 from fraiseql.observations import (
     AcceptFailed,
     ConnectionLost,
@@ -30,6 +30,8 @@ __all__ = ["configure_logging", "log_observation", "logger", "name_worker"]
 logger = logging.getLogger("fraiseql")
 
 _MOST_LOGGED: Final = 100  # errors of one answer, each with its traceback
+# Said to each request while the database is away, or is too small for them: no traceback says more.
+_NO_CONNECTION: Final = frozenset({"08001", "53300", "57P01"})
 
 
 class _Handler(logging.StreamHandler[Any]):
@@ -100,6 +102,8 @@ def _masked(seen: InternalErrorMasked) -> None:
     for error in errors[:_MOST_LOGGED]:
         if isinstance(error, ValueRefused):
             logger.log(logging.WARNING if error.doubtful else logging.INFO, "request %s: %s", seen.request_id, error)
+        elif isinstance(error, DatabaseError) and error.sqlstate in _NO_CONNECTION:
+            logger.warning("request %s failed: %s", seen.request_id, error)
         else:
             logger.error("request %s failed: %s", seen.request_id, error, exc_info=error)
     if len(errors) > _MOST_LOGGED:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import threading
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from fraiseql import BlockingInfo
 from fraiseql.errors import DatabaseError
 from fraiseql.observations import InternalErrorMasked, Observation
 from fraiseql.runtimes.threads import ThreadedApp
+from fraiseql.testing.clock import FakeClock
 from fraiseql.testing.embedded import EmbeddedPostgres
 from runtimes.threads.plainly import Client, Make, bodies, connected, until
 
@@ -196,6 +199,25 @@ def test_a_request_that_takes_too_long(make: Make, sleepers: Sleepers) -> None:
         assert client.ask(SLEEP)["errors"][0]["extensions"]["code"] == "REQUEST_TIMEOUT"
         sleepers(0)
         assert client.ask("{ __typename }") == {"data": {"__typename": "Query"}}
+
+
+def test_an_answer_whose_time_has_come_does_not_wait_for_a_server_that_does_not_cancel(
+    make: Make, sleepers: Sleepers, postgres: EmbeddedPostgres
+) -> None:
+    clock = FakeClock()
+    with make(clock=clock, query_request_timeout=20, pool_recovery_timeout=3_600) as app, connected(app) as client:
+        client.send(SLEEP)
+        sleepers(1)
+        ((pid,),) = postgres.execute("SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            clock.advance(21)
+            assert client.receive()[2]["errors"][0]["extensions"]["code"] == "REQUEST_TIMEOUT"
+            assert app.database.pool.granted == 1, "it is being cleared"
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        until(lambda: not app.database.pool.granted)
+        assert client.ask(THINGS) == ANSWER
 
 
 def test_no_connection_to_be_had(make: Make, sleepers: Sleepers) -> None:

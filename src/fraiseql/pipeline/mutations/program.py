@@ -17,9 +17,10 @@ from typing import Any, Final
 from zlib import crc32
 
 from fraiseql.effects import Isolation, Program, begin, commit, rollback, sleep
-from fraiseql.errors import DatabaseError, RequestError
+from fraiseql.errors import DatabaseError
 from fraiseql.limits import MutationLimits
 from fraiseql.pipeline.arguments import Tree
+from fraiseql.pipeline.failures import unavailable
 from fraiseql.pipeline.mutations.actions import serve
 from fraiseql.pipeline.mutations.answers import Answered, answer_of, completed, failed_fields, unknown_fields
 from fraiseql.pipeline.mutations.idempotency import Claim, IdempotencyKeys
@@ -214,9 +215,7 @@ class _Mutation:
         return error.sqlstate in _CUT or (self._has_key and error.unavailable)
 
     def _away(self, error: DatabaseError) -> _Answer:
-        message, code = "The database is not available.", "DATABASE_UNAVAILABLE"
-        entry = RequestError(message, code=code, extensions=self._asking.hint)
-        return _Answer(refuse(Outcome.UNAVAILABLE, [entry], error))
+        return _Answer(refuse(Outcome.UNAVAILABLE, [unavailable(error, self._asking.hint)], error))
 
 
 def _meet(answered: Answered) -> None:

@@ -155,8 +155,8 @@ class Database:
     def perform(self, effect: Fetch, waiter: Waiter) -> Row:
         """Run one statement and return its only row, in text format.
 
-        Interrupted, it cancels the SQL too, and gives the connection back only if that came to a clean end in
-        `recovery_timeout`.
+        Interrupted, it cancels the SQL too, in another thread, which gives the connection back only if that came to a
+        clean end in `recovery_timeout`.
 
         Raises:
             DatabaseError: no connection could be had, it was lost, or PostgreSQL refused the statement.
@@ -171,17 +171,13 @@ class Database:
         try:
             row = _fetch(connection, effect, waiter, until)
         except TookTooLong as error:
-            self._recover(connection)
-            self._give_back(request.id, connection, str(error))
+            self._let_go(request.id, connection, str(error), apart=True)
             raise
         except DatabaseError as error:
             self._give_back(request.id, connection, str(error))
             raise
         except BaseException:
-            try:
-                self._recover(connection)
-            finally:
-                self._give_back(request.id, connection, "a cancelled statement did not end cleanly in time")
+            self._let_go(request.id, connection, "a cancelled statement did not end cleanly in time", apart=True)
             raise
         self._give_back(request.id, connection, "it was left inside a transaction")
         return row
@@ -199,15 +195,19 @@ class Database:
         connection = request.connection
         assert connection is not None
         until = None if effect.timeout is None else waiter.now() + effect.timeout
+        apart = True
         try:
-            return drive(execute_alone(connection, effect), waiter, until)
+            result = drive(execute_alone(connection, effect), waiter, until)
+            apart = False
         except TookTooLong as error:
             raise outcome_unknown(str(error)) from None
+        except DatabaseError:
+            apart = False
+            raise
         finally:
-            try:
-                self._recover(connection)
-            finally:
-                self._give_back(request.id, connection, "what a statement left in it could not be undone in time")
+            reason = "what a statement left in it could not be undone in time"
+            self._let_go(request.id, connection, reason, apart=apart)
+        return result
 
     def begin(self, isolation: Isolation, waiter: Waiter) -> OpenTransaction:
         """Open a transaction; it must be committed or rolled back.
@@ -219,8 +219,7 @@ class Database:
         request = self._acquire(waiter)
         connection = request.connection
         assert connection is not None
-        give_back = partial(self._give_back, request.id, connection)
-        return OpenTransaction(connection, isolation, recover=self._recover, give_back=give_back)
+        return OpenTransaction(connection, isolation, partial(self._let_go, request.id, connection))
 
     def _is_unused(self) -> bool:
         return not self._pool.granted
@@ -275,6 +274,27 @@ class Database:
             reason = "a very large answer made its buffers grow for good"
         self._observe(ConnectionLost(connection.backend_pid, connection.fault or reason))
         self._handle(pool_events.ConnectionDistrusted(id, lost=connection.is_lost))
+
+    def _let_go(self, id: int, connection: Connection, reason: str, *, apart: bool) -> None:
+        """Bring a connection to a clean end and give it back.
+
+        Args:
+            reason: for the log, where it is no clean one then.
+            apart: whether in a thread of its own: somebody waits for an answer whose time has come, and a server that
+                does not cancel what runs must not keep that up.
+        """
+        if apart and not connection.is_lost and (connection.unclean or not connection.is_idle):
+            with contextlib.suppress(RuntimeError):  # there is no thread to be had
+                arguments = (id, connection, reason)
+                Thread(target=self._clear, args=arguments, name="fraiseql clear", daemon=True).start()
+                return
+        self._clear(id, connection, reason)
+
+    def _clear(self, id: int, connection: Connection, reason: str) -> None:
+        try:
+            self._recover(connection)
+        finally:
+            self._give_back(id, connection, reason)
 
     def _recover(self, connection: Connection) -> None:
         """Bring a connection to a clean end, if that takes not too long.

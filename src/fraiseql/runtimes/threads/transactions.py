@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from fraiseql.effects import Execute, Fetch, Isolation, ResultSet, Row, Settings
 from fraiseql.errors import DatabaseError
@@ -15,6 +14,10 @@ __all__ = ["OpenTransaction"]
 _Result = TypeVar("_Result")
 
 
+class _LetGo(Protocol):
+    def __call__(self, reason: str, *, apart: bool) -> None: ...
+
+
 class OpenTransaction:
     """What Begin gives: a connection of one's own, until the transaction ends.
 
@@ -24,23 +27,14 @@ class OpenTransaction:
     Args:
         connection: a clean one.
         isolation: see Isolation.
-        recover: brings the connection to a clean end, in bounded time; raises nothing.
-        give_back: takes the connection, whatever state it is in, and why it may be no clean one.
+        let_go: takes the connection, whatever state it is in; see Database.
     """
 
-    __slots__ = ("_ended", "_give_back", "_recover", "_talk")
+    __slots__ = ("_ended", "_let_go", "_talk")
 
-    def __init__(
-        self,
-        connection: Connection,
-        isolation: Isolation,
-        *,
-        recover: Callable[[Connection], None],
-        give_back: Callable[[str], None],
-    ) -> None:
+    def __init__(self, connection: Connection, isolation: Isolation, let_go: _LetGo) -> None:
         self._talk = Transaction(connection, isolation)
-        self._recover = recover
-        self._give_back = give_back
+        self._let_go = let_go
         self._ended: DatabaseError | None = None
 
     @property
@@ -82,7 +76,7 @@ class OpenTransaction:
         try:
             return drive(conversation, waiter, None if timeout is None else waiter.now() + timeout)
         except TookTooLong as error:
-            self._end(_rolled_back(str(error), "08006"))
+            self._end(_rolled_back(str(error), "08006"), apart=True)
             raise
         except DatabaseError as error:
             connection = self._talk.connection
@@ -92,19 +86,16 @@ class OpenTransaction:
                 self._end(_rolled_back(str(error), "08006" if error.unavailable else "25P02"))
             raise
         except BaseException:
-            self._end(_rolled_back("a statement of it was cancelled", "25P02"))
+            self._end(_rolled_back("a statement of it was cancelled", "25P02"), apart=True)
             raise
 
     def _need_open(self) -> None:
         if self._ended is not None:
             raise DatabaseError(str(self._ended), sqlstate=self._ended.sqlstate, retryable=self._ended.retryable)
 
-    def _end(self, why: DatabaseError) -> None:
-        try:
-            self._recover(self._talk.connection)
-        finally:
-            self._ended = why
-            self._give_back("a transaction did not come to a clean end in time")
+    def _end(self, why: DatabaseError, *, apart: bool = False) -> None:
+        self._ended = why
+        self._let_go("a transaction did not come to a clean end in time", apart=apart)
 
 
 def _over() -> DatabaseError:
