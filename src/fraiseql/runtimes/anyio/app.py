@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -12,10 +11,8 @@ import anyio
 
 from fraiseql.bus import Bus, EventBus
 from fraiseql.context import ClientRequest
-from fraiseql.errors import ConfigurationError, DatabaseError, StartupError
+from fraiseql.errors import DatabaseError, StartupError
 from fraiseql.observations import InternalErrorMasked, Observer
-from fraiseql.pipeline import Pipeline, Refusal
-from fraiseql.protocol.websocket import Deflate, Origins
 from fraiseql.runtimes.anyio.background import Background, running_trio
 from fraiseql.runtimes.anyio.bus import connect_bus
 from fraiseql.runtimes.anyio.database import Database
@@ -25,19 +22,16 @@ from fraiseql.runtimes.anyio.performing import Performer
 from fraiseql.runtimes.anyio.reactor import Reactor
 from fraiseql.runtimes.anyio.streams import Streams
 from fraiseql.runtimes.anyio.waits import within
-from fraiseql.runtimes.codings import compression_of
+from fraiseql.runtimes.assembling import bus_of, cannot_connect, context_of, endpoint_of, needs_bus, pipeline_of, url_of
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.dates import HttpDate
 from fraiseql.runtimes.driving import Surroundings
 from fraiseql.runtimes.listening import Listeners, open_listeners
 from fraiseql.runtimes.logs import log_observation
 from fraiseql.runtimes.loop import Clock, EventLoop
-from fraiseql.runtimes.naming import load_function
 from fraiseql.runtimes.running import check_loop
 from fraiseql.runtimes.tls import tls_context_of
 from fraiseql.schema import Schema
-from fraiseql.schema.model import SubscriptionKind
-from fraiseql.session import Endpoint
 
 __all__ = ["FraiseQLApp"]
 
@@ -77,35 +71,17 @@ class FraiseQLApp:
         clock: Clock | None = None,
         listeners: Listeners | None = None,
     ) -> None:
-        self._config = config or FraiseQLConfig()
-        url = database_url if database_url is not None else self._config.database_url
-        if url is None:
-            raise ConfigurationError(
-                "database_url is not set: give it as an argument, or in the environment as FRAISEQL_DATABASE_URL"
-            )
-        self._tls = tls_context_of(self._config)
-        limits = self._config.subscription_limits
-        if context is None and self._config.context is not None:
-            context = load_function("context", self._config.context)
+        self._config = config = config or FraiseQLConfig()
+        url = url_of(database_url, config)
+        self._tls = tls_context_of(config)
+        limits = config.subscription_limits
+        context = context_of(context, config)
         self._observe = observe
-        self._endpoint = Endpoint(
-            pipeline=self._pipeline(schema),
-            observe=observe,
-            http=self._config.http_limits,
-            websocket=self._config.websocket_limits,
-            subscriptions=limits,
-            origins=_origins(self._config.allowed_origins),
-            deflate=Deflate() if self._config.websocket_compression else None,
-            compression=compression_of(self._config.compression, self._config.compression_min_size),
-            etags=self._config.etags,
-            context=context,
-        )
-        self._needs_bus = _needs_bus(schema)
+        self._endpoint = endpoint_of(pipeline_of(schema, config), config, context, observe)
+        self._needs_bus = needs_bus(schema)
         self._updating = anyio.Lock()
         self._database = Database(url, self._config.pool_limits, observe, clock, self._config.replicas)
-        if bus is None:
-            bus = EventBus.memory() if self._config.event_bus == "memory" else EventBus.postgresql()
-        self._bus = connect_bus(bus, self._database, limits, observe)
+        self._bus = connect_bus(bus_of(bus, config), self._database, limits, observe)
         self._background = Background()
         # Half of the pool for streams, half of it for any one client: the rest is for the others.
         self._share = max(1, self._config.pool_max_size // 2)
@@ -113,7 +89,6 @@ class FraiseQLApp:
         threads = self._config.query_max_threads
         self._perform = Performer(self._database, self._bus, self._streams, limits, observe, threads)
         self._clock = clock
-        self._tls = tls_context_of(self._config)
         self._reactor: Reactor | None = None
         self._reacting = Background()  # the reactor, which is needed until all else has ended
         self._listeners = listeners
@@ -176,11 +151,11 @@ class FraiseQLApp:
             StartupError: its subscriptions need an outbox, which the database has not, or which cannot be asked for.
         """
         async with self._updating:  # so that the last call wins
-            pipeline = await anyio.to_thread.run_sync(self._pipeline, schema)
-            needs_bus = _needs_bus(schema)
-            if needs_bus and not self._needs_bus and self.is_running and not self._config.wait_for_database:
+            pipeline = await anyio.to_thread.run_sync(pipeline_of, schema, self._config)
+            needs = needs_bus(schema)
+            if needs and not self._needs_bus and self.is_running and not self._config.wait_for_database:
                 await self._check_database(needs_bus=True)
-            self._endpoint.pipeline, self._needs_bus = pipeline, needs_bus
+            self._endpoint.pipeline, self._needs_bus = pipeline, needs
 
     async def start(self) -> None:
         """Listen, connect to the database, and serve; returns once requests are answered.
@@ -294,30 +269,10 @@ class FraiseQLApp:
     ) -> None:
         await self.shutdown()
 
-    def _pipeline(self, schema: Schema) -> Pipeline:
-        config = self._config
-        limits = (config.query_limits, config.subscription_limits, config.mutation_limits)
-        pipeline = Pipeline(schema, *limits, introspection=config.introspection)
-        with contextlib.suppress(Refusal):  # limits may be that tight
-            pipeline.explain("{ __typename }")  # what is put off to the first request is done now
-        return pipeline
-
     async def _check_database(self, *, needs_bus: bool) -> None:
         try:
             await self._database.check()
             if needs_bus:
                 await self._bus.check()
         except DatabaseError as error:
-            place = self._database.description
-            reason = str(error).removeprefix(f"{place}: ")
-            raise StartupError(f"cannot connect to the database at {place}: {reason}") from error
-
-
-def _needs_bus(schema: Schema) -> bool:
-    return any(field.kind is not SubscriptionKind.RESOLVER for field in schema.model.subscriptions.values())
-
-
-def _origins(text: str) -> Origins:
-    """Read the setting `allowed_origins`."""
-    names = [name.strip() for name in text.split(",")]
-    return Origins([name for name in names if name not in ("", "same")], same_host="same" in names)
+            raise cannot_connect(self._database.description, error) from error

@@ -18,6 +18,7 @@ from fraiseql.runtimes.anyio.accepting import Acceptor
 from fraiseql.runtimes.anyio.background import Background
 from fraiseql.runtimes.anyio.transport import SocketTransport
 from fraiseql.runtimes.anyio.waits import sleep
+from fraiseql.runtimes.assembling import address_of
 from fraiseql.runtimes.asyncio import AsyncioTransport
 from fraiseql.runtimes.clients import ClientDriver
 from fraiseql.runtimes.config import FraiseQLConfig
@@ -123,11 +124,11 @@ class Frontend:
             self._counted()
         else:
             transport = SocketTransport(sock, self._loop)
-            transport.start(self._connect(_address_of(sock), transport))
+            transport.start(self._connect(address_of(sock), transport))
 
     async def _admit_natively(self, sock: socket.socket) -> None:
         loop = cast(asyncio.AbstractEventLoop, self._loop)
-        connect = partial(self._connect, _address_of(sock))
+        connect = partial(self._connect, address_of(sock))
         try:
             await loop.connect_accepted_socket(partial(AsyncioTransport, connect), sock)
         except OSError:  # it has left already
@@ -168,12 +169,3 @@ class Frontend:
         self._listeners.count(clients + self._coming)
         for acceptor in self._acceptors:
             (acceptor.resume if clients + self._coming < self._most else acceptor.pause)()
-
-
-def _address_of(sock: socket.socket) -> str | None:
-    """The client's IP address; None where it has left, or is of this machine alone."""
-    try:
-        peer = sock.getpeername()
-    except OSError:
-        return None
-    return peer[0] if isinstance(peer, tuple) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import itertools
 import os
@@ -18,18 +17,25 @@ from fraiseql.bus import EventBus
 from fraiseql.context import ClientRequest
 from fraiseql.errors import ConfigurationError, DatabaseError, StartupError
 from fraiseql.observations import InternalErrorMasked, Observer
-from fraiseql.pipeline import Pipeline, Refusal
-from fraiseql.protocol.websocket import Deflate, Origins
+from fraiseql.pipeline import Pipeline
 from fraiseql.runtimes.accepting import AcceptTrouble
 from fraiseql.runtimes.anyio.streams import Streams
-from fraiseql.runtimes.codings import compression_of
+from fraiseql.runtimes.assembling import (
+    address_of,
+    bus_of,
+    cannot_connect,
+    context_of,
+    endpoint_of,
+    needs_bus,
+    pipeline_of,
+    url_of,
+)
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.dates import HttpDate
 from fraiseql.runtimes.driving import Session
 from fraiseql.runtimes.listening import Listeners, open_listeners
 from fraiseql.runtimes.logs import log_observation
 from fraiseql.runtimes.loop import Clock
-from fraiseql.runtimes.naming import load_function
 from fraiseql.runtimes.threads.accepting import Acceptor
 from fraiseql.runtimes.threads.connection import ClientConnection
 from fraiseql.runtimes.threads.database import Database
@@ -40,8 +46,7 @@ from fraiseql.runtimes.tls import TlsSession, tls_context_of
 from fraiseql.schema import Schema
 from fraiseql.schema.asynchronous import asynchronous_functions
 from fraiseql.schema.functions import is_coroutine_function
-from fraiseql.schema.model import SubscriptionKind
-from fraiseql.session import BusySession, ClientSession, Endpoint, most_busy
+from fraiseql.session import BusySession, ClientSession, most_busy
 
 __all__ = ["ThreadedApp"]
 
@@ -81,36 +86,18 @@ class ThreadedApp:
         listeners: Listeners | None = None,
     ) -> None:
         self._config = config = config or FraiseQLConfig()
-        url = database_url if database_url is not None else config.database_url
-        if url is None:
-            raise ConfigurationError(
-                "database_url is not set: give it as an argument, or in the environment as FRAISEQL_DATABASE_URL"
-            )
+        url = url_of(database_url, config)
         if config.replicas:
             raise ConfigurationError("replica_urls is set, but threads use one database: serve under asyncio or trio")
         self._tls = tls_context_of(config)
-        if context is None and config.context is not None:
-            context = load_function("context", config.context)
+        context = context_of(context, config)
         _refuse_asynchronous(context)
         self._observe = observe
         self._clock = clock
         self._now = time.monotonic if clock is None else clock.time
-        self._endpoint = Endpoint(
-            pipeline=self._pipeline(schema),
-            observe=observe,
-            http=config.http_limits,
-            websocket=config.websocket_limits,
-            subscriptions=config.subscription_limits,
-            origins=_origins(config.allowed_origins),
-            deflate=Deflate() if config.websocket_compression else None,
-            compression=compression_of(config.compression, config.compression_min_size),
-            etags=config.etags,
-            context=context,
-        )
-        self._needs_bus = _needs_bus(schema)
+        self._endpoint = endpoint_of(_pipeline(schema, config), config, context, observe)
+        self._needs_bus = needs_bus(schema)
         self._updating = Lock()
-        if bus is None:
-            bus = EventBus.memory() if config.event_bus == "memory" else EventBus.postgresql()
         limits = config.pool_limits
         streams = max(1, limits.max_size // _STREAMS_SHARE) if schema.model.subscriptions else 1
         self._database = Database(
@@ -118,7 +105,7 @@ class ThreadedApp:
         )
         self._events = EventLoopThread(
             url,
-            bus,
+            bus_of(bus, config),
             dataclasses.replace(limits, max_size=streams),
             config.subscription_limits,
             observe,
@@ -187,11 +174,11 @@ class ThreadedApp:
             StartupError: its subscriptions need an outbox, which the database has not, or which cannot be asked for.
         """
         with self._updating:  # so that the last call wins
-            pipeline = self._pipeline(schema)
-            needs_bus = _needs_bus(schema)
-            if needs_bus and not self._needs_bus and self.is_running and not self._config.wait_for_database:
+            pipeline = _pipeline(schema, self._config)
+            needs = needs_bus(schema)
+            if needs and not self._needs_bus and self.is_running and not self._config.wait_for_database:
                 self._check_database(needs_bus=True)
-            self._endpoint.pipeline, self._needs_bus = pipeline, needs_bus
+            self._endpoint.pipeline, self._needs_bus = pipeline, needs
 
     def start(self) -> None:
         """Listen, connect to the database, and serve; returns once requests are answered.
@@ -258,27 +245,13 @@ class ThreadedApp:
     ) -> None:
         self.shutdown()
 
-    def _pipeline(self, schema: Schema) -> Pipeline:
-        config = self._config
-        limits = (config.query_limits, config.subscription_limits, config.mutation_limits)
-        pipeline = Pipeline(schema, *limits, introspection=config.introspection)
-        if found := asynchronous_functions(schema.model):
-            what = "functions that are asynchronous, which threads cannot await"
-            expected = "plain ones, or serve under asyncio or trio"
-            raise ConfigurationError(f"the schema has {what}: {', '.join(found)}; expected {expected}")
-        with contextlib.suppress(Refusal):  # limits may be that tight
-            pipeline.explain("{ __typename }")  # what is put off to the first request is done now
-        return pipeline
-
     def _check_database(self, *, needs_bus: bool) -> None:
         try:
             self._database.check()
             if needs_bus:
                 self._events.check()
         except DatabaseError as error:
-            place = self._database.description
-            reason = str(error).removeprefix(f"{place}: ")
-            raise StartupError(f"cannot connect to the database at {place}: {reason}") from error
+            raise cannot_connect(self._database.description, error) from error
 
     # -- clients
 
@@ -310,7 +283,7 @@ class ThreadedApp:
     def _session(self, sock: socket.socket, connection_id: str, tls: ssl.SSLContext | None) -> Session:
         http, session = self._endpoint.http, None
         if len(self._connections) < self._config.max_connections:
-            session = ClientSession(self._endpoint, connection_id, _address_of(sock))
+            session = ClientSession(self._endpoint, connection_id, address_of(sock))
         served: Session = session or BusySession(connection_id, http, self._config.retry_after, self._observe)
         if tls is None:
             return served
@@ -385,26 +358,16 @@ class ThreadedApp:
             waiter.wait(None, 0, by)
 
 
-def _address_of(sock: socket.socket) -> str | None:
-    """The client's IP address; None where it has left, or is of this machine alone."""
-    try:
-        peer = sock.getpeername()
-    except OSError:
-        return None
-    return peer[0] if isinstance(peer, tuple) else None
-
-
 def _refuse_asynchronous(context: Callable[[ClientRequest], Any] | None) -> None:
     if context is not None and (is_coroutine_function(context) or is_coroutine_function(type(context).__call__)):
         name = getattr(context, "__qualname__", repr(context))
         raise ConfigurationError(f"context is {name}, which is asynchronous; expected a plain function on threads")
 
 
-def _needs_bus(schema: Schema) -> bool:
-    return any(field.kind is not SubscriptionKind.RESOLVER for field in schema.model.subscriptions.values())
-
-
-def _origins(text: str) -> Origins:
-    """Read the setting `allowed_origins`."""
-    names = [name.strip() for name in text.split(",")]
-    return Origins([name for name in names if name not in ("", "same")], same_host="same" in names)
+def _pipeline(schema: Schema, config: FraiseQLConfig) -> Pipeline:
+    pipeline = pipeline_of(schema, config)
+    if found := asynchronous_functions(schema.model):
+        what = "functions that are asynchronous, which threads cannot await"
+        expected = "plain ones, or serve under asyncio or trio"
+        raise ConfigurationError(f"the schema has {what}: {', '.join(found)}; expected {expected}")
+    return pipeline
