@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from benchmarks.peers import __main__ as peers
 from benchmarks.peers import database, processes, profiling, targets, wrk
 from benchmarks.peers.__main__ import PACKAGES, _parser
 from benchmarks.peers.apps.blog import schema
@@ -322,6 +323,22 @@ def test_the_wrk_of_the_machine_is_used_or_it_is_said_how_to_get_it(monkeypatch,
 def test_an_interpreter_that_does_not_run_is_an_error(python):
     with pytest.raises(SetUpError, match=f"^{python} cannot be used"):
         Environments(python).identity()
+
+
+def test_all_is_installed_before_anything_is_measured_and_node_only_for_who_runs_in_it(monkeypatch, capsys):
+    asked = []
+
+    def interpreter(self, name):
+        asked.append(name)
+        if name == "tools":
+            raise SetUpError("pip could not install it")
+        return sys.executable
+
+    monkeypatch.setattr(Environments, "interpreter", interpreter)
+    monkeypatch.setattr(peers, "EmbeddedPostgres", None)  # nothing is started
+    assert peers.main(["--only", "ceiling,fraiseql-trio"]) == 1
+    assert asked == ["fraiseql", "ceiling", "tools"]
+    assert capsys.readouterr().err == "python -m benchmarks.peers: pip could not install it\n"
 
 
 def test_contenders_are_chosen_by_name(capsys):

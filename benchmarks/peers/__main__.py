@@ -12,11 +12,11 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from benchmarks.peers import database, profiling
-from benchmarks.peers.contenders import CONTENDERS, Setup
+from benchmarks.peers.contenders import CONTENDERS, POSTGRAPHILE, Setup
 from benchmarks.peers.environments import ROOT, Environments
 from benchmarks.peers.measuring import Options, compare, measure, postmaster
 from benchmarks.peers.queries import QUERIES
@@ -46,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = Options(given.only, given.queries, given.seconds, given.warm_up, given.rounds, given.connections)
     try:
         environments = Environments(given.python)
+        install(environments, [given.profile] if given.profile else options.contenders)
         command, variables = environments.wrk()
         wrk = Wrk(command, variables, options.connections)
         with EmbeddedPostgres(settings=database.SETTINGS) as postgres:
@@ -54,6 +55,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def install(environments: Environments, names: Sequence[str]) -> None:
+    """All that is needed, before anything is measured; Node.js only for who runs in it."""
+    for name in names:
+        CONTENDERS[name].install(environments)
+    environments.interpreter("tools")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -127,11 +135,15 @@ def _plot(environments: Environments, results: Path) -> None:
 
 
 def _facts(options: Options, environments: Environments, postgres: EmbeddedPostgres) -> dict[str, str]:
+    node: dict[str, str] = {}
+    if POSTGRAPHILE in options.contenders:
+        version = subprocess.run([environments.node(), "--version"], capture_output=True, text=True)
+        node = {"Node.js": version.stdout.strip()}
     return {
         "measured": dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}",
         "Python": environments.identity().rpartition(" ")[0],
-        "Node.js": subprocess.run([environments.node(), "--version"], capture_output=True, text=True).stdout.strip(),
+        **node,
         "PostgreSQL": postgres.execute("show server_version")[0][0],
         "packages": ", ".join(f"{name} {version}" for name, version in environments.versions(PACKAGES).items()),
         "load": f"{options.connections} connections, {options.rounds} rounds of {options.seconds:g} s"

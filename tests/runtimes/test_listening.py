@@ -55,7 +55,7 @@ def test_every_address_of_a_name_is_listened_on_at_one_port(host: str) -> None:
     socket.create_connection(listeners.addresses[0]).close()
     for sock in listeners.sockets:
         if sock.family == socket.AF_INET6:  # lest it take what belongs to another program's IPv4 socket
-            assert sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+            assert bool(sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)) is (host != "::")
     listeners.close()
     listeners.close()
     assert listeners.sockets == []
@@ -223,3 +223,13 @@ def test_who_has_more_clients_gives_the_others_a_head_start() -> None:
     assert shares.head_start == 0.0, "some more are no matter"
     shares.count(35)
     assert shares.head_start > 0
+
+
+def test_all_addresses_are_those_of_ipv4_too() -> None:
+    listeners = open_listeners(FraiseQLConfig(host="::", port=0))
+    try:
+        for host in ("127.0.0.1", "::1"):
+            with socket.create_connection((host, listeners.port), timeout=5):
+                pass
+    finally:
+        listeners.close()

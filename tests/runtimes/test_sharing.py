@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
+import psycopg
 import pytest
 
 from fraiseql.effects import Fetch, Row, Statement
 from fraiseql.errors import DatabaseError
 from fraiseql.limits import PoolLimits
+from fraiseql.postgres import Connection
+from fraiseql.postgres.batch import Batch
 from fraiseql.runtimes.anyio.database import Database
 from fraiseql.testing.embedded import EmbeddedPostgres
 
@@ -62,9 +64,17 @@ async def ask(database: Database, effects: Sequence[Fetch]) -> list[Row | Databa
     return answers
 
 
-def trips(answers: Sequence[Row | DatabaseError]) -> list[int]:
-    """How many of the answers came in each transaction."""
-    return list(Counter(answer[1] for answer in answers if not isinstance(answer, DatabaseError)).values())
+@pytest.fixture
+def trips(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Fills with how many statements went together each time."""
+    counts: list[int] = []
+
+    def batch(connection: Connection, fetches: Sequence[Fetch]) -> Batch:
+        counts.append(len(fetches))
+        return Batch(connection, fetches)
+
+    monkeypatch.setattr("fraiseql.runtimes.trips.Batch", batch)
+    return counts
 
 
 async def warm(database: Database, *effects: Fetch) -> None:
@@ -72,18 +82,20 @@ async def warm(database: Database, *effects: Fetch) -> None:
         await ask(database, effects * 8)
 
 
-async def test_what_runs_at_once_shares_round_trips(module_database_url: str) -> None:
+async def test_what_runs_at_once_shares_round_trips(module_database_url: str, trips: list[int]) -> None:
     async with opened(module_database_url) as database:
         await warm(database, echo(0))
         answers = await ask(database, [echo(number) for number in range(64)])
         assert [answer[0] for answer in answers if not isinstance(answer, DatabaseError)] == [
             b"%d" % number for number in range(64)
         ]
-        assert max(trips(answers)) > 1
-        assert max(trips(answers)) <= 8
+        assert len({answer[1] for answer in answers if not isinstance(answer, DatabaseError)}) == 64, "transactions"
+        assert 1 < max(trips) <= 8
+    trips.clear()
     async with opened(module_database_url, pipeline_depth=1) as database:
         await warm(database, echo(0))
-        assert set(trips(await ask(database, [echo(number) for number in range(64)]))) == {1}
+        await ask(database, [echo(number) for number in range(64)])
+    assert not trips
 
 
 async def test_an_error_is_of_its_own_statement_alone(module_database_url: str) -> None:
@@ -97,6 +109,93 @@ async def test_an_error_is_of_its_own_statement_alone(module_database_url: str) 
         answers = await ask(database, [echo(1)] * 4 + [Fetch(misfit.statement, (b"\0",), read_only=True)] + [echo(2)])
         assert [isinstance(answer, DatabaseError) for answer in answers] == [False] * 4 + [True, False]
         assert (database.pool.granted, database.waiting) == (0, 0)
+
+
+WRITER = """
+CREATE TABLE IF NOT EXISTS written (id int);
+TRUNCATE written;
+CREATE OR REPLACE FUNCTION audit(i int) RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+  BEGIN INSERT INTO written VALUES (i); EXCEPTION WHEN OTHERS THEN RETURN 'lost'; END;
+  PERFORM pg_notify('told', i::text);
+  IF i % 9 = 5 THEN RAISE EXCEPTION 'no'; END IF;
+  RETURN 'kept';
+END $$;
+"""
+
+
+async def test_functions_that_write_tell_and_set(postgres: EmbeddedPostgres, module_database_url: str) -> None:
+    """Each statement is a transaction of its own: it commits what it did, once, and what it set is gone."""
+    name = module_database_url.rpartition("=")[2]
+    postgres.execute(WRITER, name)
+    audit = "SELECT audit($1::int)"
+    who = "SELECT current_setting('app.who', true), set_config('app.who', $1, true)"
+    async with opened(module_database_url) as database:
+        with psycopg.connect(module_database_url, autocommit=True) as listener:
+            listener.execute("LISTEN told")
+            await warm(database, read(audit, b"0"), read(who, b"0", columns=2))
+            postgres.execute("TRUNCATE written", name)
+            list(listener.notifies(timeout=0))
+            both = [[read(audit, b"%d" % n), read(who, b"%d" % n, columns=2)] for n in range(40)]
+            answers = await ask(database, [effect for pair in both for effect in pair])
+            heard = sorted(int(notify.payload) for notify in listener.notifies(timeout=5, stop_after=36))
+    kept = [n for n in range(40) if n % 9 != 5]
+    assert [getattr(answer, "sqlstate", answer) for answer in answers[::2]] == [
+        (b"kept",) if n in kept else "P0001" for n in range(40)
+    ]
+    assert [(answer[0] or b"", answer[1]) for answer in answers[1::2] if not isinstance(answer, DatabaseError)] == [
+        (b"", b"%d" % n) for n in range(40)
+    ]
+    assert [n for (n,) in postgres.execute("SELECT id FROM written ORDER BY id", name)] == kept == heard
+
+
+async def test_a_commit_that_fails_is_its_own_statements_error(
+    postgres: EmbeddedPostgres, module_database_url: str
+) -> None:
+    name = module_database_url.rpartition("=")[2]
+    postgres.execute("DROP TABLE IF EXISTS late; CREATE TABLE late (v int UNIQUE DEFERRABLE INITIALLY DEFERRED)", name)
+    put = "INSERT INTO late VALUES ($1::int) RETURNING v::text"
+    async with opened(module_database_url, max_size=1) as database:
+        await warm(database, echo(0))
+        numbers = [1, 2, 1, 3, 3, 4]
+        for number in (100, 101, 102):  # until it is known to be quick
+            await ask(database, [read(put, b"%d" % number)] * 1)
+        answers = await ask(database, [effect for n in numbers for effect in (echo(n), read(put, b"%d" % n), echo(n))])
+        found = [getattr(answer, "sqlstate", "kept") for answer in answers]
+        assert (found.count("23505"), found.count("kept")) == (2, 16)
+    assert postgres.execute("SELECT v FROM late WHERE v < 100 ORDER BY v", name) == [(1,), (2,), (3,), (4,)]
+    postgres.execute("DROP TABLE late", name)
+
+
+async def test_nobody_waits_for_a_neighbours_lock(
+    postgres: EmbeddedPostgres, module_database_url: str, trips: list[int]
+) -> None:
+    name = module_database_url.rpartition("=")[2]
+    postgres.execute("CREATE TABLE IF NOT EXISTS locked (v int); CREATE TABLE IF NOT EXISTS counted (v int)", name)
+    postgres.execute("TRUNCATE locked; TRUNCATE counted", name)
+    look = read("SELECT count(*) FROM locked")
+    count = "INSERT INTO counted VALUES ($1::int) RETURNING v::text"
+    got: list[Row | DatabaseError] = []
+
+    async def blocked(database: Database) -> None:
+        got.extend(await ask(database, [look]))
+
+    async with opened(module_database_url, max_size=2) as database:
+        await warm(database, look, read(count, b"-1"))
+        trips.clear()
+        with psycopg.connect(module_database_url) as holder:
+            holder.execute("LOCK TABLE locked")
+            async with anyio.create_task_group() as group:
+                group.start_soon(ask, database, [read(SLEEP, b"0.01", columns=2)] * 2)  # so that the others gather
+                group.start_soon(ask, database, [read(count, b"%d" % n) for n in range(3)])
+                group.start_soon(blocked, database)
+                answers = await ask(database, [read(count, b"%d" % n) for n in range(3, 6)])
+                assert answers == [(b"3",), (b"4",), (b"5",)], "while the lock is held"
+                assert not got
+                holder.rollback()
+        assert trips, "they shared"
+        assert got == [(b"0",)]
+    counted = postgres.execute("SELECT v FROM counted WHERE v >= 0 ORDER BY v", name)
+    assert counted == [(0,), (1,), (2,), (3,), (4,), (5,)], "each once"
 
 
 async def test_what_writes_after_all_writes_once(postgres: EmbeddedPostgres, module_database_url: str) -> None:
@@ -217,3 +316,22 @@ async def test_waiting_is_bounded_in_number_and_time(module_database_url: str) -
             *["no database connection became free within 0.2 s"] * 3,
         ]
         assert {answer.sqlstate for answer in answers if isinstance(answer, DatabaseError)} == {"53300"}
+
+
+async def test_a_deadline_is_the_statements_own(module_database_url: str) -> None:
+    """One that came later than another, with which it might have gone, waits for as long as any."""
+    async with opened(module_database_url, max_size=1, acquire_timeout=0.6) as database:
+        await warm(database, echo(0))
+        first: list[Row | DatabaseError] = []
+
+        async def early() -> None:
+            first.extend(await ask(database, [echo(1)]))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(database.fetch, Statement(b"SELECT pg_sleep(0.9)", 1), ())
+            await anyio.sleep(0.05)
+            group.start_soon(early)
+            await anyio.sleep(0.5)
+            answers = await ask(database, [echo(2), echo(3)])
+        assert [str(answer) for answer in first] == ["no database connection became free within 0.6 s"]
+        assert [answer[0] for answer in answers if not isinstance(answer, DatabaseError)] == [b"2", b"3"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -19,6 +20,27 @@ def test_time_passes_only_when_it_is_told_to() -> None:
     assert clock.time() == 7.5
     with pytest.raises(ValueError, match="does not go back"):
         clock.advance(-1)
+
+
+@pytest.mark.parametrize("seconds", [math.nan, math.inf])
+def test_what_is_no_time_is_refused(seconds: float) -> None:
+    clock = FakeClock(5.0)
+    clock.call_at(6.0, print, "never")
+    with pytest.raises(ValueError, match="finite"):
+        clock.advance(seconds)
+    with pytest.raises(ValueError, match="finite"):
+        FakeClock(seconds)
+    with pytest.raises(ValueError, match="not a number"):
+        clock.call_at(math.nan, print)
+    assert (clock.time(), clock.next_due) == (5.0, 6.0)
+
+
+def test_a_call_may_let_more_time_pass_than_was_asked_for() -> None:
+    clock, called = FakeClock(0.0), []
+    clock.call_at(1.0, clock.advance, 5)
+    clock.call_at(3.0, lambda: called.append(clock.time()))
+    clock.advance(2)
+    assert (called, clock.time()) == ([3.0], 6.0)
 
 
 def test_what_is_due_is_called_in_order_and_each_at_its_time() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,10 +17,12 @@ from fraiseql.errors import DatabaseError
 from fraiseql.postgres import Pool
 from fraiseql.runtimes.clients import ClientDriver
 from fraiseql.runtimes.dispatching import Ticket
+from fraiseql.runtimes.sharing import Sharing
 from fraiseql.session import HttpSession, SendingPaused
 from fraiseql.session.delivery import Delivery
 from fraiseql.testing.simulation import SimulatedLoop, failure_of, simulate
 from fraiseql.testing.simulation.__main__ import main
+from fraiseql.testing.simulation.network import Wire
 
 SEEDS = 1_000
 PARTS = 4
@@ -28,9 +31,13 @@ WITHIN = 400  # seeds, in which what is broken has to be found
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_all_is_well(part: int) -> None:
+    shared = []
     for seed in range(part, SEEDS, PARTS):
         outcome = simulate(seed)
         assert not outcome.violations, f"{outcome.story.text()}{failure_of(outcome)}"
+        shared.append(outcome.shared)
+    assert sum(shared) >= 400 // PARTS, "statements have hardly ever shared a round trip"
+    assert sum(map(bool, shared)) >= 60 // PARTS
 
 
 def test_a_seed_gives_one_story_whatever_hashes_are() -> None:
@@ -131,6 +138,42 @@ def closes_at_once(original: Callable[..., Any]) -> Callable[..., Any]:
     return lambda self: self._transport.close()
 
 
+def tells_nobody_of_a_drain(original: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self: None
+
+
+def reads_on(original: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self: self.resume_reading()
+
+
+def keeps_its_connection(original: Callable[..., Any]) -> Callable[..., Any]:
+    def over(self: Any, *arguments: Any) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(self._dispatcher, "released", lambda *_: None)
+            original(self, *arguments)
+
+    return over
+
+
+def forgets_who_is_left(original: Callable[..., Any]) -> Callable[..., Any]:
+    def over(self: Any, trip: Any, tickets: Any, began: float, left: Any, slow: Any, went_well: bool) -> None:
+        original(self, trip, tickets, began, [], slow, went_well)
+
+    return over
+
+
+def takes_the_last_first(original: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self: original(self)[::-1]
+
+
+def lets_any_number_gather(original: Callable[..., Any]) -> Callable[..., Any]:
+    def add(self: Any, ticket: Any) -> None:
+        self._most = math.inf
+        original(self, ticket)
+
+    return add
+
+
 @pytest.mark.parametrize(
     ("owner", "method", "broken"),
     [
@@ -138,11 +181,17 @@ def closes_at_once(original: Callable[..., Any]) -> Callable[..., Any]:
         (ClientDriver, "_abandon", lets_operations_run),
         (ClientDriver, "_look_for_progress", waits_for_ever),
         (ClientDriver, "_linger", closes_at_once),
+        (ClientDriver, "drain", tells_nobody_of_a_drain),
+        (Wire, "pause_reading", reads_on),
         (Ticket, "ended", forgets_to_release),
         (Ticket, "ended", mixes_up_rows),
         (Ticket, "abandon", loses_cancels),
         (Ticket, "_cancel", releases_before_the_cancel),
         (Pool, "_why_not", lets_all_wait),
+        (Sharing, "_over", keeps_its_connection),
+        (Sharing, "_over", forgets_who_is_left),
+        (Sharing, "_take", takes_the_last_first),
+        (Sharing, "add", lets_any_number_gather),
         (Delivery, "keep", keeps_all_results),
         (HttpSession, "handle", answers_who_does_not_read),
     ],
@@ -171,12 +220,44 @@ def test_a_failure_tells_its_story_and_how_to_see_it_again(
     story, failure = capsys.readouterr()
     assert "VIOLATION" in story
     assert "database       backend 101 begins" in story
+    assert re.search(r"client \d+ +connects as s-\d+: ", story)
     assert failure.splitlines()[-1] == f"python -m fraiseql.testing.simulation --seed {seed}"
+
+
+def test_whatever_a_server_raises_is_found_with_its_seed_and_its_story(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(self: SimulatedLoop, until: float, max_steps: int = 0) -> bool:
+        raise KeyError(4)
+
+    monkeypatch.setattr(SimulatedLoop, "run", run)
+    assert main(["--seed", "3"]) == 1
+    story, failure = capsys.readouterr()
+    assert "VIOLATION      a defect: KeyError: 4 (test_simulation.py:" in story
+    assert failure.splitlines()[-1] == "python -m fraiseql.testing.simulation --seed 3"
 
 
 def test_many_seeds_are_tried_in_processes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--seed", "", "--seeds", "3", "--jobs", "1"]) == 0
     assert capsys.readouterr().out.startswith("3 worlds, ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("--seeds", "0"), "--seeds: it must be at least 1, and is '0'"),
+        (("--seeds", "-3"), "--seeds: it must be at least 1, and is '-3'"),
+        (("--seeds", "5", "--jobs", "0"), "--jobs: it must be at least 1, and is '0'"),
+        (("--seed", "abc"), "--seed: it must be a whole number, and is 'abc'"),
+    ],
+)
+def test_what_cannot_be_tried_is_refused(
+    arguments: tuple[str, ...], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    assert why in capsys.readouterr().err
 
 
 # The loop

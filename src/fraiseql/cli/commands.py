@@ -8,7 +8,7 @@ import sys
 from functools import partial
 
 from fraiseql.cli.output import write
-from fraiseql.cli.serving import THREADS, run_async
+from fraiseql.cli.serving import THREADS, leave_functions_behind, run_async
 from fraiseql.cli.settings import read_config
 from fraiseql.cli.target import load_context, load_schema
 
@@ -41,6 +41,7 @@ def serve(options: argparse.Namespace) -> int:
         from fraiseql.runtimes.anyio import serve
 
         run_async(options.runtime, partial(serve, schema, config=config, context=context), uvloop=config.uvloop)
+        leave_functions_behind()
     return 0
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fraiseql.runtimes.running import run_async
+from fraiseql.runtimes.running import leave_functions_behind, run_async
 
-__all__ = ["RUNTIMES", "THREADS", "run_async"]
+__all__ = ["RUNTIMES", "THREADS", "leave_functions_behind", "run_async"]
 
 RUNTIMES = ("asyncio", "trio", "threads")
 THREADS = RUNTIMES[2]

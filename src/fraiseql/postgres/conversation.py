@@ -249,6 +249,8 @@ def _result(connection: Connection) -> Conversation[PGresult]:
     results: list[PGresult] = yield from on(connection.fd, generators.execute(connection.pgconn))
     if not results:
         raise psycopg.InternalError("the server gave no result")
+    if results[-1].status == ExecStatus.FATAL_ERROR:  # perhaps behind a row: its commit failed
+        return results[-1]
     return results[0]
 
 

@@ -9,7 +9,6 @@ __all__ = ["Costs"]
 _BUDGET = 0.002  # seconds that the statements of one round trip may take together
 _SLOW = 0.05  # seconds after which a round trip is held against all that were in it
 _RISE = 1.1  # a statement that takes longer may have waited for a processor: its estimate follows slowly
-_NEVER = float("inf")
 _MOST = 2_000  # statements that are remembered
 
 
@@ -45,10 +44,8 @@ class Costs:
             before = known.get(sql)
             if before is None and len(known) >= _MOST:
                 known.clear()
-            if before == _NEVER:
-                continue
             known[sql] = each if before is None or seconds >= _SLOW else min(each, before * _RISE)
 
-    def never(self, fetch: Fetch) -> None:
-        """It writes: it shares with nobody."""
-        self._seconds[fetch.statement.sql] = _NEVER
+    def slow(self, fetch: Fetch) -> None:
+        """It kept others waiting: it runs alone, until it has proved itself."""
+        self._seconds[fetch.statement.sql] = _SLOW

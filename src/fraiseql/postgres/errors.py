@@ -17,6 +17,7 @@ __all__ = [
     "is_taken_name",
     "is_unknown_statement",
     "outcome_unknown",
+    "own_copy",
     "setting_refused",
     "statement_failed",
 ]
@@ -129,6 +130,11 @@ def outcome_unknown(reason: str) -> DatabaseError:
     """Something was sent to be committed, and no answer came."""
     text = f"nobody can tell whether it was committed: {_one_line(reason)}"
     return DatabaseError(text, sqlstate="08007", retryable=False)
+
+
+def own_copy(error: DatabaseError) -> DatabaseError:
+    """What several are told, for one of them: it will be raised, and so changed."""
+    return DatabaseError(str(error), sqlstate=error.sqlstate, retryable=error.retryable)
 
 
 def _parameter(result: PGresult) -> int | None:

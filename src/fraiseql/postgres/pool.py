@@ -24,6 +24,7 @@ from typing import Any
 
 from fraiseql.errors import DatabaseError, LocalProtocolError
 from fraiseql.limits import PoolLimits
+from fraiseql.postgres.errors import own_copy
 from fraiseql.postgres.pool_events import (
     CloseConnection,
     Command,
@@ -163,6 +164,14 @@ class Pool:
         _HANDLERS[type(event)](self, event, now)
         return commands
 
+    def too_late(self) -> DatabaseError:
+        """For a request that has waited for its whole time."""
+        seconds = f"{self._limits.acquire_timeout:g} s"
+        if self._failure is not None:
+            text = f"no database connection could be made within {seconds}: {self._failure}"
+            return DatabaseError(text, sqlstate="08001", retryable=True)
+        return DatabaseError(f"no database connection became free within {seconds}", sqlstate="53300", retryable=True)
+
     # -- events ----------------------------------------------------------------------------------------------------
 
     def _on_requested(self, event: ConnectionRequested, now: float) -> None:
@@ -242,7 +251,7 @@ class Pool:
         for request in list(self._waiting.values()):
             if request.deadline > now:
                 break
-            self._refuse(request, self._too_late())
+            self._refuse(request, self.too_late())
         for connection in [connection for connection in self._idle if connection.expires <= now]:
             self._idle.remove(connection)
             self._close(connection)
@@ -288,7 +297,7 @@ class Pool:
 
     def _refuse(self, request: _Request, error: DatabaseError) -> None:
         del self._waiting[request.waiter]
-        self._commands.append(RefuseRequest(request.waiter, _own(error)))
+        self._commands.append(RefuseRequest(request.waiter, own_copy(error)))
 
     def _close(self, connection: _Connection) -> None:
         del self._connections[connection.id]
@@ -317,18 +326,11 @@ class Pool:
         if self._closing:
             return _closing()
         if self._failure is not None and not self._failure.retryable and now < self._retry_at:
-            return _own(self._failure)
+            return own_copy(self._failure)
         if len(self._waiting) >= self._limits.max_waiting:
             text = f"{self._limits.max_waiting} requests wait for a database connection already"
             return DatabaseError(text, sqlstate="53300", retryable=True)
         return None
-
-    def _too_late(self) -> DatabaseError:
-        seconds = f"{self._limits.acquire_timeout:g} s"
-        if self._failure is not None:
-            text = f"no database connection could be made within {seconds}: {self._failure}"
-            return DatabaseError(text, sqlstate="08001", retryable=True)
-        return DatabaseError(f"no database connection became free within {seconds}", sqlstate="53300", retryable=True)
 
 
 _HANDLERS: dict[type[Event], Callable[[Pool, Any, float], None]] = {
@@ -346,8 +348,3 @@ _HANDLERS: dict[type[Event], Callable[[Pool, Any, float], None]] = {
 
 def _closing() -> DatabaseError:
     return DatabaseError("the database connections are being closed", sqlstate="57P01", retryable=True)
-
-
-def _own(error: DatabaseError) -> DatabaseError:
-    """An error of the request's own: it will be raised, and so changed."""
-    return DatabaseError(str(error), sqlstate=error.sqlstate, retryable=error.retryable)

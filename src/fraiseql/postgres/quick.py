@@ -72,7 +72,7 @@ def receive(connection: Connection) -> PGresult | None:
                 if found is None:
                     raise psycopg.InternalError("the server gave no result")
                 return found
-            if connection.half is None:
+            if connection.half is None or result.status == ExecStatus.FATAL_ERROR:  # its commit may fail behind a row
                 connection.half = result
     except psycopg.Error as error:
         connection.half = None

@@ -60,13 +60,14 @@ class Link(Protocol):
     def start(self, job: Job) -> None:
         """Send a statement; raises nothing, whatever the state."""
 
-    def start_all(self, jobs: Sequence[Job], over: Callable[[list[tuple[Job, bool]], bool], None]) -> None:
-        """Send several statements that only read, in one round trip; only for pools that share connections.
+    def start_all(self, jobs: Sequence[Job], over: Callable[[Sequence[Job], Sequence[Job], bool], None]) -> None:
+        """Send several statements, each a transaction of its own, in one round trip; only for pools that share.
 
         Args:
             jobs: each has its own answer.
             over: called once the connection is free again, never within this call, and before the last answers: with
-                the jobs that must run again, alone, and whether that is since they write; and whether all went well.
+                the jobs that must run again, alone; those that were cancelled since others waited for them; and
+                whether all went well.
         """
 
     def abandon(self, job: Job, then: Callable[[], None]) -> None:
@@ -107,6 +108,7 @@ class Ticket:
     Attributes:
         effect: the statement.
         link: the connection, from the time it is granted.
+        due: until when it waits to share a round trip.
         shares: whether it waits to share a round trip, or is on one.
         noted: told of the end of a statement that ran alone, where one might have shared.
     """
@@ -119,6 +121,7 @@ class Ticket:
         "_released",
         "_then",
         "_timer",
+        "due",
         "id",
         "link",
         "noted",
@@ -134,6 +137,7 @@ class Ticket:
         self._released = False
         self._clearing = False
         self.id = 0
+        self.due = math.inf
         self.link: Link | None = None
         self.shares = False
         self.noted: Callable[[], None] | None = None
@@ -256,10 +260,8 @@ class Dispatcher:
     ) -> None:
         self.pool = Pool(limits)
         self.links: dict[int, Link] = {}
-        self._sharing: Sharing | None = None
-        if limits.pipeline_depth > 1:
-            self._sharing = Sharing(limits.pipeline_depth, limits.max_waiting, self, loop, (clock or loop).time)
         self.clock: Clock = clock or loop
+        self._sharing = Sharing(limits, self, loop, self.clock) if limits.pipeline_depth > 1 else None
         self._open = open
         self._loop = loop
         self._observe = observe
@@ -335,6 +337,12 @@ class Dispatcher:
         """Forget the deadlines."""
         if self._timer is not None:
             self._timer.cancel()
+        if self._sharing is not None:
+            self._sharing.stop()
+
+    def too_late(self) -> DatabaseError:
+        """For what has waited for a connection for its whole time."""
+        return self.pool.too_late()
 
     def released(self, holder: Ticket | Trip, reason: str) -> None:
         """A connection is not needed any more."""

@@ -106,7 +106,7 @@ class PostgresLink:
 
     def start_all(self, jobs: Sequence[Job], over: TripOver) -> None:
         """Send statements that share a round trip."""
-        self.shared = Shared(self, jobs, over)
+        self.shared = Shared(self, jobs, over, self._recovery_timeout)
         self.shared.start()
 
     def watch_writable(self) -> None:
@@ -160,7 +160,9 @@ class PostgresLink:
 
     def give_up(self) -> None:
         """End a recovery where it stands."""
-        if self._recovery is not None:
+        if self.shared is not None:
+            self.shared.give_up()
+        elif self._recovery is not None:
             self._recovery.end()
 
     def fault(self, otherwise: str) -> str | None:

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import logging
+import os
+import sys
+import threading
+import time
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import anyio
 
 from fraiseql.errors import ConfigurationError
 from fraiseql.runtimes.config import FraiseQLConfig
 
-__all__ = ["check_loop", "check_runtime", "run_async"]
+__all__ = ["check_loop", "check_runtime", "leave_functions_behind", "run_async"]
+
+_THREADS_END: Final = 0.5  # seconds for threads that have nothing to do to see that
+_RUNTIMES: Final = ("asyncio", "trio", "threads")
 
 
 def check_runtime(runtime: str, *, uvloop: bool) -> None:
     """Raise ConfigurationError where a runtime, or uvloop, is not installed, or they do not go together."""
+    if runtime not in _RUNTIMES:
+        raise ConfigurationError(f"runtime is {runtime!r}; expected one of {', '.join(_RUNTIMES)}")
     if uvloop and runtime != "asyncio":
         raise ConfigurationError(f"uvloop is an event loop for asyncio: it does not go with the runtime {runtime}")
     needed = [runtime] if runtime != "threads" else []
@@ -38,6 +49,21 @@ def run_async(runtime: str, function: Callable[[], Awaitable[None]], *, uvloop: 
     """
     check_runtime(runtime, uvloop=uvloop)
     anyio.run(function, backend=runtime, backend_options={"use_uvloop": True} if uvloop else None)
+
+
+def leave_functions_behind() -> None:
+    """End the process, where plain functions of users still run: the interpreter would wait for them, perhaps for ever.
+
+    To be called once the server has stopped, which gave them their time; does nothing where none is left.
+    """
+    until = time.monotonic() + _THREADS_END
+    others = [each for each in threading.enumerate() if each is not threading.main_thread() and not each.daemon]
+    for thread in others:
+        thread.join(max(0.0, until - time.monotonic()))
+    if any(thread.is_alive() for thread in others):
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(0)
 
 
 def check_loop(config: FraiseQLConfig) -> None:

@@ -1,58 +1,61 @@
-"""Gathers statements that only read, so that those of one moment share a connection's round trip.
+"""Gathers the statements of queries, so that those of one moment share a connection's round trip.
 
 A statement that comes while others run is kept until the event loop has called all that is ready. What was gathered
 then asks the pool for as many connections as its estimated costs need; each takes as many statements as may go
 together. While all connections are busy more gather, so that the busier it is, the more is shared.
+
+A deadline belongs to the statement that waits, not to the request for a connection, which may be an older one's.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
 from fraiseql.effects import Fetch
 from fraiseql.errors import DatabaseError
+from fraiseql.limits import PoolLimits
 from fraiseql.postgres import pool_events
 from fraiseql.postgres.costs import Costs
-from fraiseql.runtimes.loop import EventLoop
+from fraiseql.postgres.errors import own_copy
+from fraiseql.runtimes.loop import Clock, EventLoop, Timer
+
+if TYPE_CHECKING:
+    from fraiseql.runtimes.dispatching import Dispatcher, Job, Link, Ticket
 
 __all__ = ["Sharing", "Trip", "may_share"]
 
 
 def may_share(fetch: Fetch) -> bool:
-    """Whether it may run in company: it only reads, nothing is told before it, and it may take as long as it takes."""
+    """Whether it may run in company: it is a query's, without settings, and without a deadline."""
     if not fetch.read_only or fetch.settings or fetch.timeout is not None:
         return False
     # A NUL is refused, alone.
     return not any(value is not None and 0 in value for value in fetch.parameters)
 
 
-class _Dispatcher(Protocol):
-    def handle(self, event: pool_events.Event) -> None: ...
-    def released(self, holder: Any, reason: str) -> None: ...
-    def alone(self, ticket: Any) -> None: ...
-
-
 class Trip:
     """One round trip: waits for a connection, then runs what was gathered.
 
     Attributes:
+        due: until when it waits, or a little longer.
         id, link: of its connection, once that is granted.
     """
 
-    __slots__ = ("_sharing", "id", "link")
+    __slots__ = ("_sharing", "due", "id", "link")
 
-    def __init__(self, sharing: Sharing) -> None:
+    def __init__(self, sharing: Sharing, due: float) -> None:
         self._sharing = sharing
+        self.due = due
         self.id = 0
-        self.link: Any = None
+        self.link: Link | None = None
 
-    def granted(self, id: int, link: Any) -> None:
+    def granted(self, id: int, link: Link) -> None:
         """A connection is there."""
         self.id, self.link = id, link
-        self._sharing.depart(self)
+        self._sharing.depart(self, link)
 
     def refused(self, error: DatabaseError) -> None:
         """There is none."""
@@ -63,22 +66,22 @@ class Sharing:
     """The statements that wait to share a round trip.
 
     Args:
-        depth: how many may share one.
-        most: how many may wait.
+        limits: how many may share one, how many may wait, and for how long.
         dispatcher: owns the pool and the links.
         loop: calls back.
-        time: of the clock.
+        clock: keeps the deadlines.
     """
 
-    def __init__(
-        self, depth: int, most: int, dispatcher: _Dispatcher, loop: EventLoop, time: Callable[[], float]
-    ) -> None:
-        self._costs = Costs(depth)
-        self._most = most
+    def __init__(self, limits: PoolLimits, dispatcher: Dispatcher, loop: EventLoop, clock: Clock) -> None:
+        self._costs = Costs(limits.pipeline_depth)
+        self._most = limits.max_waiting
+        self._timeout = limits.acquire_timeout
         self._dispatcher = dispatcher
         self._loop = loop
-        self._time = time
-        self._tickets: deque[Any] = deque()
+        self._clock = clock
+        self._time = clock.time
+        self._timer: Timer | None = None  # for the oldest that waits, or one that did
+        self._tickets: deque[Ticket] = deque()  # the oldest first
         self._seconds = 0.0  # what they cost together
         self._trips: set[Trip] = set()  # that wait for a connection
         self._is_called = False
@@ -88,25 +91,33 @@ class Sharing:
         """How many statements wait."""
         return len(self._tickets)
 
-    def add(self, ticket: Any) -> None:
+    def add(self, ticket: Ticket) -> None:
         """Take a statement; nothing is answered within this call."""
         if len(self._tickets) >= self._most:
             text = f"{self._most} requests wait for a database connection already"
             self._loop.call_soon(ticket.refused, DatabaseError(text, sqlstate="53300", retryable=True))
             return
+        ticket.due = self._time() + self._timeout
         self._tickets.append(ticket)
+        if self._timer is None:
+            self._timer = self._clock.call_at(ticket.due, self._overdue)
         self._seconds += self._costs.of(ticket.effect)
         self._ask_soon()
 
-    def remove(self, ticket: Any) -> bool:
+    def remove(self, ticket: Ticket) -> bool:
         """Forget a statement that waits; False where it does not."""
         if ticket not in self._tickets:
             return False
         self._tickets.remove(ticket)
-        self._seconds = sum(self._costs.of(each.effect) for each in self._tickets)
+        self._count()
         return True
 
-    def depart(self, trip: Trip) -> None:
+    def stop(self) -> None:
+        """Forget the deadlines."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def depart(self, trip: Trip, link: Link) -> None:
         """Run what may go together."""
         self._trips.discard(trip)
         tickets = self._take()
@@ -115,20 +126,25 @@ class Sharing:
         if len(tickets) == 1:
             (ticket,) = tickets
             ticket.shares, ticket.noted = False, partial(self._note, tickets, self._time())
-            ticket.granted(trip.id, trip.link)
+            ticket.granted(trip.id, link)
         elif tickets:
             began = self._time()
             for ticket in tickets:
-                ticket.link = trip.link
-            trip.link.start_all(tickets, partial(self._over, trip, tickets, began))
+                ticket.link = link
+            link.start_all(tickets, partial(self._over, trip, tickets, began))
         else:  # all have left; later, since the next who waits may be another such trip
             self._loop.call_soon(self._dispatcher.released, trip, "")
 
     def refused(self, trip: Trip, error: DatabaseError) -> None:
-        """There is no connection for a round trip: for what would have gone with it there is none either."""
+        """There is no connection for a round trip.
+
+        If it has waited too long, whoever has not goes on to wait. Else for what would have gone with it there is no
+        connection either.
+        """
         self._trips.discard(trip)
-        for ticket in self._take():
-            ticket.refused(DatabaseError(str(error), sqlstate=error.sqlstate, retryable=error.retryable))
+        if self._time() < trip.due or not error.retryable:
+            for ticket in self._take():
+                ticket.refused(own_copy(error))
         if self._tickets:
             self._ask_soon()
 
@@ -140,12 +156,28 @@ class Sharing:
     def _ask(self) -> None:
         self._is_called = False
         while len(self._trips) < self._costs.trips(len(self._tickets), self._seconds):
-            trip = Trip(self)
+            trip = Trip(self, self._time() + self._timeout)
             self._trips.add(trip)
             self._dispatcher.handle(pool_events.ConnectionRequested(trip))
 
-    def _take(self) -> list[Any]:
-        taken: list[Any] = []
+    def _overdue(self) -> None:
+        """Refuse who has waited too long; perhaps nobody has."""
+        self._timer = None
+        now, tickets = self._time(), self._tickets
+        late: list[Ticket] = []
+        while tickets and tickets[0].due <= now:
+            late.append(tickets.popleft())
+        if tickets:
+            self._timer = self._clock.call_at(tickets[0].due, self._overdue)
+        self._count()
+        for ticket in late:
+            ticket.refused(self._dispatcher.too_late())
+
+    def _count(self) -> None:
+        self._seconds = sum(self._costs.of(each.effect) for each in self._tickets)
+
+    def _take(self) -> list[Ticket]:
+        taken: list[Ticket] = []
         seconds, tickets, costs = 0.0, self._tickets, self._costs
         while tickets and costs.fits(len(taken), seconds, more := costs.of(tickets[0].effect)):
             taken.append(tickets.popleft())
@@ -155,15 +187,22 @@ class Sharing:
         return taken
 
     def _over(
-        self, trip: Trip, tickets: list[Any], began: float, left: list[tuple[Any, bool]], went_well: bool
+        self,
+        trip: Trip,
+        tickets: list[Ticket],
+        began: float,
+        left: Sequence[Job],
+        slow: Sequence[Job],
+        went_well: bool,
     ) -> None:
         if went_well:
             self._note(tickets, began)
         self._dispatcher.released(trip, "what shared a round trip did not end cleanly in time")
-        for ticket, writes in left:
-            if writes:
-                self._costs.never(ticket.effect)
-            self._dispatcher.alone(ticket)
+        for job in slow:
+            self._costs.slow(job.effect)
+        for ticket in tickets:
+            if ticket in left:
+                self._dispatcher.alone(ticket)
 
-    def _note(self, tickets: list[Any], began: float) -> None:
+    def _note(self, tickets: list[Ticket], began: float) -> None:
         self._costs.note([ticket.effect for ticket in tickets], self._time() - began)

@@ -82,6 +82,10 @@ def _why_no_pair(certificate: str, key: str | None, password: str | None, error:
     setting, path = ("tls_certificate", certificate) if key is None else ("tls_key", key)
     if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
         return f"{setting} is {path!r}, whose private key is not that of the certificate in {certificate!r}"
+    if isinstance(error, ssl.SSLError) and error.reason in ("EE_KEY_TOO_SMALL", "CA_MD_TOO_WEAK", "CA_KEY_TOO_SMALL"):
+        return f"tls_certificate is {certificate!r}, which is too weak for this machine's OpenSSL"
+    if isinstance(error, ssl.SSLError) and error.reason == "NO_CERTIFICATE_ASSIGNED":
+        return f"{setting} is {path!r}, whose private key is of another kind than the certificate in {certificate!r}"
     if asked and password is None:
         return f"{setting} is {path!r}, where the private key is encrypted: set tls_key_password"
     if asked:

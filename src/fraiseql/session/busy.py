@@ -50,16 +50,17 @@ class BusySession:
     Attributes:
         deadline: when to deliver DeadlineReached, in the seconds of `now`; None once it is closed.
         wants_data: whether to read from the client now.
+        patience: seconds for the first request, and for a handshake before it.
         lasts: False, as it means that the client stays.
     """
 
-    __slots__ = ("_answer", "_connection_id", "_machine", "_observe", "_patience", "deadline", "lasts", "wants_data")
+    __slots__ = ("_answer", "_connection_id", "_machine", "_observe", "deadline", "lasts", "patience", "wants_data")
 
     def __init__(self, connection_id: str, http: HttpLimits, retry_after: int, observe: Observer) -> None:
         self._connection_id = connection_id
         self._machine = ServerConnection(http)
         self._observe = observe
-        self._patience = min(_PATIENCE, http.head_timeout)
+        self.patience = min(_PATIENCE, http.head_timeout)
         after = ((b"retry-after", b"%d" % retry_after),)
         self._answer = error_answer(503, "The server is busy: too many clients are connected.", "SERVER_BUSY", after)
         self.deadline: float | None = None
@@ -72,7 +73,7 @@ class BusySession:
             return []
         match event:
             case ConnectionMade():
-                self.deadline = now + self._patience
+                self.deadline = now + self.patience
             case DataReceived(data):
                 self._machine.receive_data(data)
                 return self._read(date)

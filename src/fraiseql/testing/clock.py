@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -53,9 +54,14 @@ class FakeClock:
 
     Args:
         now: the seconds that it begins with.
+
+    Raises:
+        ValueError: these are not finite.
     """
 
     def __init__(self, now: float = 1_000.0) -> None:
+        if not math.isfinite(now):
+            raise ValueError("a clock begins with a finite number of seconds")
         self._now = now
         self._timers: list[_Timer] = []
         self._numbers = itertools.count()
@@ -72,7 +78,12 @@ class FakeClock:
         """Call it once the time has come, never within this call.
 
         What is due already is called at once by a thread that is bound, and else when the clock is moved next.
+
+        Raises:
+            ValueError: `when` is not a number.
         """
+        if math.isnan(when):
+            raise ValueError("nothing can be due at a time that is not a number")
         thread = threading.get_ident()
         with self._changed:
             timer = _Timer(when, next(self._numbers), thread, callback, arguments)
@@ -149,15 +160,17 @@ class FakeClock:
         Threads that are bound have a few turns before each move, so that they first take in what has come until now.
 
         Args:
-            seconds: at least 0.
+            seconds: at least 0, and finite. What is called may let time pass as well: the clock never goes back.
 
         Raises:
-            ValueError: time does not go back.
+            ValueError: time does not go back, nor anywhere else than to a moment.
             TimeoutError: a thread does not call what is due.
             Exception: what a call raises; what was due after it is called by the next move.
         """
         if seconds < 0:
             raise ValueError("time does not go back")
+        if not math.isfinite(seconds):
+            raise ValueError("time passes by a finite number of seconds")
         with self._advancing:
             end = self._now + seconds
             self._settle()
@@ -165,7 +178,7 @@ class FakeClock:
                 self._call(timer)
                 self._settle()
             with self._changed:
-                self._now = end
+                self._now = max(self._now, end)  # what was called may have let more time pass
                 hooks = list(self._hooks)
             for hook in hooks:
                 hook()

@@ -22,7 +22,17 @@ from fraiseql.session import (
 from fraiseql.testing.runtime_conformance import SCENARIOS, AsyncioRuntime, Failed, Scenario, Suite, ThreadsRuntime
 from fraiseql.testing.runtime_conformance.example import PLAIN
 from fraiseql.testing.runtime_conformance.exchanges import answer, failure, post, request
-from fraiseql.testing.runtime_conformance.steps import Connect, Expect, ExpectEnd, Lock, Observe, Rows, Send, Waiting
+from fraiseql.testing.runtime_conformance.steps import (
+    Connect,
+    Expect,
+    ExpectEnd,
+    Flood,
+    Lock,
+    Observe,
+    Rows,
+    Send,
+    Waiting,
+)
 
 Handle: TypeAlias = Callable[[SessionEvent], list[Command]]
 Mistake: TypeAlias = Callable[[Handle, SessionEvent], list[Command]]
@@ -149,3 +159,19 @@ def test_an_operation_that_is_left_is_noticed(suite: Suite, monkeypatch: pytest.
     steps = (Connect(), Lock("note"), Send(post("{ note(id: 1) { id } }")), Waiting(1))
     with pytest.raises(Failed, match=r"after the last step: .* left|not given back"):
         suite.run(Scenario(name="left", schema=PLAIN, steps=steps))
+
+
+@pytest.mark.parametrize("runtime", ["asyncio", "threads"])
+def test_a_runtime_that_reads_on_is_noticed(
+    runtime: str, suites: dict[str, Suite], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ClientSession, "wants_data", True)
+    steps = (
+        Connect(),
+        Lock("note"),
+        Send(post("{ note(id: 1) { id } }")),
+        Waiting(1),
+        Flood(b"\r\n" * 100, most=10_000_000),
+    )
+    with pytest.raises(Failed, match="and still reads"):
+        suites[runtime].run(Scenario(name="reads on", schema=PLAIN, steps=steps))

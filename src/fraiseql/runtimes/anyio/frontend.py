@@ -147,7 +147,7 @@ class Frontend:
         else:
             session = BusySession(connection_id, self._endpoint.http, self._retry_after, self._around.observe)
         if self._tls is not None:
-            timeout = self._endpoint.http.head_timeout
+            timeout = session.patience if isinstance(session, BusySession) else self._endpoint.http.head_timeout
             session = TlsSession(session, self._tls, connection_id, timeout, self._around.observe)
         driver = ClientDriver(session, transport, self._around, connection_id)
         if not has_room:

@@ -16,7 +16,7 @@ class AsyncioTransport(asyncio.Protocol):
     """asyncio's protocol for one client, and the Transport of its driver.
 
     Args:
-        connect: makes the driver, once there is a connection, the handshake of TLS included.
+        connect: makes the driver, once there is a connection.
     """
 
     __slots__ = ("_connect", "_driver", "_is_paused", "_transport")
@@ -75,7 +75,7 @@ class AsyncioTransport(asyncio.Protocol):
             self._transport.resume_reading()
 
     def half_close(self) -> bool:
-        if self._transport.is_closing() or not self._transport.can_write_eof():  # TLS has no half of an end
+        if self._transport.is_closing() or not self._transport.can_write_eof():
             return False
         try:
             self._transport.write_eof()

@@ -285,7 +285,10 @@ class ThreadedApp:
         if len(self._connections) < self._config.max_connections:
             session = ClientSession(self._endpoint, connection_id, address_of(sock))
         served: Session = session or BusySession(connection_id, http, self._config.retry_after, self._observe)
-        return served if tls is None else TlsSession(served, tls, connection_id, http.head_timeout, self._observe)
+        if tls is None:
+            return served
+        timeout = served.patience if isinstance(served, BusySession) else http.head_timeout
+        return TlsSession(served, tls, connection_id, timeout, self._observe)
 
     def _serve(self, connection: ClientConnection) -> None:
         """Serve one client; whatever goes wrong with it is no concern of the others."""

@@ -256,16 +256,14 @@ class ClientConnection:
         if self._cut:
             self._leave()
             return
-        if self._draining:
-            self._tell_to_drain()
-            if data == b"" and not self._closing:  # it was we who shut it, and it cannot be read any more
-                self._told_eof()
-        if data:
+        if data:  # first: a request that was read is answered, though the server is stopping
             self._may_block = False  # until its operation has ended
             self._tell(DataReceived(data))
         elif data is None:
             self._look_at_deadline()
-        elif not self._draining:
+        if self._draining:
+            self._tell_to_drain()
+        if data == b"" and not self._closing:  # where we drain, it was we who shut it, and it cannot be read any more
             self._told_eof()
 
     def _turn(self, fd: int | None, until: float | None) -> int:

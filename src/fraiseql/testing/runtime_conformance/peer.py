@@ -12,6 +12,7 @@ from fraiseql.testing.runtime_conformance.transcript import Mismatch, Transcript
 __all__ = ["Peer"]
 
 _CHUNK = 262_144
+_STANDSTILL = 0.3  # seconds in which nothing goes, where a server reads no more
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close at once, without an orderly end
 
 
@@ -47,6 +48,25 @@ class Peer:
         """Send each byte by itself."""
         for number in range(len(data)):
             self.send(data[number : number + 1])
+
+    def flood(self, data: bytes, most: int) -> None:
+        """Send it again and again until nothing more goes.
+
+        Raises:
+            Mismatch: more than `most` bytes have gone.
+        """
+        data, sent = data * (_CHUNK // len(data) + 1), 0
+        self._socket.settimeout(_STANDSTILL)
+        try:
+            while sent <= most:
+                sent += self._socket.send(data)
+        except TimeoutError:
+            return
+        except ConnectionError:
+            raise Mismatch("the server has ended the connection instead of reading no more") from None
+        finally:
+            self._socket.settimeout(self._patience)
+        raise Mismatch(f"the server has been sent {sent:,} bytes, and still reads")
 
     def expect(self, data: bytes) -> None:
         """Read until all of it has come.

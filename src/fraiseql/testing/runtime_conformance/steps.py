@@ -18,6 +18,7 @@ __all__ = [
     "ExpectCut",
     "ExpectEnd",
     "ExpectStopped",
+    "Flood",
     "HalfClose",
     "Kill",
     "Listening",
@@ -57,6 +58,18 @@ class SendBytewise:
 
     data: bytes
     client: str = _FIRST
+
+
+@dataclass(frozen=True, slots=True)
+class Flood:
+    """It sends bytes again and again until nothing more goes, for the server has stopped reading.
+
+    A server that lets more than `most` bytes go, which is more than kernels keep on the way, reads on.
+    """
+
+    data: bytes
+    client: str = _FIRST
+    most: int = 67_108_864
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +195,7 @@ Step: TypeAlias = (
     Connect
     | Send
     | SendBytewise
+    | Flood
     | Expect
     | ExpectEnd
     | ExpectCut

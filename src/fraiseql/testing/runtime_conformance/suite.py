@@ -168,6 +168,8 @@ class _Performance:
                 self._peers[client].send(data)
             case do.SendBytewise(data, client):
                 self._peers[client].send_bytewise(data)
+            case do.Flood(data, client, most):
+                self._peers[client].flood(data, most)
             case do.Expect(data, client):
                 self._peers[client].expect(data)
             case do.ExpectEnd(client):

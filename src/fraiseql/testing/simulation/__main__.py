@@ -19,24 +19,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Simulate as the command line says, and return its exit status: 1 where something was violated."""
     parser = argparse.ArgumentParser(prog="python -m fraiseql.testing.simulation", description=__doc__)
     parser.add_argument("--seed", type=_number, default=0, help="the only seed, or the first of many")
-    parser.add_argument("--seeds", type=int, default=None, help="how many to try; without it, one, and its story")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes; by default one for each processor")
+    parser.add_argument("--seeds", type=_count, default=None, help="how many to try; without it, one, and its story")
+    parser.add_argument(
+        "--jobs", type=_count, default=os.cpu_count() or 1, help="processes; by default one for each processor"
+    )
     given = parser.parse_args(arguments)
     first: int = given.seed
     if given.seeds is None:
         outcome = simulate(first)
         sys.stdout.write(outcome.story.text())
         return _tell(outcome)
-    return _many(range(first, first + given.seeds), max(1, given.jobs or 1))
+    return _many(range(first, first + given.seeds), given.jobs)
 
 
 def _number(text: str) -> int:
-    return int(text or 0)  # a Makefile gives nothing where nothing is said
+    try:
+        return int(text or 0)  # a Makefile gives nothing where nothing is said
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"it must be a whole number, and is {text!r}") from None
+
+
+def _count(text: str) -> int:
+    count = _number(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"it must be at least 1, and is {text!r}")
+    return count
 
 
 def _many(seeds: range, jobs: int) -> int:
     parts = [seeds[start : start + _PART] for start in range(0, len(seeds), _PART)]
-    with ProcessPoolExecutor(min(jobs, len(parts) or 1)) as pool:
+    with ProcessPoolExecutor(min(jobs, len(parts))) as pool:
         requests = 0
         for asked, failed in pool.map(_part, parts):
             requests += asked

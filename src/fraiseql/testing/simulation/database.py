@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Final, TypeAlias
 
 from fraiseql.errors import DatabaseError
+from fraiseql.runtimes.dispatching import Job
 from fraiseql.testing.simulation.desk import Statements
 from fraiseql.testing.simulation.links import ScriptedLink
 from fraiseql.testing.simulation.loop import SimulatedLoop
@@ -19,6 +20,7 @@ __all__ = ["DatabaseFaults", "Done", "ScriptedDatabase"]
 Done: TypeAlias = Callable[[Any, DatabaseError | None], None]
 """Is told a result or an error."""
 
+_SLOW: Final = 0.002  # seconds, from which on times are whole milliseconds
 _REFUSALS: Final = (("08001", True), ("53300", True), ("57P03", True))
 _ERRORS: Final = (
     *(("40001", True), ("40P01", True), ("55P03", True), ("53200", True)),
@@ -64,6 +66,7 @@ class ScriptedDatabase:
         committed: how often each marker was.
         most: how many connections there were at once.
         quiet: whether it makes no more mistakes.
+        trips: how many statements each round trip had that several have shared.
     """
 
     def __init__(
@@ -84,6 +87,8 @@ class ScriptedDatabase:
         self.committed: Counter[str] = Counter()
         self.most = 0
         self.quiet = False
+        self.trips: list[int] = []
+        self._numbers: dict[Job, int] = {}
         self._away_until = 0.0
         self._pids = 100
 
@@ -91,13 +96,32 @@ class ScriptedDatabase:
         """Note it in the story."""
         self._story.tell("database", what, *values)
 
+    def note(self, job: Job) -> None:
+        """Remember the order in which statements were submitted."""
+        self._numbers[job] = len(self._numbers)
+
+    def depart(self, jobs: Sequence[Job]) -> None:
+        """Several statements share a round trip."""
+        self.trips.append(len(jobs))
+        numbers = [self._numbers[job] for job in jobs]
+        if numbers != sorted(numbers):
+            self.violated(f"statements {numbers} share a round trip in this order")
+
     def draw(self, probability: float) -> bool:
         """Whether a mistake is made now."""
         return not self.quiet and probability > 0.0 and self.random.random() < probability
 
     def latency(self) -> float:
-        """The way of one message, in whole milliseconds, so that things meet."""
-        return round(self.random.random() * self.faults.latency, 3)
+        """The way of one message."""
+        return self._up_to(self.faults.latency)
+
+    def work(self) -> float:
+        """The time of a statement."""
+        return self._up_to(self.faults.work)
+
+    def _up_to(self, most: float) -> float:
+        """Rounded, so that things meet."""
+        return round(self.random.random() * most, 3 if most >= _SLOW else 4)
 
     def connect(self, done: Done) -> None:
         """Connect; gives a ScriptedLink. This is the Opener of a Dispatcher."""

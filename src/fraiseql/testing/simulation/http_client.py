@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["READS", "HttpClient", "Reading"]
 
 _KINDS: Final = ("note", "note", "note", "two", "said", "put", "put", "put_two", "wrong")
+_READS: Final = ("note", "note", "note", "two", "put")  # so few, that what they cost is soon known
 _GARBAGE: Final = (
     b"NONSENSE\r\n\r\n",
     b"POST /graphql HTTP/1.1\r\nhost: s\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n",
@@ -58,34 +59,43 @@ class HttpClient:
 
     Attributes:
         name: in the story.
+        in_crowd: whether it comes together with others, and asks what they ask.
         excuse: why its connection may be closed without an answer; empty where it may not.
         open: the questions that were asked and not answered.
     """
 
-    def __init__(self, world: World, number: int, random: Random) -> None:
+    def __init__(self, world: World, number: int, random: Random, *, in_crowd: bool = False) -> None:
         self._world, self._random, self._number = world, random, number
         self.name = f"client {number}"
+        self.in_crowd = in_crowd
         self.excuse = ""
         manner = random.choices(
-            ("plain", "stays", "malformed", "stalls", "leaves", "resets", "ends early", *READS),
-            (8, 4, 2, 1, 2, 2, 1, 2, 2, 2),
+            ("plain", "stays", "malformed", "stalls", "leaves", "resets", "ends early", "floods", *READS),
+            (8, 4, 2, 1, 2, 2, 1, 1, 2, 2, 2),
         )[0]
+        if in_crowd and random.random() < 0.7:
+            manner = "plain"
         self.manner = manner
         large = manner in READS or random.random() < 0.1
         self._depth = random.choice((1, 2, 4, 12) if large else (1, 1, 2, 4))
-        count = random.randrange(1, 13 if large else 7)
+        count = random.randrange(1, 13 if large or in_crowd else 7)
+        self._kinds = _READS if in_crowd else _KINDS
+        self._pauses = (0.0, 0.0005) if in_crowd else (0.0, 0.001, 0.03)
+        if manner == "floods":
+            self._depth = count = random.randrange(25, 45)
         self._left = deque(self._question(number, place, large) for place in range(count))
         self._last = Question("note", f"c{number}r{count}x", 10) if manner == "stays" else None
         self._waits = False
         self._must_refuse = False
         self.open: deque[tuple[int, Question]] = deque()
         self._asked = 0
+        self._sizes: list[int] = []
         self._reader = AnswerReader()
         self.over = False
 
     def _question(self, number: int, place: int, large: bool) -> Question:
         size = self._random.choice((1_000, 3_000, 8_000)) if large else self._random.choice((0, 10, 100))
-        return Question("note" if large else self._random.choice(_KINDS), f"c{number}r{place}x", size)
+        return Question("note" if large else self._random.choice(self._kinds), f"c{number}r{place}x", size)
 
     def start(self) -> None:
         """Connect, and begin."""
@@ -96,7 +106,9 @@ class HttpClient:
         self.over = how == "never"  # it will never know what becomes of it
         Reading(self._world, self._wire, self._random, how)
         loop = self._world.loop
-        self.tell("connects: %s, %d requests, %d at once", self.manner, len(self._left), self._depth)
+        self.tell(
+            "connects as %s: %s, %d requests, %d at once", self._wire.name, self.manner, len(self._left), self._depth
+        )
         if self.manner in ("leaves", "resets"):
             loop.call_later(self._random.random() * 0.3, self._leave)
         self._go_on()
@@ -104,6 +116,18 @@ class HttpClient:
     def tell(self, what: str, *values: object) -> None:
         """Note it in the story."""
         self._world.story.tell(self.name, what, *values)
+
+    @property
+    def waits_for_nothing(self) -> bool:
+        """Whether it has a connection, has been answered everything, and reads."""
+        return not self.over and not self.open and not self.excuse and bool(self._asked)
+
+    @property
+    def held(self) -> int:
+        """How many bytes the server has taken in beyond the request that it answers."""
+        if not self._asked or len(self._sizes) <= self._wire.answers:
+            return 0
+        return self._wire.taken - sum(self._sizes[: self._wire.answers + 1]) - self._wire.most_taken
 
     # What it does
 
@@ -121,6 +145,7 @@ class HttpClient:
                 self.excuse = "it has sent half of a request"
             if not self._left and self.manner == "plain" and self._random.random() < 0.3:
                 data = data.replace(b"host: s\r\n", b"host: s\r\nconnection: close\r\n", 1)
+            self._sizes.append(len(data))
             self._wire.write(data)
         if not self._left and not self.over:
             self._last_words()
@@ -134,7 +159,7 @@ class HttpClient:
         elif self._last is not None:
             if not self.open and not self._waits:
                 self._waits = True
-                self._world.loop.call_at(self._world.calm_at + self._number * 0.3, self._ask_last)
+                self._world.loop.call_at(self._world.calm_at + self._number % 100 * 0.3, self._ask_last)
         elif self.manner == "ends early" and self.open and not self.excuse:
             self.excuse = "it has closed its side"
             self.tell("closes its side")
@@ -177,7 +202,7 @@ class HttpClient:
         for answer in answers:
             self._answered(answer)
         if answers and not self.over:
-            self._world.loop.call_later(self._random.choice((0.0, 0.001, 0.03)), self._go_on)
+            self._world.loop.call_later(self._random.choice(self._pauses), self._go_on)
 
     def _answered(self, answer: HttpAnswer) -> None:
         closes = answer.headers.get(b"connection") == b"close"

@@ -34,6 +34,7 @@ class _Work:
 
     Attributes:
         text: for the story.
+        statements: how many there are in it.
         carry_out: what the server does, once it gets to it.
         done: told the answer.
         then: called, instead, when it was abandoned and nothing is left of it.
@@ -43,10 +44,24 @@ class _Work:
         answer: that came meanwhile.
     """
 
-    __slots__ = ("answer", "answered", "cancelling", "carry_out", "done", "text", "then", "timer", "waits")
+    __slots__ = (
+        "answer",
+        "answered",
+        "cancelling",
+        "carry_out",
+        "done",
+        "statements",
+        "text",
+        "then",
+        "timer",
+        "waits",
+    )
 
-    def __init__(self, text: str, waits: bool, carry_out: Callable[[], _Answer], done: _Done) -> None:
+    def __init__(
+        self, text: str, waits: bool, carry_out: Callable[[], _Answer], done: _Done, statements: int = 1
+    ) -> None:
         self.text = text
+        self.statements = statements
         self.waits = waits  # it may meet a lock
         self.carry_out = carry_out
         self.done = done
@@ -141,9 +156,9 @@ class ScriptedLink:
         self._closed, self.on_lost = True, _ignore
         self._end("is closed by its client")
 
-    def carry(self, text: str, carry_out: Callable[[], _Answer], done: _Done) -> Callable[[Callable[[], None]], None]:
-        """Have something carried out; gives what abandons it."""
-        work = self._begin(_Work(text, True, carry_out, done))
+    def carry(self, count: int, carry_out: Callable[[], _Answer], done: _Done) -> Callable[[Callable[[], None]], None]:
+        """Have so many statements carried out; gives what abandons them."""
+        work = self._begin(_Work(f"a trip of {count}", True, carry_out, done, count))
         return lambda then: self._abandon(work, then)
 
     # For transactions
@@ -263,7 +278,7 @@ class ScriptedLink:
 
     def _work_on(self, work: _Work) -> None:
         server = self.server
-        time = server.latency() + round(server.random.random() * server.faults.work, 3)
+        time = server.latency() + sum(server.work() for _ in range(work.statements))
         if work.waits and server.draw(server.faults.stuck):
             server.tell("backend %d waits for a lock: %s", self.backend_pid, work.text)
             time = _STUCK

@@ -59,13 +59,17 @@ class Wire:
     """One connection: for the server it is the Transport of runtimes/clients.py, for the client it has methods too.
 
     Attributes:
+        name: the server's, of the connection.
         most_unsent: the largest amount that the transport had to keep.
-        lost: whether the server was told of its end.
+        taken: bytes that the server has read before it began to close.
+        most_taken: at once.
+        answers: of HTTP, that the server has sent.
     """
 
     def __init__(
-        self, loop: SimulatedLoop, random: Random, faults: NetworkFaults, violated: Callable[[str], None]
+        self, name: str, loop: SimulatedLoop, random: Random, faults: NetworkFaults, violated: Callable[[str], None]
     ) -> None:
+        self.name = name
         self._loop, self._random, self._faults, self._violated = loop, random, faults, violated
         self._server: Server | None = None
         self._client: Listener | None = None
@@ -82,7 +86,6 @@ class Wire:
         self._flying_out: deque[bytes | None] = deque()
         self._arrived = bytearray()  # in its kernel
         self._outward_at = 0.0
-        self._flushing: SimulatedTimer | None = None
         self._keeps = False  # `written` is to be told
         self._ends = False  # half closed, once all is written
         self._end_sent = False
@@ -93,7 +96,7 @@ class Wire:
         self._end_told = False
         self.reads = True
         self.most_unsent = 0
-        self.lost = False
+        self.taken = self.most_taken = self.answers = 0
 
     def attach(self, server: Server, client: Listener) -> None:
         """Say who is at its ends."""
@@ -112,6 +115,7 @@ class Wire:
             self._violated(f"the server sends after it has closed: {data[:40]!r}")
         if self._gone or self._closing:
             return True
+        self.answers += data.count(b"HTTP/1.1 ")
         self._unsent += data
         self._push()
         self.most_unsent = max(self.most_unsent, len(self._unsent))
@@ -240,6 +244,8 @@ class Wire:
         if data is None:
             self._server.eof_received()
         else:
+            self.taken += 0 if self._ends else len(data)
+            self.most_taken = max(self.most_taken, len(data))
             self._server.data_received(data)
         self._deliver_soon()
 
@@ -328,7 +334,6 @@ class Wire:
         self._loop.call_later(self._way(), self._tell_reset)
 
     def _lose(self) -> None:
-        self.lost = True
         if self._server is not None:
             self._server.connection_lost()
 

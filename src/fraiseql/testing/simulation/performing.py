@@ -66,6 +66,9 @@ class RunningTask:
 class Performer:
     """The OperationRunner of the simulation.
 
+    Args:
+        submitted: called with each statement that was given to the dispatcher.
+
     Attributes:
         dispatcher: gives statements to connections.
         running: how many programs run in tasks.
@@ -73,11 +76,19 @@ class Performer:
         fanout: gives events to streams.
     """
 
-    def __init__(self, loop: SimulatedLoop, dispatcher: Dispatcher, max_statements: int, max_buffered: int) -> None:
+    def __init__(
+        self,
+        loop: SimulatedLoop,
+        dispatcher: Dispatcher,
+        max_statements: int,
+        max_buffered: int,
+        submitted: Callable[[DispatchedTicket], None],
+    ) -> None:
         self._loop = loop
         self.dispatcher = dispatcher
         self.fanout = Fanout()
         self._max_buffered = max_buffered
+        self._submitted = submitted
         self._streams_gate = Gate(max_statements)
         self._shared: dict[Hashable, _Shared] = {}
         self.running = 0
@@ -89,8 +100,10 @@ class Performer:
         return len(self._shared)
 
     def submit(self, effect: Fetch, done: Callable[[Any, Exception | None], None]) -> DispatchedTicket:
-        """Run a statement in place."""
-        return self.dispatcher.submit(effect, done)
+        """Run a statement."""
+        ticket = self.dispatcher.submit(effect, done)
+        self._submitted(ticket)
+        return ticket
 
     def join(self, effect: Join, participant: Participant, done: Callable[[Any, Exception | None], None]) -> None:
         """Leave it to a task."""
@@ -186,7 +199,7 @@ class Performer:
 
     async def _fetch_alone(self, effect: Fetch) -> Any:
         wait = Wait()
-        ticket = self.dispatcher.submit(effect, wait.set)
+        ticket = self.submit(effect, wait.set)
         try:
             return await wait
         except Cancelled:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
 from fraiseql.runtimes.loop import EventLoop
 
-__all__ = ["Cancelled", "Gate", "Task", "Wait", "sleep"]
+__all__ = ["Cancelled", "Task", "Wait", "sleep"]
 
 
 class Cancelled(BaseException):
@@ -67,7 +66,6 @@ class Task:
         self._loop = loop
         self._coroutine = coroutine
         self._done = done
-        self._running = False
         self._woken = False
         self._cancelled = False
         self.ended = False
@@ -103,42 +101,6 @@ class Task:
             error = raised
         self.ended = True
         self._done(result, error)
-
-
-class Gate:
-    """Lets so many in at once, first come first served."""
-
-    def __init__(self, places: int) -> None:
-        self.places = self._left = places
-        self._waiting: deque[Wait] = deque()
-
-    @property
-    def inside(self) -> int:
-        """How many are in."""
-        return self.places - self._left
-
-    async def enter(self) -> None:
-        """Wait for a place and take it."""
-        if self._left:
-            self._left -= 1
-            return
-        wait = Wait()
-        self._waiting.append(wait)
-        try:
-            await wait
-        except Cancelled:
-            if wait.done:
-                self.leave()
-            else:
-                self._waiting.remove(wait)
-            raise
-
-    def leave(self) -> None:
-        """Give the place to the next."""
-        if self._waiting:
-            self._waiting.popleft().set()
-        else:
-            self._left += 1
 
 
 async def sleep(loop: EventLoop, seconds: float) -> None:

@@ -70,7 +70,7 @@ class WebSocketClient:
             self.excuse = "it does not read in time"
         self.over = how == "never"
         Reading(self._world, self._wire, self._random, how)
-        self.tell("connects by WebSocket: %s, %d operations", self.manner, self._left)
+        self.tell("connects by WebSocket as %s: %s, %d operations", self._wire.name, self.manner, self._left)
         loop = self._world.loop
         if self.manner in ("leaves", "resets"):
             loop.call_later(self._random.random() * 2.0, self._leave)
@@ -84,6 +84,11 @@ class WebSocketClient:
     def tell(self, what: str, *values: object) -> None:
         """Note it in the story."""
         self._world.story.tell(self.name, what, *values)
+
+    @property
+    def waits_for_nothing(self) -> bool:
+        """Whether it is connected, all that it has asked for has ended, and it reads."""
+        return self._is_open and not self.over and not self._closing and not self._operations and not self.excuse
 
     # What it does
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import traceback
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Final, Protocol
 
@@ -12,7 +15,7 @@ from fraiseql.errors import DatabaseError, RequestError, ValueRefused
 from fraiseql.limits import HttpLimits, PoolLimits, SubscriptionLimits, WebSocketLimits
 from fraiseql.observations import InternalErrorMasked, Observation, RequestCompleted, WebSocketClosed
 from fraiseql.runtimes.clients import ClientDriver
-from fraiseql.runtimes.dispatching import Dispatcher
+from fraiseql.runtimes.dispatching import Dispatcher, Ticket
 from fraiseql.runtimes.driving import Surroundings
 from fraiseql.session import ClientSession, Endpoint
 from fraiseql.session.busy import BusySession
@@ -33,11 +36,13 @@ _TROUBLE: Final = 6.0  # seconds, after which the database makes no more mistake
 _CALM: Final = 8.0  # seconds more, after which everything must be well again
 _SETTLED: Final = 300.0  # seconds, by which all clients are served or gone
 _CLOSED: Final = 70.0  # seconds more, by which nothing is left: a statement that is stuck ends in 60
+_DRAINED: Final = 4.0  # seconds for the end of a connection that is idle while the server drains
 _LOOK: Final = 0.5  # seconds between two looks at the queues
 
 _HTTP: Final = HttpLimits(max_pipelined=4_000, head_timeout=3.0, body_timeout=3.0, idle_timeout=20.0, write_timeout=4.0)
 _WEBSOCKET: Final = WebSocketLimits(ping_interval=5.0, ping_timeout=5.0, close_timeout=2.0)
 _SUBSCRIPTIONS: Final = SubscriptionLimits(init_timeout=3.0, max_queued=4, max_unread=8_000, keep_alive=4.0)
+_ADDRESS: Final = re.compile(r" at 0x[0-9a-f]+")
 _UNREAD: Final = "the client did not read what it asked for"
 _MAX_BUFFERED: Final = 20
 _MOST_UNSENT: Final = 20_000  # of one connection: what is unread, and an answer or two
@@ -48,6 +53,10 @@ class Client(Listener, Protocol):
 
     name: str
     over: bool
+
+    @property
+    def waits_for_nothing(self) -> bool:
+        """Whether the server need not keep its connection."""
 
     def start(self) -> None:
         """Connect, and begin."""
@@ -62,6 +71,7 @@ class Outcome:
         violations: what must not have happened; empty where all is well.
         story: what everybody did, and when.
         requests: how many were asked.
+        shared: how many round trips two statements or more have shared.
         steps: how many calls the event loop has made.
         seconds: virtual ones.
     """
@@ -70,6 +80,7 @@ class Outcome:
     violations: tuple[str, ...]
     story: Story
     requests: int
+    shared: int
     steps: int
     seconds: float
 
@@ -82,6 +93,7 @@ class World:
 
     Attributes:
         faulty: whether the database makes mistakes, or turns clients away.
+        quick: whether it is usually so quick that statements may share a round trip.
         calm_at: when everything must be well again.
         sound: the markers of requests that cannot fail.
         changes_late: whether something was committed just before that.
@@ -97,14 +109,15 @@ class World:
         self.faulty = random.random() < 0.6
         size = random.choice((1, 2, 3))
         waiting = random.choice((3, 50)) if self.faulty else 50
-        depth = random.choice((1, 1, 2, 8))
+        self.quick = random.random() < 0.4
+        depth = random.choice((1, 2, 8, 8) if self.quick else (1, 1, 2, 8))
         self.pool_limits = PoolLimits(max_size=size, max_waiting=waiting, acquire_timeout=3.0, pipeline_depth=depth)
         self.database = ScriptedDatabase(
             loop, _drawn(f"database {seed}"), self.story, self._faults(), statements(), self._changed, self.violated
         )
         self.dispatcher = Dispatcher(self.pool_limits, self.database.connect, loop, self._observe)
         share = max(1, size // 2)
-        self.performer = Performer(loop, self.dispatcher, share, _MAX_BUFFERED)
+        self.performer = Performer(loop, self.dispatcher, share, _MAX_BUFFERED, self._submitted)
         self._endpoint = Endpoint(
             pipeline=made(), observe=self._observe, http=_HTTP, websocket=_WEBSOCKET, subscriptions=_SUBSCRIPTIONS
         )
@@ -121,6 +134,7 @@ class World:
         self._drivers: dict[ClientDriver, Wire] = {}
         self._names = 0
         self._draining = False
+        self._idle: dict[Client, float] = {}  # while the server drains: since when they wait for nothing
         self._turned_away: set[str] = set()
         self._narrow: dict[str, str] = {}  # connections of which little fits on the way, and whose they are
         self._overflowed: set[str] = set()
@@ -130,23 +144,38 @@ class World:
         self._asked: dict[str, Question] = {}
         self._verdicts: dict[str, str] = {}
         self._published = 0
+        self._starts: dict[Client, float] = {}  # of those who come together
         self.clients: list[Client] = [HttpClient(self, n, self._own(n)) for n in range(1, random.randrange(2, 8))]
+        if self.quick and random.random() < 0.6:
+            self._crowd(random.randrange(6, 17))
         count = random.randrange(3)
         self.clients += [WebSocketClient(self, n, self._own(n)) for n in range(11, 11 + count)]
+
+    def _crowd(self, count: int) -> None:
+        """Clients that come and ask at the same moments."""
+        first, at = 100, round(self._random.random() * 2.0, 3)
+        clients = [HttpClient(self, n, self._own(n), in_crowd=True) for n in range(first, first + count)]
+        self.clients += clients
+        self._starts.update(dict.fromkeys(clients, at))
 
     def _own(self, number: int) -> Random:
         return _drawn(f"client {number} {self.seed}")
 
     def _faults(self) -> DatabaseFaults:
         random = self._random
+        if self.quick:
+            latency, work = random.choice((0.0, 0.0002)), random.choice((0.0001, 0.0005))
+        else:
+            latency, work = 0.002, random.choice((0.005, 0.02, 0.3)) if self.faulty else 0.02
         if not self.faulty:
-            return DatabaseFaults()
+            return DatabaseFaults(latency=latency, work=work)
 
         def often(most: float) -> float:
             return random.random() * most if random.random() < 0.5 else 0.0
 
         return DatabaseFaults(
-            work=random.choice((0.005, 0.02, 0.3)),
+            latency=latency,
+            work=work,
             refusals=often(0.5),
             errors=often(0.3),
             stuck=often(0.1),
@@ -159,20 +188,27 @@ class World:
 
     def run(self) -> Outcome:
         """Let it happen, and look at what is left."""
-        self._plan()
         try:
+            self._plan()
             self._live()
         except Exception as error:
-            self.violated(f"{type(error).__name__}: {error}")
-            if not isinstance(error, (AssertionError, RuntimeError)):
-                raise
+            self.violated(f"a defect: {type(error).__name__}: {_repeatable(str(error))} ({_place(error)})")
         seconds = self.loop.time() - 1_000.0
-        return Outcome(self.seed, tuple(self.violations), self.story, len(self._asked), self.loop.steps, seconds)
+        return Outcome(
+            seed=self.seed,
+            violations=tuple(self.violations),
+            story=self.story,
+            requests=len(self._asked),
+            shared=len(self.database.trips),
+            steps=self.loop.steps,
+            seconds=seconds,
+        )
 
     def _plan(self) -> None:
         random, loop = self._random, self.loop
         for client in self.clients:
-            loop.call_later(random.choice((0.0, round(random.random(), 3))), client.start)
+            drawn = random.choice((0.0, round(random.random(), 3)))
+            loop.call_later(self._starts.get(client, drawn), client.start)
         loop.call_later(_TROUBLE, self._calm)
         if self.faulty and random.random() < 0.4:
             away = random.choice((0.0, 0.2, 1.0))
@@ -207,7 +243,7 @@ class World:
 
     def _settled(self) -> bool:
         performer, pool = self.performer, self.dispatcher.pool
-        busy = self._drivers or performer.running or performer.transactions or pool.granted or pool.waiting
+        busy = self._drivers or performer.running or performer.transactions or pool.granted or self.dispatcher.waiting
         return not busy and all(client.over for client in self.clients)
 
     def _calm(self) -> None:
@@ -238,15 +274,16 @@ class World:
     def connect(self, client: Listener) -> Wire:
         """A client comes."""
         random = self._random
+        is_near = isinstance(client, HttpClient) and client.in_crowd
         faults = NetworkFaults(
-            latency=random.choice((0.0, 0.002, 0.05)),
+            latency=random.choice((0.0, 0.0, 0.002) if is_near else (0.0, 0.002, 0.05)),
             cuts=random.choice((0.0, 0.5, 0.9)),
             window=random.choice((300, 2_000, 20_000)),
             half_closes=random.random() < 0.7,
         )
-        wire = Wire(self.loop, random, faults, self.violated)
         self._names += 1
         name = f"s-{self._names}"
+        wire = Wire(name, self.loop, random, faults, self.violated)
         session: ClientSession | BusySession = ClientSession(self._endpoint, name, None)
         if len(self._drivers) >= self._max_connections:
             session = BusySession(name, _HTTP, 1, self._observe)
@@ -300,11 +337,30 @@ class World:
         pool = self.dispatcher.pool
         if pool.size > self.pool_limits.max_size or self.database.most > self.pool_limits.max_size:
             self.violated(f"{pool.size} connections to the database")
-        if pool.waiting > self.pool_limits.max_waiting:
-            self.violated(f"{pool.waiting} requests wait for a connection")
+        self._look_at_queues()
+        self._look_at_clients()
         for driver, wire in self._drivers.items():
             if wire.most_unsent > _MOST_UNSENT:
                 self.violated(f"{wire.most_unsent} bytes are kept for {driver.connection_id}")
+
+    def _look_at_clients(self) -> None:
+        for client in self.clients:
+            if isinstance(client, HttpClient) and client.held > _HTTP.max_pipelined:
+                self.violated(f"{client.held} bytes of {client.name} are taken in, and not answered")
+            if not self._draining or not client.waits_for_nothing:
+                self._idle.pop(client, None)
+            elif self.loop.time() - self._idle.setdefault(client, self.loop.time()) > _DRAINED:
+                self.violated(f"{client.name} waits for nothing, and is kept although the server drains")
+
+    def _submitted(self, ticket: Ticket) -> None:
+        self.database.note(ticket)
+        self._look_at_queues()
+
+    def _look_at_queues(self) -> None:
+        alone = self.dispatcher.pool.waiting
+        for what, waiting in {"a connection": alone, "a round trip": self.dispatcher.waiting - alone}.items():
+            if waiting > self.pool_limits.max_waiting:  # of each of the two queues
+                self.violated(f"{waiting} requests wait for {what}")
 
     def _check_settled(self) -> None:
         pool, performer = self.dispatcher.pool, self.performer
@@ -314,7 +370,7 @@ class World:
         for what, left in {
             "connections of clients": len(self._drivers),
             "connections that somebody holds": pool.granted,
-            "requests that wait for a connection": pool.waiting,
+            "requests that wait for a connection": self.dispatcher.waiting,
             "running programs": performer.running,
             "open transactions": performer.transactions,
             "shared streams": performer.streams,
@@ -362,6 +418,15 @@ class World:
 
 def _drawn(seed: str) -> Random:
     return Random(seed)  # noqa: S311 - it shall be known what it draws
+
+
+def _place(error: BaseException) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}"
+
+
+def _repeatable(text: str) -> str:
+    return _ADDRESS.sub("", text)  # which differs from run to run
 
 
 def _is_known(error: BaseException | None) -> bool:

@@ -16,6 +16,7 @@ from fraiseql.testing.runtime_conformance.steps import (
     Expect,
     ExpectCut,
     ExpectEnd,
+    Flood,
     HalfClose,
     Kill,
     Lock,
@@ -114,6 +115,15 @@ OPERATIONS = (
         Waiting(1),
         Release(),
         Expect(_ANSWERED + answer(200, b'{"data":{"entries":[]}}')),
+    ),
+    _scenario(
+        "a server reads no more of a client that pipelines far more than is kept",
+        Lock("note"),
+        Send(_ASKED),
+        Waiting(1),
+        Flood(_ASKED),
+        Reset(),
+        Release(),
     ),
     _scenario(
         "a backend that dies under a statement",
