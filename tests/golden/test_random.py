@@ -35,7 +35,7 @@ def ask_without_introspection(connection: Connection) -> Ask:
 
 
 @settings(
-    max_examples=int(os.environ.get("RANDOM_EXAMPLES", "120")),
+    max_examples=int(os.environ.get("RANDOM_EXAMPLES", "70")),
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],

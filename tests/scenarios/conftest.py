@@ -31,3 +31,9 @@ def serve(bank: Bank) -> Callable[..., FraiseQLApp]:
         return FraiseQLApp(schema, bank.url, FraiseQLConfig(port=0, **settings), observe=bank.seen.append)
 
     return serve
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """One event loop: that all do the same for a client is held by tests/testing/runtime_conformance."""
+    return "asyncio"

@@ -20,6 +20,14 @@ from peers.graphql_ws import Subscription, connect, requires_graphql_ws
 
 pytestmark = [pytest.mark.anyio, requires_graphql_ws]
 
+
+@pytest.fixture(scope="module", params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    """Both event loops, other than most scenarios."""
+    backend: str = request.param
+    return backend
+
+
 WRITERS = 4
 EACH = 2_500
 SUBSCRIPTION = "subscription ($after: String) { commentAdded(after: $after) { id body post { id } } }"

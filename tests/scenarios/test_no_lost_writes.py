@@ -34,6 +34,14 @@ from scenarios.watching import Bank
 
 pytestmark = pytest.mark.anyio
 
+
+@pytest.fixture(scope="module", params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    """Both event loops, other than most scenarios."""
+    backend: str = request.param
+    return backend
+
+
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "5"))
 SEED = os.environ.get("CHAOS_SEED")
 CLIENTS = 12

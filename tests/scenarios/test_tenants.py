@@ -26,14 +26,6 @@ from runtimes.websocket_client import GraphQLClient, opened
 from scenarios.tenants_desk import CURSORS, DOCUMENTS, EXAMPLES, REFUSED, Desk, desk, load, serving, tenants
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    """One event loop: that all do the same for a client is held by tests/testing/runtime_conformance."""
-    return "asyncio"
-
-
 TITLES = "{ tickets { title } }"
 ACME = {"tickets": [{"title": "The acme printer is on fire"}, {"title": "More acme paper"}]}
 GLOBEX = {"tickets": [{"title": "The globex printer is on fire"}, {"title": "Secret globex merger"}]}
