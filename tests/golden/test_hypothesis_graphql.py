@@ -31,7 +31,7 @@ _EVERY = Oracle(every_type.schema, every_type.ROWS, OWN_KINDS)
 # What the generator makes is large; tests/pipeline/test_limits.py has the bounds.
 _LIMITS = QueryLimits(max_cost=10**40, max_conditions=10**6, max_tokens=10**6, max_fields=10**6)
 _MADE_OF_SEVERAL = re.compile(r"[gG]roups|[fF]igures|Summary")  # aggregates: any of equal values may be shown
-_COUNT = int(os.environ.get("RANDOM_EXAMPLES", "35"))
+_COUNT = int(os.environ.get("RANDOM_EXAMPLES", "60"))
 _SETTINGS = settings(
     max_examples=_COUNT,
     derandomize=True,
@@ -106,7 +106,7 @@ def test_values_reach_what_they_are_for() -> None:
     """The generator is of use: of its requests, so many are good ones that find rows."""
     found: list[bool] = []
 
-    @settings(_SETTINGS, max_examples=35, database=None)
+    @settings(_SETTINGS, max_examples=60, database=None)
     @given(request=requests(every_type.schema, _EVERY, _COUNT))
     def ask(request: Request) -> None:
         verdict = Refusals(_EVERY).of(request.query, request.variables)
