@@ -253,6 +253,14 @@ def test_a_server_that_stops_ends_the_stream_without_complete() -> None:
     assert played.events() == ["end"]
 
 
+def test_a_stream_that_begins_on_a_server_that_stops_ends_too() -> None:
+    played = Played()
+    played.ask()
+    assert played.handle(DrainRequested()) == []
+    assert kinds(played.handle(OperationJoined(1))) == "cancel send close"
+    assert played.events()[1:] == ["end"]
+
+
 def test_who_asks_is_found_out_first() -> None:
     played = Played(lambda request: Caller("me"))
     assert kinds(played.ask()) == "start"

@@ -164,6 +164,8 @@ class HttpSession:
             case OperationJoined(operation_id):
                 if self._stream is not None and operation_id == self._operations:
                     self._stream.times_out = None  # a subscription may last
+                    if self._draining:
+                        self._cut_stream(commands)
             case OperationEmitted(operation_id, emission, is_state):
                 self._emitted(operation_id, emission, is_state, now, commands)
             case OperationFailed(operation_id, error):
