@@ -6,12 +6,13 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
+from typing import Protocol
 
 import anyio
 
 from fraiseql.effects import Effect, Emission
 
-__all__ = ["Gate", "Participant", "next_effect", "unwelcome", "welcome"]
+__all__ = ["Gate", "Participant", "Signal", "next_effect", "unwelcome", "welcome"]
 
 
 class Gate:
@@ -76,6 +77,14 @@ class Gate:
         self.leave()
 
 
+class Signal(Protocol):
+    """Something that one task waits for: see anyio.Event."""
+
+    def set(self) -> object: ...
+
+    async def wait(self) -> None: ...
+
+
 class Participant(ABC):
     """An operation that takes part in a stream.
 
@@ -86,7 +95,7 @@ class Participant(ABC):
     __slots__ = ("_room", "when_resumed")
 
     def __init__(self) -> None:
-        self._room: anyio.Event | None = None  # while it is paused
+        self._room: Signal | None = None  # while it is paused
         self.when_resumed: Callable[[], None] | None = None
 
     @abstractmethod
@@ -97,6 +106,10 @@ class Participant(ABC):
     def deliver(self, emission: Emission, is_state: bool) -> None:
         """Take an emission; never waits, and raises nothing."""
 
+    def make_signal(self) -> Signal:
+        """What `room` waits for."""
+        return anyio.Event()
+
     @property
     def is_paused(self) -> bool:
         """Whether `room` waits."""
@@ -105,7 +118,7 @@ class Participant(ABC):
     def pause(self) -> None:
         """Let `room` wait."""
         if self._room is None:
-            self._room = anyio.Event()
+            self._room = self.make_signal()
 
     def resume(self) -> None:
         """Let it go on."""

@@ -41,7 +41,7 @@ from fraiseql.runtimes.threads.connection import ClientConnection
 from fraiseql.runtimes.threads.database import Database
 from fraiseql.runtimes.threads.programs import Performer
 from fraiseql.runtimes.threads.streaming import BlockingBus, EventLoopThread
-from fraiseql.runtimes.threads.waiting import Patience, Wakeup
+from fraiseql.runtimes.threads.waiting import Patience, Poller, Wakeup
 from fraiseql.runtimes.tls import TlsSession, tls_context_of
 from fraiseql.schema import Schema
 from fraiseql.schema.asynchronous import asynchronous_functions
@@ -270,7 +270,7 @@ class ThreadedApp:
             connection_id=connection_id,
             write_timeout=self._endpoint.http.write_timeout,
             observe=self._observe,
-            clock=self._clock,
+            poller=Poller(self._clock),
         )
         self._connections.add(connection)
         self._count()

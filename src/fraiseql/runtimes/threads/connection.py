@@ -19,7 +19,6 @@ from fraiseql.effects import Effect, Program
 from fraiseql.observations import InternalErrorMasked, Observer, RequestRefused
 from fraiseql.pipeline import GraphQLResponse
 from fraiseql.runtimes.driving import Session
-from fraiseql.runtimes.loop import Clock
 from fraiseql.runtimes.operations import Gate
 from fraiseql.runtimes.threads.programs import EVERYTHING, GIVEN_AWAY, ONLY_CALLS, Performer
 from fraiseql.runtimes.threads.waiting import Interrupted, Poller, Wakeup
@@ -43,7 +42,7 @@ from fraiseql.session import (
     StartOperation,
 )
 
-__all__ = ["ClientConnection", "Elsewhere", "Streaming"]
+__all__ = ["ClientConnection", "ClientSocket", "Elsewhere", "Streaming"]
 
 _CHUNK: Final = 65_536  # bytes of one read: a request rarely has more than 4 KiB, a body up to a megabyte
 _LINGER: Final = 2.0  # seconds for a client to close after our last answer
@@ -51,6 +50,22 @@ _LINGER_CHUNKS: Final = 1_024
 _MOST_UNREAD: Final = 10_000  # events in the inbox: a thread that leaves so many has no time for its client
 _GONE: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
 _DONTWAIT: Final = socket.MSG_DONTWAIT
+
+
+class ClientSocket(Protocol):
+    """What a connection needs of its socket: see socket.socket."""
+
+    def fileno(self) -> int: ...
+
+    def setsockopt(self, level: int, option: int, value: bytes, /) -> None: ...
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes: ...
+
+    def send(self, data: bytes | memoryview, flags: int = 0, /) -> int: ...
+
+    def shutdown(self, how: int, /) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class Elsewhere(Protocol):
@@ -87,7 +102,7 @@ class ClientConnection:
         connection_id: for observations.
         write_timeout: seconds for a client that takes nothing of its answer.
         observe: is told of a client that does not read.
-        clock: see Poller.
+        poller: what its thread waits with; belongs to this object now.
 
     Attributes:
         gate: bounds the statements of its operations on the event loop, where it has any.
@@ -95,7 +110,7 @@ class ClientConnection:
 
     def __init__(
         self,
-        sock: socket.socket,
+        sock: ClientSocket,
         session: Session,
         *,
         performer: Performer,
@@ -104,7 +119,7 @@ class ClientConnection:
         connection_id: str,
         write_timeout: float,
         observe: Observer,
-        clock: Clock | None = None,
+        poller: Poller | None = None,
     ) -> None:
         self._socket = sock
         self._fd = sock.fileno()
@@ -116,17 +131,17 @@ class ClientConnection:
         self.gate: Gate | None = None
         self._write_timeout = write_timeout
         self._observe = observe
-        self._poller = Poller(clock)
+        self._poller = poller or Poller()
         self.now = self._poller.now
         self._mask = -1  # what the client's descriptor is polled for; -1 before it is
         self._patience = 0.0  # seconds that a plain `recv` waits
-        self._may_block = clock is None  # the client is between two requests
+        self._may_block = self._poller.is_real  # the client is between two requests
         self._starts: deque[tuple[int, Program[Any]]] = deque()
         self._current: int | None = None  # the operation that this thread runs
         self._interrupted = False
         self._elsewhere: dict[int, Elsewhere] = {}
         self._inbox: deque[SessionEvent] = deque()
-        self._when_read: Callable[[], None] | None = None
+        self._when_read: deque[Callable[[], None]] = deque()
         self._unsent: deque[memoryview] = deque()
         self._write_by: float | None = None  # while something is unsent
         self._told = 0.0  # when the session was told something
@@ -177,7 +192,7 @@ class ClientConnection:
 
     def when_read(self, tell: Callable[[], None]) -> None:
         """Call a function, in this connection's thread, once the inbox has been read."""
-        self._when_read = tell
+        self._when_read.append(tell)
         self._poller.wake()
 
     # -- its thread ------------------------------------------------------------------------------------------------
@@ -280,7 +295,7 @@ class ClientConnection:
             self._leave()
         elif self._draining and not self._has_drained and self._current is None:
             self._tell_to_drain()
-        if self._inbox or self._when_read is not None:
+        if self._inbox or self._when_read:
             self._read_inbox()
         self._look_at_deadline()
         return ready
@@ -341,9 +356,8 @@ class ClientConnection:
                 self._passed_over(event)
             else:
                 self._tell(event)
-        tell, self._when_read = self._when_read, None
-        if tell is not None:
-            tell()
+        while self._when_read:
+            self._when_read.popleft()()
 
     # -- the session -----------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import contextlib
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from fraiseql.effects import (
     Begin,
@@ -19,17 +19,18 @@ from fraiseql.effects import (
     Fetch,
     Isolation,
     Program,
+    ResultSet,
     Rollback,
+    Row,
+    Settings,
     Sleep,
 )
 from fraiseql.errors import DatabaseError
 from fraiseql.runtimes.operations import unwelcome
 from fraiseql.runtimes.threads.calls import call_function, call_resolver
-from fraiseql.runtimes.threads.database import Database
-from fraiseql.runtimes.threads.transactions import OpenTransaction
 from fraiseql.runtimes.threads.waiting import Interrupted, Waiter
 
-__all__ = ["EVERYTHING", "GIVEN_AWAY", "ONLY_CALLS", "GiveAway", "Performer"]
+__all__ = ["EVERYTHING", "GIVEN_AWAY", "ONLY_CALLS", "GiveAway", "Performer", "Statements", "Transaction"]
 
 EVERYTHING: Final = frozenset({Fetch, Execute, Begin, Commit, Rollback, Call, CallAll, Compute, Sleep})
 """The effects that a thread can carry out."""
@@ -45,6 +46,27 @@ GIVEN_AWAY: Final = object()
 GiveAway: TypeAlias = Callable[[Program[Any], Effect], None]
 
 
+class Transaction(Protocol):
+    """What Begin gives: see OpenTransaction."""
+
+    @property
+    def is_open(self) -> bool: ...
+
+    def commit(self, settings: Settings, waiter: Waiter) -> None: ...
+
+    def rollback(self) -> None: ...
+
+
+class Statements(Protocol):
+    """Carries out statements in the thread that asks for it: see Database."""
+
+    def perform(self, effect: Fetch, waiter: Waiter) -> Row: ...
+
+    def execute(self, effect: Execute, waiter: Waiter) -> ResultSet: ...
+
+    def begin(self, isolation: Isolation, waiter: Waiter) -> Transaction: ...
+
+
 class Performer:
     """Carries out effects.
 
@@ -53,7 +75,7 @@ class Performer:
         bus: for the Info of users' functions.
     """
 
-    def __init__(self, database: Database, bus: Any) -> None:
+    def __init__(self, database: Statements, bus: Any) -> None:
         self._database = database
         self._bus = bus
 
@@ -103,12 +125,12 @@ class _Run:
 
     __slots__ = ("_bus", "_database", "_looked", "_waiter", "transactions")
 
-    def __init__(self, database: Database, bus: Any, waiter: Waiter) -> None:
+    def __init__(self, database: Statements, bus: Any, waiter: Waiter) -> None:
         self._database = database
         self._bus = bus
         self._waiter = waiter
         self._looked = -math.inf  # for the client, between calls
-        self.transactions: list[OpenTransaction] = []
+        self.transactions: list[Transaction] = []
 
     def perform(self, effect: Effect) -> Any:
         """Carry out one effect; raises what it raises."""
@@ -145,7 +167,7 @@ class _Run:
             self._waiter.wait(None, 0, now)
         return result
 
-    def _begin(self, isolation: Isolation) -> OpenTransaction:
+    def _begin(self, isolation: Isolation) -> Transaction:
         self.transactions = [each for each in self.transactions if each.is_open]
         transaction = self._database.begin(isolation, self._waiter)
         self.transactions.append(transaction)

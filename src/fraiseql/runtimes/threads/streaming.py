@@ -30,12 +30,12 @@ from fraiseql.runtimes.anyio.operating import Operations
 from fraiseql.runtimes.anyio.performing import Performer
 from fraiseql.runtimes.anyio.programs import Run
 from fraiseql.runtimes.anyio.streams import Streams
-from fraiseql.runtimes.driving import Ticket
-from fraiseql.runtimes.operations import Gate, Participant
+from fraiseql.runtimes.driving import OperationRunner, Ticket
+from fraiseql.runtimes.operations import Gate, Participant, Signal
 from fraiseql.runtimes.threads.connection import ClientConnection
 from fraiseql.session import OperationEmitted, OperationEnded, OperationFailed, OperationJoined
 
-__all__ = ["BlockingBus", "EventLoopThread"]
+__all__ = ["BlockingBus", "EventLoopThread", "GivenOperation"]
 
 _FEW: Final = 64  # events in a connection's inbox, beyond which a stream of its own waits
 _STOPPING: Final = 5.0  # seconds for the thread's end, beside what the database is given
@@ -126,10 +126,10 @@ class EventLoopThread:
 
     def operate(
         self, connection: ClientConnection, operation_id: int, program: Program[Any], effect: Effect
-    ) -> _Operation:
+    ) -> GivenOperation:
         """Run a program on from an effect that it has yielded; see Streaming."""
         self.start()
-        operation = _Operation(connection, operation_id, self._call)
+        operation = GivenOperation(connection, operation_id, self._call)
         if connection.gate is None:
             connection.gate = Gate(self._share)
         self._call(operation.start, self._operations, program, effect, connection.gate)
@@ -186,23 +186,26 @@ class _Performer(Performer):
         return await super().__call__(effect, run)
 
 
-class _Operation(Participant):
+class GivenOperation(Participant):
     """One operation; it lives on the event loop, and its connection's thread holds its end of it."""
 
-    __slots__ = ("_call", "_connection", "_id", "_is_abandoned", "_news", "_ticket")
+    __slots__ = ("_call", "_connection", "_few", "_id", "_is_abandoned", "_news", "_ticket")
 
-    def __init__(self, connection: ClientConnection, operation_id: int, call: Callable[..., None]) -> None:
+    def __init__(
+        self, connection: ClientConnection, operation_id: int, call: Callable[..., None], few: int = _FEW
+    ) -> None:
         super().__init__()
         self._connection = connection
         self._id = operation_id
         self._call = call
+        self._few = few
         self._is_abandoned = False
         self._ticket: Ticket | None = None
-        self._news: anyio.Event | None = None
+        self._news: Signal | None = None
 
     # -- on the event loop
 
-    def start(self, operations: Operations, program: Program[Any], effect: Effect, gate: Gate) -> None:
+    def start(self, operations: OperationRunner, program: Program[Any], effect: Effect, gate: Gate) -> None:
         """Begin; the gate bounds the statements that run at once for its connection."""
         if self._is_abandoned:
             program.close()
@@ -218,8 +221,8 @@ class _Operation(Participant):
     async def room(self) -> None:
         """Wait while paused, and while the connection's thread has not heard what was said."""
         await super().room()
-        while self._connection.backlog >= _FEW:
-            self._news = anyio.Event()
+        while self._connection.backlog >= self._few:
+            self._news = self.make_signal()
             self._connection.when_read(self._has_read)
             await self._news.wait()
             await super().room()

@@ -7,16 +7,17 @@ import os
 import select
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import ceil
 from threading import Lock
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from fraiseql.postgres import Conversation, Ready, Wait
 from fraiseql.postgres.errors import connection_lost
 from fraiseql.runtimes.dispatching import TookTooLong
 from fraiseql.runtimes.loop import Clock
 
-__all__ = ["Interrupted", "Patience", "Poller", "TookTooLong", "Waiter", "Wakeup", "drive"]
+__all__ = ["SYSTEM", "Interrupted", "Patience", "Poll", "Poller", "System", "TookTooLong", "Waiter", "Wakeup", "drive"]
 
 _Result = TypeVar("_Result")
 
@@ -73,21 +74,54 @@ class Wakeup:
             self._reader = self._writer = -1
 
 
+class Poll(Protocol):
+    """Waits for descriptors, as `select.poll` does."""
+
+    def register(self, fd: int, mask: int, /) -> None: ...
+
+    def modify(self, fd: int, mask: int, /) -> None: ...
+
+    def unregister(self, fd: int, /) -> None: ...
+
+    def poll(self, milliseconds: float | None = None, /) -> list[tuple[int, int]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """What threads wait with; a simulation has its own.
+
+    Attributes:
+        now: gives the seconds by which `poll` waits, on a clock that never goes back.
+        poll: makes what waits for descriptors.
+        wakeup: makes what ends such a wait.
+    """
+
+    now: Callable[[], float]
+    poll: Callable[[], Poll]
+    wakeup: Callable[[], Wakeup]
+
+
+SYSTEM: Final = System(time.monotonic, select.poll, Wakeup)
+"""The operating system's."""
+
+
 class Poller:
     """What one thread waits with; only that thread may use it.
 
     Args:
         clock: by which deadlines are kept; None for the system's. One that is given tells the time by a wakeup.
+        system: see System.
     """
 
-    __slots__ = ("_clock", "_poll", "_wakeup", "modify", "now", "register", "unregister")
+    __slots__ = ("_clock", "_poll", "_system", "_wakeup", "modify", "now", "register", "unregister")
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None, system: System = SYSTEM) -> None:
         self._clock = clock
-        self._poll = select.poll()
+        self._system = system
+        self._poll = system.poll()
         self._wakeup: Wakeup | None = None
         self.register, self.modify, self.unregister = self._poll.register, self._poll.modify, self._poll.unregister
-        self.now: Callable[[], float] = time.monotonic if clock is None else clock.time
+        self.now: Callable[[], float] = system.now if clock is None else clock.time
         if clock is not None:
             self._make_wakeup()
 
@@ -134,7 +168,7 @@ class Poller:
             self._wakeup.close()
 
     def _make_wakeup(self) -> Wakeup:
-        self._wakeup = Wakeup()
+        self._wakeup = self._system.wakeup()
         self._poll.register(self._wakeup.fileno(), select.POLLIN)
         return self._wakeup
 
@@ -175,13 +209,13 @@ class Patience:
     """Waits for nothing else, and cannot be interrupted: for what has to be brought to its end in bounded time.
 
     Args:
-        clock: see Poller.
+        clock, system: see Poller.
     """
 
     __slots__ = ("_poller", "now")
 
-    def __init__(self, clock: Clock | None = None) -> None:
-        self._poller = Poller(clock)
+    def __init__(self, clock: Clock | None = None, system: System = SYSTEM) -> None:
+        self._poller = Poller(clock, system)
         self.now = self._poller.now
 
     def __enter__(self) -> Patience:

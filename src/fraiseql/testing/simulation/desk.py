@@ -6,13 +6,13 @@ Every request carries a marker of its own; the database puts it into the answer,
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import cache
 from typing import Any, Final, NamedTuple
 
 import orjson
 
-from fraiseql.context import Info
+from fraiseql.context import BlockingInfo, Info
 from fraiseql.effects import Event, Fetch, Join, Open, Program, Row
 from fraiseql.limits import MutationLimits, QueryLimits, SubscriptionLimits
 from fraiseql.pipeline import GraphQLRequest, Pipeline
@@ -64,6 +64,22 @@ async def count(to: int) -> AsyncIterator[int]:
         yield number
 
 
+def _plain() -> tuple[Any, Any]:
+    """The same two functions as threads may have them."""
+
+    @query
+    def said(info: BlockingInfo, text: str) -> str:
+        """What was said, without the database."""
+        return text
+
+    @subscription
+    def count(to: int) -> Iterator[int]:
+        """The numbers from nought."""
+        yield from range(to)
+
+    return said, count
+
+
 DOCUMENTS: Final = {
     "note": "query ($marker: ID!, $size: Int!) { note(id: $marker, size: $size) { id text } }",
     "two": "query ($marker: ID!, $size: Int!) {"
@@ -94,9 +110,10 @@ class Asked(NamedTuple):
 
 
 @cache
-def made() -> Pipeline:
-    """The pipeline, made once: all worlds of a process share its caches."""
-    schema = Schema(types=[_Note], queries=[note, said], mutations=[put], subscriptions=[noted, notes, count])
+def made(runtime: str = "loops") -> Pipeline:
+    """The pipeline of a runtime, made once: all worlds of a process share its caches."""
+    told, counted = _plain() if runtime == "threads" else (said, count)
+    schema = Schema(types=[_Note], queries=[note, told], mutations=[put], subscriptions=[noted, notes, counted])
     limits = QueryLimits(request_timeout=5.0)
     subscriptions = SubscriptionLimits(statement_timeout=2.0, recovery_timeout=8.0, live_poll=5.0)
     return Pipeline(schema, limits, subscriptions, MutationLimits(max_attempts=4))

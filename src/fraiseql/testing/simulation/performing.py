@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Generator, Hashable
 from functools import partial
+from inspect import iscoroutine
 from typing import Any, Final
 
 from fraiseql.bus.fanout import Fanout, StreamState
@@ -36,7 +37,7 @@ from fraiseql.testing.simulation.links import ScriptedLink
 from fraiseql.testing.simulation.loop import SimulatedLoop
 from fraiseql.testing.simulation.tasks import Cancelled, Task, Wait, sleep
 
-__all__ = ["Performer", "RunningTask"]
+__all__ = ["OwnTransaction", "Performer", "RunningTask"]
 
 _LOOK: Final = 0.02  # seconds between two looks at a gate, or at a client that does not read
 
@@ -48,7 +49,7 @@ class _Run:
         self.participant = participant
         self.gate = gate
         self.audience = audience
-        self.transactions: list[_Transaction] = []
+        self.transactions: list[OwnTransaction] = []
         self.handles: list[_Events | _Values] = []
 
 
@@ -68,6 +69,7 @@ class Performer:
 
     Args:
         submitted: called with each statement that was given to the dispatcher.
+        room: waits until a participant has room for more; by default, until it is not paused.
 
     Attributes:
         dispatcher: gives statements to connections.
@@ -83,12 +85,14 @@ class Performer:
         max_statements: int,
         max_buffered: int,
         submitted: Callable[[DispatchedTicket], None],
+        room: Callable[[Participant], Awaitable[None]] | None = None,
     ) -> None:
         self._loop = loop
         self.dispatcher = dispatcher
         self.fanout = Fanout()
         self._max_buffered = max_buffered
         self._submitted = submitted
+        self._room = room or self._while_paused
         self._streams_gate = Gate(max_statements)
         self._shared: dict[Hashable, _Shared] = {}
         self.running = 0
@@ -190,14 +194,15 @@ class Performer:
         if effect.transaction is not None:
             return await effect.transaction.run(effect)
         if run.transactions:
-            return await self._fetch_alone(effect)
+            return await self.fetch(effect)
         await self._enter(run.gate)
         try:
-            return await self._fetch_alone(effect)
+            return await self.fetch(effect)
         finally:
             run.gate.leave()
 
-    async def _fetch_alone(self, effect: Fetch) -> Any:
+    async def fetch(self, effect: Fetch) -> Any:
+        """Run a statement outside of a transaction."""
         wait = Wait()
         ticket = self.submit(effect, wait.set)
         try:
@@ -206,7 +211,11 @@ class Performer:
             ticket.abandon()
             raise
 
-    async def _begin(self, run: _Run) -> _Transaction:
+    async def begin(self) -> OwnTransaction:
+        """Open a transaction that belongs to no program here."""
+        return await self._begin(_Run(None, Gate(1)))
+
+    async def _begin(self, run: _Run) -> OwnTransaction:
         gate = run.gate if not run.transactions else None
         if gate is not None:
             await self._enter(gate)
@@ -224,7 +233,7 @@ class Performer:
             raise
         link = lease.link
         assert isinstance(link, ScriptedLink)
-        transaction = _Transaction(self, link, lease, run, gate)
+        transaction = OwnTransaction(self, link, lease, run, gate)
         run.transactions.append(transaction)
         return transaction
 
@@ -235,9 +244,13 @@ class Performer:
             return _Events(self._loop, source, self.fanout, self._max_buffered)
         return _Values(source)
 
+    async def _while_paused(self, participant: Participant) -> None:
+        while participant.is_paused:
+            await sleep(self._loop, _LOOK)
+
     async def _join(self, stream: Stream, participant: Participant) -> Any:
         if stream.key is None:
-            alone = _Alone(self._loop, participant, stream.is_state)
+            alone = _Alone(self._loop, participant, stream.is_state, self._room)
             return await self._driven(stream.begin(), None, _Run(None, self._streams_gate, alone))
         shared = self._shared.get(stream.key)
         if shared is None:
@@ -261,7 +274,7 @@ class Performer:
                 del self._shared[shared.stream.key]
 
 
-class _Transaction:
+class OwnTransaction:
     """What Begin gives."""
 
     def __init__(
@@ -310,6 +323,11 @@ class _Transaction:
         wait = Wait()
         self._leave(lambda: self._roll_back(wait.set))
         await wait
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has come to its end, or is on its way there."""
+        return self._over
 
     def end(self) -> None:
         """Its program has ended."""
@@ -382,12 +400,14 @@ class _Events:
 
 
 class _Values:
-    """A user's asynchronous generator that waits for nothing."""
+    """A user's generator that waits for nothing."""
 
     def __init__(self, source: ResolverSource) -> None:
         self._generator = source.function(**source.arguments)
 
     async def next(self, timeout: float | None) -> Any:
+        if isinstance(self._generator, Generator):
+            return next(self._generator, Absent.ENDED)
         try:
             return await self._generator.__anext__()
         except StopAsyncIteration:
@@ -397,6 +417,9 @@ class _Values:
         """It is never shared."""
 
     def close(self) -> None:
+        if isinstance(self._generator, Generator):
+            self._generator.close()
+            return
         closing = self._generator.aclose()
         try:
             closing.send(None)
@@ -407,18 +430,24 @@ class _Values:
 class _Alone:
     """The audience of a stream with one participant: waits for it."""
 
-    def __init__(self, loop: SimulatedLoop, participant: Participant, is_state: bool) -> None:
-        self._loop, self._participant, self._is_state = loop, participant, is_state
+    def __init__(
+        self,
+        loop: SimulatedLoop,
+        participant: Participant,
+        is_state: bool,
+        room: Callable[[Participant], Awaitable[None]],
+    ) -> None:
+        self._loop, self._participant, self._is_state, self._room = loop, participant, is_state, room
 
     async def next(self, handle: _Events | _Values, timeout: float | None) -> Any:
+        await self._room(self._participant)
         return await handle.next(timeout)
 
     async def emit(self, emission: Emission, to_newcomers: bool) -> None:
         if to_newcomers:
             return
         await sleep(self._loop, 0.0)
-        while self._participant.is_paused:
-            await sleep(self._loop, _LOOK)
+        await self._room(self._participant)
         self._participant.deliver(emission, self._is_state)
 
 
@@ -469,11 +498,13 @@ def _called(call: Any) -> Any:
     named = dict(call.named)
     if call.takes_info:
         named["info"] = Info(call.caller, call.field_name, None)
-    coroutine = call.function(*call.arguments, **named)
     try:
-        coroutine.send(None)
+        result = call.function(*call.arguments, **named)
+        if iscoroutine(result):
+            result.send(None)
+            raise AssertionError("the functions of this schema wait for nothing")
     except StopIteration as stop:
         return stop.value
     except Exception as error:
         return error
-    raise AssertionError("the functions of this schema wait for nothing")
+    return result
