@@ -202,6 +202,11 @@ class ClientConnection:
         """By which another thread ends a wait."""
         return self._poller.wakeup
 
+    @property
+    def unsent(self) -> int:
+        """How many bytes are kept, since the client does not read."""
+        return sum(map(len, self._unsent))
+
     def run(self) -> None:
         """Serve the client until all is said; `close` must follow, in this thread."""
         try:

@@ -7,8 +7,10 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from typing import get_args
 
-from fraiseql.testing.simulation.world import Outcome, failure_of, simulate
+from fraiseql.testing.simulation.world import Outcome, Runtime, failure_of, simulate
 
 __all__ = ["main"]
 
@@ -23,13 +25,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--jobs", type=_count, default=os.cpu_count() or 1, help="processes; by default one for each processor"
     )
+    parser.add_argument("--runtime", choices=get_args(Runtime), default="loops", help="of the server")
     given = parser.parse_args(arguments)
     first: int = given.seed
+    runtime: Runtime = given.runtime
     if given.seeds is None:
-        outcome = simulate(first)
+        outcome = simulate(first, runtime)
         sys.stdout.write(outcome.story.text())
         return _tell(outcome)
-    return _many(range(first, first + given.seeds), given.jobs)
+    return _many(range(first, first + given.seeds), given.jobs, runtime)
 
 
 def _number(text: str) -> int:
@@ -46,26 +50,26 @@ def _count(text: str) -> int:
     return count
 
 
-def _many(seeds: range, jobs: int) -> int:
+def _many(seeds: range, jobs: int, runtime: Runtime) -> int:
     parts = [seeds[start : start + _PART] for start in range(0, len(seeds), _PART)]
     with ProcessPoolExecutor(min(jobs, len(parts))) as pool:
         requests = 0
-        for asked, failed in pool.map(_part, parts):
+        for asked, failed in pool.map(partial(_part, runtime), parts):
             requests += asked
             if failed is not None:
                 pool.shutdown(cancel_futures=True)
-                outcome = simulate(failed)
+                outcome = simulate(failed, runtime)
                 sys.stdout.write(outcome.story.text())
                 return _tell(outcome)
     sys.stdout.write(f"{len(seeds)} worlds, {requests} requests: nothing was violated\n")
     return 0
 
 
-def _part(seeds: Iterable[int]) -> tuple[int, int | None]:
+def _part(runtime: Runtime, seeds: Iterable[int]) -> tuple[int, int | None]:
     """How many requests there were, and the first seed that fails."""
     requests = 0
     for seed in seeds:
-        outcome = simulate(seed)
+        outcome = simulate(seed, runtime)
         requests += outcome.requests
         if outcome.violations:
             return requests, seed

@@ -98,8 +98,8 @@ class Wire:
         self.most_unsent = 0
         self.taken = self.most_taken = self.answers = 0
 
-    def attach(self, server: Server, client: Listener) -> None:
-        """Say who is at its ends."""
+    def attach(self, server: Server | None, client: Listener) -> None:
+        """Say who is at its ends; no server where nobody is to be told."""
         self._server, self._client = server, client
 
     # What the server's driver wants

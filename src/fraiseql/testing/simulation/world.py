@@ -8,15 +8,14 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol, TypeAlias
 
 from fraiseql.effects import Event, changed_topic
 from fraiseql.errors import DatabaseError, RequestError, ValueRefused
 from fraiseql.limits import HttpLimits, PoolLimits, SubscriptionLimits, WebSocketLimits
 from fraiseql.observations import InternalErrorMasked, Observation, RequestCompleted, WebSocketClosed
-from fraiseql.runtimes.clients import ClientDriver
 from fraiseql.runtimes.dispatching import Dispatcher, Ticket
-from fraiseql.runtimes.driving import Surroundings
+from fraiseql.runtimes.operations import Participant
 from fraiseql.session import ClientSession, Endpoint
 from fraiseql.session.busy import BusySession
 from fraiseql.testing.simulation.database import DatabaseFaults, ScriptedDatabase
@@ -26,12 +25,16 @@ from fraiseql.testing.simulation.loop import SimulatedLoop
 from fraiseql.testing.simulation.network import Listener, NetworkFaults, Wire
 from fraiseql.testing.simulation.performing import Performer
 from fraiseql.testing.simulation.questions import DONE, FAILED, Question
+from fraiseql.testing.simulation.servers import LoopServer, Server, Site, ThreadServer
 from fraiseql.testing.simulation.story import Story
 from fraiseql.testing.simulation.websocket_client import WebSocketClient
 
-__all__ = ["Outcome", "World", "failure_of", "simulate"]
+__all__ = ["Outcome", "Runtime", "World", "failure_of", "simulate"]
 
-_DATE: Final = b"Thu, 01 Jan 1970 00:00:00 GMT"
+Runtime: TypeAlias = Literal["loops", "threads"]
+"""Which server there is: drivers, as on asyncio and trio, or threads."""
+
+_DRAINS: Final = {"loops": 0.15, "threads": 0.35}  # how often a server drains
 _TROUBLE: Final = 6.0  # seconds, after which the database makes no more mistakes
 _CALM: Final = 8.0  # seconds more, after which everything must be well again
 _SETTLED: Final = 300.0  # seconds, by which all clients are served or gone
@@ -67,7 +70,7 @@ class Outcome:
     """What came of a seed.
 
     Attributes:
-        seed: that the world was made of.
+        seed, runtime: that the world was made of.
         violations: what must not have happened; empty where all is well.
         story: what everybody did, and when.
         requests: how many were asked.
@@ -77,6 +80,7 @@ class Outcome:
     """
 
     seed: int
+    runtime: Runtime
     violations: tuple[str, ...]
     story: Story
     requests: int
@@ -90,6 +94,7 @@ class World:
 
     Args:
         seed: of everything that is drawn.
+        runtime: `loops`, with the drivers of asyncio and trio, or `threads`.
 
     Attributes:
         faulty: whether the database makes mistakes, or turns clients away.
@@ -100,8 +105,8 @@ class World:
         dispatcher, performer, database: parts of the server, and what it talks to.
     """
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
+    def __init__(self, seed: int, runtime: Runtime = "loops") -> None:
+        self.seed, self.runtime = seed, runtime
         self._random = random = _drawn(f"world {seed}")
         self.loop = loop = SimulatedLoop(_drawn(f"ties {seed}"))
         self.story = Story(loop.time)
@@ -117,21 +122,17 @@ class World:
         )
         self.dispatcher = Dispatcher(self.pool_limits, self.database.connect, loop, self._observe)
         share = max(1, size // 2)
-        self.performer = Performer(loop, self.dispatcher, share, _MAX_BUFFERED, self._submitted)
+        room = Participant.room if runtime == "threads" else None
+        self.performer = Performer(loop, self.dispatcher, share, _MAX_BUFFERED, self._submitted, room)
         self._endpoint = Endpoint(
-            pipeline=made(), observe=self._observe, http=_HTTP, websocket=_WEBSOCKET, subscriptions=_SUBSCRIPTIONS
-        )
-        self.around = Surroundings(
-            clock=loop,
-            date=lambda: _DATE,
-            operations=self.performer,
-            max_statements=share,
-            write_timeout=_HTTP.write_timeout,
+            pipeline=made(runtime),
             observe=self._observe,
-            gone=self._gone,
+            http=_HTTP,
+            websocket=_WEBSOCKET,
+            subscriptions=_SUBSCRIPTIONS,
         )
         self._max_connections = random.choice((2, 100, 100, 100, 100))
-        self._drivers: dict[ClientDriver, Wire] = {}
+        self._server = self._make_server(share)
         self._names = 0
         self._draining = False
         self._idle: dict[Client, float] = {}  # while the server drains: since when they wait for nothing
@@ -150,6 +151,19 @@ class World:
             self._crowd(random.randrange(6, 17))
         count = random.randrange(3)
         self.clients += [WebSocketClient(self, n, self._own(n)) for n in range(11, 11 + count)]
+
+    def _make_server(self, max_statements: int) -> Server:
+        site = Site(
+            loop=self.loop,
+            random=_drawn(f"threads {self.seed}"),
+            performer=self.performer,
+            max_statements=max_statements,
+            write_timeout=_HTTP.write_timeout,
+            close_spread=_SUBSCRIPTIONS.close_spread,
+            observe=self._observe,
+            violated=self.violated,
+        )
+        return LoopServer(site) if self.runtime == "loops" else ThreadServer(site)
 
     def _crowd(self, count: int) -> None:
         """Clients that come and ask at the same moments."""
@@ -193,9 +207,11 @@ class World:
             self._live()
         except Exception as error:
             self.violated(f"a defect: {type(error).__name__}: {_repeatable(str(error))} ({_place(error)})")
+        self._server.end()
         seconds = self.loop.time() - 1_000.0
         return Outcome(
             seed=self.seed,
+            runtime=self.runtime,
             violations=tuple(self.violations),
             story=self.story,
             requests=len(self._asked),
@@ -213,7 +229,7 @@ class World:
         if self.faulty and random.random() < 0.4:
             away = random.choice((0.0, 0.2, 1.0))
             loop.call_later(random.random() * 1.5, self.database.restart, away)
-        if random.random() < 0.15:
+        if random.random() < _DRAINS[self.runtime]:
             loop.call_later(random.random() * 2.0, self._drain)
         if any(isinstance(client, WebSocketClient) for client in self.clients):
             for _ in range(random.choice((0, 5, 25))):
@@ -230,8 +246,7 @@ class World:
                 break
         self._check_settled()
         self.story.tell("server", "stops")
-        for driver in list(self._drivers):
-            driver.cut()
+        self._server.cut()
         self.dispatcher.close(self._stopped)
         if not loop.run(loop.time() + _CLOSED, max_steps=200_000):
             self.violated(f"still to be called: {', '.join(self.loop.pending()[:5])}")
@@ -243,8 +258,8 @@ class World:
 
     def _settled(self) -> bool:
         performer, pool = self.performer, self.dispatcher.pool
-        busy = self._drivers or performer.running or performer.transactions or pool.granted or self.dispatcher.waiting
-        return not busy and all(client.over for client in self.clients)
+        busy = performer.running or performer.transactions or pool.granted or self.dispatcher.waiting
+        return not busy and not any(self._server.left().values()) and all(client.over for client in self.clients)
 
     def _calm(self) -> None:
         self.story.tell("database", "makes no more mistakes")
@@ -253,8 +268,9 @@ class World:
     def _drain(self) -> None:
         self.story.tell("server", "drains")
         self._draining = True
-        for driver in list(self._drivers):
-            driver.drain()
+        self._server.drain()
+        if self.runtime == "threads" and self._random.random() < 0.5:  # some stop before all is said
+            self.loop.call_later(self._random.random() * 3.0, self._server.cut)
 
     def _publish(self, count: int) -> None:
         numbers = range(self._published, self._published + count)
@@ -283,23 +299,15 @@ class World:
         )
         self._names += 1
         name = f"s-{self._names}"
-        wire = Wire(name, self.loop, random, faults, self.violated)
+        wire = self._server.wire(name, random, faults)
         session: ClientSession | BusySession = ClientSession(self._endpoint, name, None)
-        if len(self._drivers) >= self._max_connections:
+        if self._server.connections >= self._max_connections:
             session = BusySession(name, _HTTP, 1, self._observe)
             self._turned_away.add(getattr(client, "name", ""))
         if faults.window < 10_000:
             self._narrow[name] = getattr(client, "name", "")
-        driver = ClientDriver(session, wire, self.around, name)
-        self._drivers[driver] = wire
-        wire.attach(driver, client)
-        self.loop.call_soon(self._accept, driver)
+        self._server.serve(session, wire, client)
         return wire
-
-    def _accept(self, driver: ClientDriver) -> None:
-        driver.start()
-        if self._draining:
-            driver.drain()
 
     def excuse(self, client: Client) -> str:
         """Why the server may cut any client off now."""
@@ -339,9 +347,9 @@ class World:
             self.violated(f"{pool.size} connections to the database")
         self._look_at_queues()
         self._look_at_clients()
-        for driver, wire in self._drivers.items():
-            if wire.most_unsent > _MOST_UNSENT:
-                self.violated(f"{wire.most_unsent} bytes are kept for {driver.connection_id}")
+        for name, unsent in self._server.unsent().items():
+            if unsent > _MOST_UNSENT:
+                self.violated(f"{unsent} bytes are kept for {name}")
 
     def _look_at_clients(self) -> None:
         for client in self.clients:
@@ -368,7 +376,7 @@ class World:
             if not client.over:
                 self.violated(f"{client.name} is still waiting")
         for what, left in {
-            "connections of clients": len(self._drivers),
+            **self._server.left(),
             "connections that somebody holds": pool.granted,
             "requests that wait for a connection": self.dispatcher.waiting,
             "running programs": performer.running,
@@ -402,10 +410,6 @@ class World:
         if self.dispatcher.pool.size or self.dispatcher.links or self.database.backends:
             self.violated(f"{self.dispatcher.pool.size} connections to the database are left at the end")
 
-    def _gone(self, driver: ClientDriver) -> None:
-        if self._drivers.pop(driver, None) is None:
-            self.violated(f"{driver.connection_id} is gone twice")
-
     def _observe(self, observation: Observation) -> None:
         if isinstance(observation, RequestCompleted):
             return
@@ -438,9 +442,10 @@ def _is_known(error: BaseException | None) -> bool:
 def failure_of(outcome: Outcome) -> str:
     """What went wrong with a seed, and the command that shows it again."""
     lines = [f"seed {outcome.seed}: {violation}" for violation in outcome.violations]
-    return "\n".join([*lines, f"python -m fraiseql.testing.simulation --seed {outcome.seed}"])
+    runtime = "" if outcome.runtime == "loops" else f" --runtime {outcome.runtime}"
+    return "\n".join([*lines, f"python -m fraiseql.testing.simulation --seed {outcome.seed}{runtime}"])
 
 
-def simulate(seed: int) -> Outcome:
+def simulate(seed: int, runtime: Runtime = "loops") -> Outcome:
     """Let the world of a seed happen; the same seed gives the same story, byte for byte."""
-    return World(seed).run()
+    return World(seed, runtime).run()
