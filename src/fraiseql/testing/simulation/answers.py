@@ -1,11 +1,11 @@
-"""What clients read: answers of HTTP/1.1 and frames of WebSockets, by readers that share nothing with the server's."""
+"""What clients read: answers of HTTP/1.1, events of streams, frames of WebSockets, by readers of their own."""
 
 from __future__ import annotations
 
 import struct
 from typing import NamedTuple
 
-__all__ = ["AnswerReader", "Frame", "FrameReader", "HttpAnswer", "client_frame"]
+__all__ = ["AnswerReader", "Frame", "FrameReader", "HttpAnswer", "StreamEvent", "StreamReader", "client_frame"]
 
 
 class HttpAnswer(NamedTuple):
@@ -124,3 +124,70 @@ def client_frame(opcode: int, payload: bytes, key: bytes = b"\x5a\xa5\x3c\xc3") 
     repeated = (key * (size // 4 + 1))[:size]
     masked = int.from_bytes(payload, "big") ^ int.from_bytes(repeated, "big")
     return head + key + masked.to_bytes(size, "big")
+
+
+class StreamEvent(NamedTuple):
+    """One event of a stream; `end` stands for the end of the answer, and has no data."""
+
+    name: str
+    data: bytes
+
+
+class StreamReader:
+    """Takes answers apart that are event streams, as they come; raises ValueError where they are none."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._text: bytes | None = None  # of an answer that has begun
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a stream is under way."""
+        return self._text is not None
+
+    def feed(self, data: bytes) -> list[StreamEvent | HttpAnswer]:
+        """What is complete now: events, and answers that are something else."""
+        self._rest += data
+        found: list[StreamEvent | HttpAnswer] = []
+        while self._rest:
+            if self._text is None:
+                if b"\r\n\r\n" not in self._rest:
+                    break
+                head, _, behind = self._rest.partition(b"\r\n\r\n")
+                if b"content-type: text/event-stream" not in head.lower():
+                    reader = AnswerReader()
+                    found += (answers := reader.feed(self._rest))
+                    self._rest = reader.rest
+                    if not answers:
+                        break
+                elif not head.startswith(b"HTTP/1.1 200 "):
+                    raise ValueError(f"no stream begins so: {head!r}")
+                else:
+                    self._rest, self._text = behind, b""
+            elif not self._chunk(found):
+                break
+        return found
+
+    def _chunk(self, found: list[StreamEvent | HttpAnswer]) -> bool:
+        line, ending, behind = self._rest.partition(b"\r\n")
+        size = int(line, 16) if ending else 0
+        if not ending or len(behind) < size + 2:
+            return False
+        assert self._text is not None
+        self._rest = behind[size + 2 :]
+        if size:
+            *blocks, self._text = (self._text + behind[:size]).split(b"\n\n")
+            found += filter(None, map(_event, blocks))
+        elif self._text:
+            raise ValueError(f"a stream ends within an event: {self._text!r}")
+        else:
+            self._text = None
+            found.append(StreamEvent("end", b""))
+        return True
+
+
+def _event(block: bytes) -> StreamEvent | None:
+    """None for a comment."""
+    fields = dict(line.partition(b":")[::2] for line in block.split(b"\n"))
+    name = fields.get(b"event", b"").strip().decode()
+    return StreamEvent(name, fields.get(b"data", b"").strip()) if name else None

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable
 from random import Random
 from threading import Lock, Thread
-from typing import Final
+from types import FrameType
+from typing import Any, Final
 
+from fraiseql.runtimes.threads import connection, programs, streaming, waiting
 from fraiseql.testing.simulation.loop import SimulatedLoop, SimulatedTimer
 
 __all__ = ["Abandoned", "Baton", "SimulatedThread"]
 
 _MOST_CALLS: Final = 10_000  # of one thread that change nothing, and take no time
+_FINE: Final = frozenset({connection.__file__, programs.__file__, streaming.__file__, waiting.__file__})
+_ANYWHERE: Final = 0.03  # how often a thread steps aside at a line
 
 
 class Abandoned(BaseException):
@@ -80,7 +85,8 @@ class Baton:
 
     A thread that waits gives the baton back to the loop, and is given it again, at a virtual time, when it was woken.
     One that was woken may be given it at once, in its turn, or late; and one that could go on may step aside: as the
-    system's threads may be stopped at any place, so are these at each call of a socket, of a poll and of a wakeup.
+    system's threads may be stopped at any place, so are these at each call of a socket, of a poll and of a wakeup; in one
+    of ten worlds, at each line of what threads share.
 
     Args:
         loop: has the baton while no thread has.
@@ -100,6 +106,7 @@ class Baton:
         self._current: SimulatedThread | None = None
         self._back = Lock()
         self._back.acquire()
+        self._is_fine = random.random() < 0.1
         self._aside = random.choice((0.0, 0.03, 0.3))
         self._late = random.choice((0.0, 0.05, 0.3))
         self._at_once = random.choice((0.0, 0.1, 0.5))
@@ -112,7 +119,8 @@ class Baton:
 
     def start(self, function: Callable[[], None], name: str) -> None:
         """Begin a thread; it runs later."""
-        thread = SimulatedThread(function, self._back.release, name)
+        traced = self._traced(function) if self._is_fine else function
+        thread = SimulatedThread(traced, self._back.release, name)
         self.threads[thread] = None
         self._started.append(thread)
         thread.real.start()
@@ -151,9 +159,7 @@ class Baton:
             return
         if thread.spins(self.loop.time()):
             raise RuntimeError("a thread goes round and round")
-        if self._aside and self.random.random() < self._aside:
-            thread.timer = self._soon(thread)
-            self._give_back(thread)
+        self._step_aside(thread, self._aside)
 
     def end(self) -> None:
         """End all threads that are left."""
@@ -165,6 +171,23 @@ class Baton:
                 self._go(thread)
         for thread in self._started:
             thread.real.join()
+
+    def _traced(self, function: Callable[[], None]) -> Callable[[], None]:
+        """The function, with each line of what threads share as a place where they may step aside."""
+
+        def at_call(frame: FrameType, event: str, argument: Any) -> Any:
+            return at_line if frame.f_code.co_filename in _FINE else None
+
+        def at_line(frame: FrameType, event: str, argument: Any) -> Any:
+            if event == "line" and self._current is not None and not self.is_over:
+                self._step_aside(self._current, _ANYWHERE)
+            return at_line
+
+        def run() -> None:
+            sys.settrace(at_call)
+            function()
+
+        return run
 
     def _soon(self, thread: SimulatedThread) -> SimulatedTimer:
         if self._delay and self.random.random() < self._late:
@@ -179,6 +202,11 @@ class Baton:
         if thread.ended:
             del self.threads[thread]
             thread.check()
+
+    def _step_aside(self, thread: SimulatedThread, often: float) -> None:
+        if often and self.random.random() < often:
+            thread.timer = self._soon(thread)
+            self._give_back(thread)
 
     def _give_back(self, thread: SimulatedThread) -> None:
         if not self.is_over:

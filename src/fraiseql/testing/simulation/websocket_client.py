@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from fraiseql.testing.simulation.answers import AnswerReader, Frame, FrameReader, client_frame
+from fraiseql.testing.simulation.following import Followed
 from fraiseql.testing.simulation.http_client import READS, Reading
 from fraiseql.testing.simulation.network import Wire
 from fraiseql.testing.simulation.questions import Mistake, Question
@@ -24,23 +24,12 @@ _UPGRADE: Final = (
     b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: graphql-transport-ws\r\n\r\n"
 )
 _TEXT, _CLOSE, _PING, _PONG = 1, 8, 9, 10
-_STREAMS: Final = ("noted", "notes", "count")
-_NUMBER: Final = re.compile(r"e([0-9]+)")
 
 
-class _Operation:
-    """One operation of the client's.
+class _Operation(Followed):
+    """One operation of the client's."""
 
-    Attributes:
-        last: of a stream, the number that came last.
-        results: how many came.
-    """
-
-    def __init__(self, question: Question) -> None:
-        self.question = question
-        self.last: int | None = None
-        self.results = 0
-        self.completed = False  # by the client
+    completed = False  # by the client
 
 
 class WebSocketClient:
@@ -250,8 +239,8 @@ class WebSocketClient:
         question = operation.question
         self.tell("is given for %s: %s", name, orjson.dumps(payload))
         operation.results += 1
-        if question.what in _STREAMS:
-            self._follow(operation, payload)
+        if operation.is_stream:
+            operation.follow(payload, faults=self._world.faulty)
             return
         if operation.results > 1:
             raise Mistake(f"{question.marker} has {operation.results} answers")
@@ -264,7 +253,7 @@ class WebSocketClient:
         codes = {error["extensions"]["code"] for error in payload}
         if operation.question.what == "wrong" and codes == {"GRAPHQL_VALIDATION_FAILED"}:
             return
-        if codes == {"SLOW_CONSUMER"} and operation.question.what in _STREAMS:
+        if codes == {"SLOW_CONSUMER"} and operation.is_stream:
             return  # a small window is enough for that
         if not self._world.faulty and not self._world.excuse(self):
             raise Mistake(f"{operation.question.marker} fails for no reason: {payload}")
@@ -272,28 +261,7 @@ class WebSocketClient:
     def _completed(self, name: str, operation: _Operation, payload: Any) -> None:
         self.tell("is told that %s is complete", name)
         del self._operations[name]
-        question = operation.question
-        if question.what == "count" and operation.last != question.size - 1 and not self._world.faulty:
-            raise Mistake(f"{question.marker} ends after {operation.last}")
-        if question.what not in _STREAMS and operation.results != 1:
-            raise Mistake(f"{question.marker} ends without an answer")
-
-    def _follow(self, operation: _Operation, payload: Any) -> None:
-        """Results of a stream come in order, none doubled, and of events none is left out."""
-        question, last = operation.question, operation.last
-        if payload.get("errors"):
-            if not self._world.faulty:
-                raise Mistake(f"{question.marker} is given an error: {payload}")
-            operation.last = None if last is None else last + 1
-            return
-        data = payload["data"][question.what]
-        number = data if question.what == "count" else int(data[0]["id"]) if question.what == "notes" else _event(data)
-        operation.last = number
-        if question.what == "notes":
-            if last is not None and number < last:
-                raise Mistake(f"{question.marker} shows {number} after {last}")
-        elif number != (last + 1 if last is not None else 0 if question.what == "count" else number):
-            raise Mistake(f"{question.marker} is given {number} after {last}")
+        operation.end(faults=self._world.faulty)
 
     def ended(self, how: str) -> None:
         """The server has closed."""
@@ -303,10 +271,3 @@ class WebSocketClient:
         if not self.over:
             self._finish()
             self._wire.leave()
-
-
-def _event(data: dict[str, Any]) -> int:
-    found = _NUMBER.fullmatch(data["id"])
-    if found is None or data["text"].split() != [data["id"]] * len(data["text"].split()):
-        raise Mistake(f"no event is {data}")
-    return int(found[1])

@@ -20,6 +20,7 @@ from fraiseql.session import ClientSession, Endpoint
 from fraiseql.session.busy import BusySession
 from fraiseql.testing.simulation.database import DatabaseFaults, ScriptedDatabase
 from fraiseql.testing.simulation.desk import NOTED, made, statements, text_of
+from fraiseql.testing.simulation.event_stream_client import EventStreamClient
 from fraiseql.testing.simulation.http_client import HttpClient
 from fraiseql.testing.simulation.loop import SimulatedLoop
 from fraiseql.testing.simulation.network import Listener, NetworkFaults, Wire
@@ -151,6 +152,8 @@ class World:
             self._crowd(random.randrange(6, 17))
         count = random.randrange(3)
         self.clients += [WebSocketClient(self, n, self._own(n)) for n in range(11, 11 + count)]
+        if (count := _drawn(f"event streams {seed}").randrange(-2, 3)) > 0:
+            self.clients += [EventStreamClient(self, n, self._own(n)) for n in range(31, 31 + count)]
 
     def _make_server(self, max_statements: int) -> Server:
         site = Site(
@@ -231,7 +234,7 @@ class World:
             loop.call_later(random.random() * 1.5, self.database.restart, away)
         if random.random() < _DRAINS[self.runtime]:
             loop.call_later(random.random() * 2.0, self._drain)
-        if any(isinstance(client, WebSocketClient) for client in self.clients):
+        if any(isinstance(client, (WebSocketClient, EventStreamClient)) for client in self.clients):
             for _ in range(random.choice((0, 5, 25))):
                 loop.call_later(random.random() * 4.0, self._publish, random.randrange(1, 4))
 
