@@ -26,7 +26,9 @@ test: lint ## lint, check the types and run all tests (ARGS="-k words")
 
 soak: ## 100,000 simulated worlds, 20,000 clients, mutations while backends are killed (SEEDS=9 SOAK_SECONDS=3600 SEED=7)
 	@.ci/venv dev
-	@$(BIN)/python -m fraiseql.testing.simulation --seeds $(SEEDS) --seed "$(SEED)"
+	@for runtime in loops threads; do \
+		$(BIN)/python -m fraiseql.testing.simulation --runtime $$runtime --seeds $$(( ($(SEEDS) + 1) / 2 )) --seed "$(SEED)" || exit 1; \
+	done
 	@CROWD=10000 $(BIN)/python -m pytest -n 0 -s tests/runtimes/test_crowds.py
 	@CHAOS_SECONDS=$(SOAK_SECONDS) CHAOS_SEED=$(SEED) $(BIN)/python -m pytest -n 0 -s tests/scenarios/test_no_lost_writes.py $(ARGS)
 

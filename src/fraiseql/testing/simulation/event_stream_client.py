@@ -153,7 +153,7 @@ class EventStreamClient:
             self._next(running, orjson.loads(event.data), event.data)
         elif event.name == "complete":
             self._complete = True
-            running.end(faults=self._world.faulty or self._world.excuse(self) != "" or self.excuse != "")
+            running.end(faults=self._world.faulty or self._world.excuse(self) != "")
         elif event.name == "end":
             self._ended(running)
         else:

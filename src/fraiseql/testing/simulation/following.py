@@ -21,12 +21,14 @@ class Followed:
     Attributes:
         last: of a stream, the number that came last.
         results: how many came.
+        failed: whether one was an error.
     """
 
     def __init__(self, question: Question) -> None:
         self.question = question
         self.last: int | None = None
         self.results = 0
+        self.failed = False
 
     @property
     def is_stream(self) -> bool:
@@ -39,6 +41,7 @@ class Followed:
         if payload.get("errors"):
             if not faults:
                 raise Mistake(f"{question.marker} is given an error: {payload}")
+            self.failed = True
             self.last = None if last is None else last + 1
             return
         data = payload["data"][question.what]
@@ -53,7 +56,7 @@ class Followed:
     def end(self, *, faults: bool) -> None:
         """It is complete; raises Mistake where it cannot be."""
         question = self.question
-        if question.what == "count" and self.last != question.size - 1 and not faults:
+        if question.what == "count" and self.last != question.size - 1 and not faults and not self.failed:
             raise Mistake(f"{question.marker} ends after {self.last}")
         if not self.is_stream and self.results != 1:
             raise Mistake(f"{question.marker} ends without an answer")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import traceback
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Final, Literal, Protocol, TypeAlias
@@ -125,13 +125,6 @@ class World:
         share = max(1, size // 2)
         room = Participant.room if runtime == "threads" else None
         self.performer = Performer(loop, self.dispatcher, share, _MAX_BUFFERED, self._submitted, room)
-        self._endpoint = Endpoint(
-            pipeline=made(runtime),
-            observe=self._observe,
-            http=_HTTP,
-            websocket=_WEBSOCKET,
-            subscriptions=_SUBSCRIPTIONS,
-        )
         self._max_connections = random.choice((2, 100, 100, 100, 100))
         self._server = self._make_server(share)
         self._names = 0
@@ -154,6 +147,19 @@ class World:
         self.clients += [WebSocketClient(self, n, self._own(n)) for n in range(11, 11 + count)]
         if (count := _drawn(f"event streams {seed}").randrange(-2, 3)) > 0:
             self.clients += [EventStreamClient(self, n, self._own(n)) for n in range(31, 31 + count)]
+        self._endpoint = Endpoint(
+            pipeline=made(runtime),
+            observe=self._observe,
+            http=replace(_HTTP, idle_timeout=self._idle_timeout()),
+            websocket=_WEBSOCKET,
+            subscriptions=_SUBSCRIPTIONS,
+        )
+
+    def _idle_timeout(self) -> float:
+        """In seconds: so long, that who has left is missed, unless there are some that only this sends away."""
+        is_needed = any(getattr(client, "manner", "") == "never reads" for client in self.clients)
+        return _HTTP.idle_timeout if is_needed else 2 * _SETTLED
+
 
     def _make_server(self, max_statements: int) -> Server:
         site = Site(
