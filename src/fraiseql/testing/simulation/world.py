@@ -160,7 +160,6 @@ class World:
         is_needed = any(getattr(client, "manner", "") == "never reads" for client in self.clients)
         return _HTTP.idle_timeout if is_needed else 2 * _SETTLED
 
-
     def _make_server(self, max_statements: int) -> Server:
         site = Site(
             loop=self.loop,
