@@ -245,7 +245,7 @@ class ClientConnection:
 
     def _await(self) -> None:
         """Wait for the client, for the deadline, or for what others say."""
-        if self._may_block and self._session.wants_data and not self._unsent:
+        if self._may_block and not self._draining and self._session.wants_data and not self._unsent:
             deadline = self._session.deadline
             self._receive(None if deadline is None else deadline - self._told)
         else:

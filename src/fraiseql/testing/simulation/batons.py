@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Callable
 from random import Random
@@ -28,26 +27,24 @@ class SimulatedThread:
     """One thread; see Baton.
 
     Attributes:
-        ended: whether it runs no more.
+        waits: whether it waits for something, not only for its turn.
+        timer: gives it its next turn.
+        real: the system's.
     """
 
-    __slots__ = ("_error", "_function", "_since", "_spins", "_turn", "ended", "real", "timer", "waits")
+    __slots__ = ("_function", "_since", "_spins", "_turn", "real", "timer", "waits")
 
-    def __init__(self, function: Callable[[], None], give_back: Callable[[], None], name: str) -> None:
+    def __init__(self, function: Callable[[], None], ended: Callable[[BaseException | None], None], name: str) -> None:
         self._function: Callable[[], None] | None = function
-        self._turn = Lock()
-        self._turn.acquire()
-        self._error: BaseException | None = None
+        self._turn = _taken()
         self._since = 0.0
         self._spins = 0
-        self.ended = False
-        self.waits = False  # for something, not only for its turn
-        self.timer: SimulatedTimer | None = None  # gives it its next turn
-        self.real = Thread(target=self._run, args=(give_back,), name=name, daemon=True)
+        self.waits = False
+        self.timer: SimulatedTimer | None = None
+        self.real = Thread(target=self._run, args=(ended,), name=name, daemon=True)
 
     def go(self) -> None:
-        """Let it run, until it gives the baton back."""
-        self.waits, self.timer = False, None
+        """Let it run."""
         self._turn.release()
 
     def stop(self) -> None:
@@ -60,24 +57,18 @@ class SimulatedThread:
         self._since = now
         return self._spins > _MOST_CALLS
 
-    def check(self) -> None:
-        """Raise what it has raised."""
-        if self._error is not None:
-            error, self._error = self._error, None
-            raise error
-
-    def _run(self, give_back: Callable[[], None]) -> None:
+    def _run(self, ended: Callable[[BaseException | None], None]) -> None:
         self._turn.acquire()
         function, self._function = self._function, None
         try:
             if function is not None:
                 function()
         except Abandoned:
-            pass
+            ended(None)
         except BaseException as error:
-            self._error = error
-        self.ended = True
-        give_back()
+            ended(error)
+        else:
+            ended(None)
 
 
 class Baton:
@@ -85,8 +76,8 @@ class Baton:
 
     A thread that waits gives the baton back to the loop, and is given it again, at a virtual time, when it was woken.
     One that was woken may be given it at once, in its turn, or late; and one that could go on may step aside: as the
-    system's threads may be stopped at any place, so are these at each call of a socket, of a poll and of a wakeup; in one
-    of ten worlds, at each line of what threads share.
+    system's threads may be stopped at any place, so are these at each call of a socket, of a poll and of a wakeup, and
+    in one of ten worlds at each line of what threads share.
 
     Args:
         loop: has the baton while no thread has.
@@ -104,8 +95,12 @@ class Baton:
         self.threads: dict[SimulatedThread, None] = {}
         self._started: list[SimulatedThread] = []
         self._current: SimulatedThread | None = None
-        self._back = Lock()
-        self._back.acquire()
+        self._is_lent = False  # a thread that waits, or has ended, calls what the loop has to call ...
+        self._host: SimulatedThread | None = None  # ... this one
+        self._next: SimulatedThread | None = None  # whose turn that then found to have come
+        self._main = _taken()  # the loop's own thread waits for it
+        self._halfway: Lock | None = None  # a call of the loop does, that was stopped in its midst
+        self._error: BaseException | None = None  # of a thread, for the loop
         self._is_fine = random.random() < 0.1
         self._aside = random.choice((0.0, 0.03, 0.3))
         self._late = random.choice((0.0, 0.05, 0.3))
@@ -120,7 +115,7 @@ class Baton:
     def start(self, function: Callable[[], None], name: str) -> None:
         """Begin a thread; it runs later."""
         traced = self._traced(function) if self._is_fine else function
-        thread = SimulatedThread(traced, self._back.release, name)
+        thread = SimulatedThread(traced, self._ended, name)
         self.threads[thread] = None
         self._started.append(thread)
         thread.real.start()
@@ -131,7 +126,6 @@ class Baton:
 
         Raises:
             Abandoned: the world has ended.
-            RuntimeError: it waits for nothing, again and again.
         """
         thread = self._current
         assert thread is not None
@@ -147,19 +141,28 @@ class Baton:
         thread.waits = False
         if thread.timer is not None:
             thread.timer.cancel()
-        if self._current is None and self.random.random() < self._at_once:
-            self._go(thread)
+        is_elsewhere = self._current is None and thread is not self._host
+        if is_elsewhere and self.random.random() < self._at_once:
+            self._go_at_once(thread)
         else:
             thread.timer = self._soon(thread)
 
     def step_aside(self) -> None:
         """Called where a thread might be stopped: let others run, if that is drawn."""
-        thread = self._current
-        if thread is None or self.is_over:
-            return
-        if thread.spins(self.loop.time()):
+        self.now()
+        if self._current is not None and not self.is_over:
+            self._step_aside(self._current, self._aside)
+
+    def now(self) -> float:
+        """The virtual time, for threads.
+
+        Raises:
+            RuntimeError: one asks again and again: it waits without letting others run.
+        """
+        now = self.loop.time()
+        if self._current is not None and self._current.spins(now) and not self.is_over:
             raise RuntimeError("a thread goes round and round")
-        self._step_aside(thread, self._aside)
+        return now
 
     def end(self) -> None:
         """End all threads that are left."""
@@ -167,8 +170,9 @@ class Baton:
         for thread in list(self.threads):
             if thread.timer is not None:
                 thread.timer.cancel()
-            with contextlib.suppress(Exception):  # something is wrong already
-                self._go(thread)
+            self._current = thread
+            thread.go()
+            self._main.acquire()
         for thread in self._started:
             thread.real.join()
 
@@ -195,13 +199,30 @@ class Baton:
         return self.loop.call_soon(self._go, thread)
 
     def _go(self, thread: SimulatedThread) -> None:
+        """Called by the loop: it is a thread's turn."""
+        thread.waits, thread.timer = False, None
+        if self._is_lent:
+            self._next = thread
+            return
         self._current = thread
         thread.go()
-        self._back.acquire()
-        self._current = None
-        if thread.ended:
-            del self.threads[thread]
-            thread.check()
+        self._main.acquire()
+        self._check()
+
+    def _go_at_once(self, thread: SimulatedThread) -> None:
+        """Stop the loop in the midst of a call, and let a thread run."""
+        thread.timer = None
+        self._halfway = halfway = _taken()
+        self._current = thread
+        thread.go()
+        halfway.acquire()
+        self._check()
+
+    def _check(self) -> None:
+        """Raise what a thread has raised."""
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
 
     def _step_aside(self, thread: SimulatedThread, often: float) -> None:
         if often and self.random.random() < often:
@@ -209,8 +230,60 @@ class Baton:
             self._give_back(thread)
 
     def _give_back(self, thread: SimulatedThread) -> None:
-        if not self.is_over:
-            self._back.release()
+        if not self.is_over and self._pass_on(thread):
             thread.stop()
         if self.is_over:
             raise Abandoned
+
+    def _ended(self, error: BaseException | None) -> None:
+        """Called by a thread, as the last."""
+        assert self._current is not None
+        del self.threads[self._current]
+        if self.is_over:
+            self._current = None
+            self._main.release()
+            return
+        self._error = error
+        self._pass_on(None)
+
+    def _pass_on(self, thread: SimulatedThread | None) -> bool:
+        """Let the next one run; False where that is the same thread.
+
+        To change between the system's threads takes long: who waits does the loop's work meanwhile, until it is
+        another's turn.
+        """
+        self._current = None
+        if self._halfway is not None:
+            halfway, self._halfway = self._halfway, None
+            halfway.release()
+            return True
+        found = self._do_work(thread) if self._error is None else None
+        if found is None:
+            self._main.release()
+            return True
+        self._current = found
+        if found is thread:
+            return False
+        found.go()
+        return True
+
+    def _do_work(self, host: SimulatedThread | None) -> SimulatedThread | None:
+        """Call what the loop has to call, and give whose turn it is then; None where that is the loop's own thread."""
+        self._is_lent, self._host = True, host
+        try:
+            while (timer := self.loop.next()) is not None:
+                timer.call()
+                if self._next is not None:
+                    found, self._next = self._next, None
+                    return found
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._is_lent, self._host = False, None
+        return None
+
+
+def _taken() -> Lock:
+    lock = Lock()
+    lock.acquire()
+    return lock

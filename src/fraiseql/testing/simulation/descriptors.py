@@ -70,7 +70,7 @@ class Descriptors:
 
     def __init__(self, baton: Baton) -> None:
         self.baton = baton
-        self.system = System(baton.loop.time, lambda: _Poll(self), lambda: _Wakeup(self))
+        self.system = System(baton.now, lambda: _Poll(self), lambda: _Wakeup(self))
         self._open: dict[int, Descriptor] = {}
         self._last = 2
 

@@ -21,6 +21,7 @@ __all__ = ["EventStreamClient"]
 _KINDS: Final = ("note", "two", "put", "said", "wrong", "count", "count", "noted", "notes")
 _ENDLESS: Final = ("noted", "notes")
 _SOON: Final = 6.0  # seconds, by which an operation has begun, or failed
+_PATIENCE: Final = 60.0  # seconds of who never reads
 
 
 class EventStreamClient:
@@ -53,6 +54,8 @@ class EventStreamClient:
         if how != "at once":
             self.excuse = "it does not read in time"
         self.over = how == "never"
+        if self.over:  # what is said of nothing fits on its way for ever
+            self._world.loop.call_later(_PATIENCE, self._wire.leave)
         Reading(self._world, self._wire, self._random, how)
         self.tell("connects for events as %s: %s, %d operations", self._wire.name, self.manner, len(self._left))
         if self.manner in ("leaves", "resets"):

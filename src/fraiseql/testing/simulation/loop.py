@@ -53,6 +53,8 @@ class SimulatedLoop:
         self._ready: deque[SimulatedTimer] = deque()
         self._later: list[tuple[float, float, int, SimulatedTimer]] = []
         self._count = 0
+        self._left = 0  # of those in `_ready`, that are called before time is looked at again
+        self._until, self._last, self._max_steps = self._now, 0, 0  # as `run` was told
         self.steps = 0
 
     def time(self) -> float:
@@ -103,23 +105,34 @@ class SimulatedLoop:
             RuntimeError: there were that many.
             Exception: what a callback raises; nothing goes on after it.
         """
+        self._until, self._last, self._max_steps = until, self.steps + max_steps, max_steps
+        while (timer := self.next()) is not None:
+            timer.call()
+        return not self._later
+
+    def next(self) -> SimulatedTimer | None:
+        """What to call now, for who does the work of `run`; None where nothing is due up to the time that it was given.
+
+        Raises:
+            RuntimeError: there were too many.
+        """
         ready, later = self._ready, self._later
-        last = self.steps + max_steps
-        while True:
+        if not self._left:
             if not ready:
                 while later and later[0][3].callback is None:
                     heappop(later)
-                if not later or later[0][0] > until:
-                    self._now = max(self._now, until) if later else self._now
-                    return not later
+                if not later or later[0][0] > self._until:
+                    self._now = max(self._now, self._until) if later else self._now
+                    return None
                 self._now = max(self._now, later[0][0])
             while later and later[0][0] <= self._now:
                 ready.append(heappop(later)[3])
-            for _ in range(len(ready)):
-                self.steps += 1
-                ready.popleft().call()
-            if self.steps > last:
-                raise RuntimeError(f"{max_steps} calls have come to no end")
+            if self.steps > self._last:
+                raise RuntimeError(f"{self._max_steps} calls have come to no end")
+            self._left = len(ready)
+        self._left -= 1
+        self.steps += 1
+        return ready.popleft()
 
     def pending(self) -> list[str]:
         """What is still to be called, in words."""
