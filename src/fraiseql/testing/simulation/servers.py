@@ -29,8 +29,8 @@ from fraiseql.testing.simulation.tasks import Wait
 __all__ = ["LoopServer", "Server", "Site", "ThreadServer"]
 
 _DATE: Final = b"Thu, 01 Jan 1970 00:00:00 GMT"
-_FEW: Final = 3  # events in a connection's inbox, beyond which a stream of its own waits
-_CUT: Final = 5.0  # seconds for the end of a connection that was cut
+_FEW: Final = (1, 1, 3)  # events in a connection's inbox, beyond which a stream of its own waits
+_CUT: Final = 3.0  # seconds for the end of a connection that was cut
 _MOST_UNREAD: Final = 1_000  # events in an inbox
 
 
@@ -152,6 +152,7 @@ class ThreadServer:
         self._descriptors = Descriptors(self._baton)
         database = BlockingDatabase(site.loop, site.performer, self._descriptors, site.random)
         self._performer = ThreadPerformer(database, None)
+        self._few = site.random.choice(_FEW)
         self._connections: dict[ClientConnection, None] = {}
         self._is_draining = False
 
@@ -186,7 +187,7 @@ class ThreadServer:
         self, connection: ClientConnection, operation_id: int, program: Program[Any], effect: Effect
     ) -> GivenOperation:
         """Run a program on in the thread of the loop; see Streaming."""
-        operation = _Operation(connection, operation_id, self._call, _FEW)
+        operation = _Operation(connection, operation_id, self._call, self._few)
         if connection.gate is None:
             connection.gate = Gate(self._site.max_statements)
         self._call(operation.start, self._site.performer, program, effect, connection.gate)

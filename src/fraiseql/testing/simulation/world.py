@@ -278,7 +278,8 @@ class World:
         self._draining = True
         self._server.drain()
         if self.runtime == "threads" and self._random.random() < 0.5:  # some stop before all is said
-            self.loop.call_later(self._random.random() * 3.0, self._server.cut)
+            grace = self._random.choice((0.0, 0.1, 3.0))
+            self.loop.call_later(self._random.random() * grace, self._server.cut)
 
     def _publish(self, count: int) -> None:
         numbers = range(self._published, self._published + count)
