@@ -23,6 +23,7 @@ from fraiseql.runtimes.threads.streaming import GivenOperation
 from fraiseql.runtimes.threads.waiting import Interrupted
 from fraiseql.session import HttpSession, SendingPaused
 from fraiseql.session.delivery import Delivery
+from fraiseql.session.event_stream import EventStream
 from fraiseql.testing.simulation import Runtime, SimulatedLoop, failure_of, simulate
 from fraiseql.testing.simulation.__main__ import main
 from fraiseql.testing.simulation.network import Wire
@@ -210,6 +211,19 @@ def test_what_is_broken_is_found(
     assert found is not None
 
 
+def ends_without_a_word(original: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self, response: self._kept() + self.cut()
+
+
+@pytest.mark.parametrize("runtime", ["loops", "threads"])
+def test_an_event_stream_that_is_not_said_to_be_complete_is_found(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EventStream, "finish", ends_without_a_word(EventStream.finish))
+    texts = (violation for seed in range(WITHIN) for violation in simulate(seed, runtime).violations)
+    assert any("ends without being complete" in text for text in texts)
+
+
 # The same of threads
 
 
@@ -225,10 +239,6 @@ def leaves_who_was_cut(original: Callable[..., Any]) -> Callable[..., Any]:
         self._cut = True
 
     return cut
-
-
-def answers_for_the_cancelled(original: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda self, event: self._tell(event)
 
 
 def loses_what_is_said(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -274,7 +284,6 @@ def hears_the_last_alone(original: Callable[..., Any]) -> Callable[..., Any]:
     [
         (ClientConnection, "drain", wakes_nobody_for_a_drain),
         (ClientConnection, "cut", leaves_who_was_cut),
-        (ClientConnection, "_passed_over", answers_for_the_cancelled),
         (ClientConnection, "_read_inbox", loses_what_is_said),
         (ClientConnection, "wait", is_not_interrupted),
         (ClientConnection, "_told_eof", keeps_an_end_to_itself),
@@ -283,7 +292,6 @@ def hears_the_last_alone(original: Callable[..., Any]) -> Callable[..., Any]:
         (ClientConnection, "_cancel", does_nothing),
         (ClientConnection, "when_read", hears_the_last_alone),
         (GivenOperation, "abandon", does_nothing),
-        (GivenOperation, "pause", does_nothing),
         (GivenOperation, "resume", does_nothing),
         (GivenOperation, "_has_read", does_nothing),
     ],
@@ -329,8 +337,29 @@ def test_whatever_a_server_raises_is_found_with_its_seed_and_its_story(
     assert failure.splitlines()[-1] == "python -m fraiseql.testing.simulation --seed 3"
 
 
+def test_a_failure_on_threads_is_shown_again_by_its_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ClientConnection, "_read_inbox", loses_what_is_said(ClientConnection._read_inbox))
+    seed = next(seed for seed in range(WITHIN) if simulate(seed, "threads").violations)
+    assert main(["--seed", str(seed), "--runtime", "threads"]) == 1
+    story, failure = capsys.readouterr()
+    assert story == simulate(seed, "threads").story.text()
+    assert failure.splitlines()[-1] == f"python -m fraiseql.testing.simulation --seed {seed} --runtime threads"
+
+
+def test_a_thread_that_waits_without_letting_others_run_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def receive(self: Any, seconds: float | None) -> None:
+        self._look_at_deadline()
+
+    monkeypatch.setattr(ClientConnection, "_receive", receive)
+    texts = (violation for seed in range(WITHIN) for violation in simulate(seed, "threads").violations)
+    assert any("a thread goes round and round" in text for text in texts)
+
+
 def test_many_seeds_are_tried_in_processes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--seed", "", "--seeds", "3", "--jobs", "1"]) == 0
+    assert main(["--runtime", "threads", "--seeds", "3", "--jobs", "1"]) == 0
     assert capsys.readouterr().out.startswith("3 worlds, ")
 
 
@@ -340,6 +369,7 @@ def test_many_seeds_are_tried_in_processes(capsys: pytest.CaptureFixture[str]) -
         (("--seeds", "0"), "--seeds: it must be at least 1, and is '0'"),
         (("--seeds", "-3"), "--seeds: it must be at least 1, and is '-3'"),
         (("--seeds", "5", "--jobs", "0"), "--jobs: it must be at least 1, and is '0'"),
+        (("--runtime", "coroutines"), "invalid choice: 'coroutines'"),
         (("--seed", "abc"), "--seed: it must be a whole number, and is 'abc'"),
     ],
 )

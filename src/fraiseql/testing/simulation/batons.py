@@ -14,7 +14,7 @@ from fraiseql.testing.simulation.loop import SimulatedLoop, SimulatedTimer
 
 __all__ = ["Abandoned", "Baton", "SimulatedThread"]
 
-_MOST_CALLS: Final = 2_000  # of one thread that change nothing, and take no time
+_MOST_CALLS: Final = 10_000  # of one thread that change nothing, and take no time
 _FINE: Final = frozenset({connection.__file__, programs.__file__, streaming.__file__, waiting.__file__})
 _ANYWHERE: Final = 0.03  # how often a thread steps aside at a line
 

@@ -6,6 +6,7 @@ import re
 import traceback
 from collections import Counter
 from dataclasses import dataclass, replace
+from operator import methodcaller
 from pathlib import Path
 from random import Random
 from typing import Final, Literal, Protocol, TypeAlias
@@ -15,7 +16,6 @@ from fraiseql.errors import DatabaseError, RequestError, ValueRefused
 from fraiseql.limits import HttpLimits, PoolLimits, SubscriptionLimits, WebSocketLimits
 from fraiseql.observations import InternalErrorMasked, Observation, RequestCompleted, WebSocketClosed
 from fraiseql.runtimes.dispatching import Dispatcher, Ticket
-from fraiseql.runtimes.operations import Participant
 from fraiseql.session import ClientSession, Endpoint
 from fraiseql.session.busy import BusySession
 from fraiseql.testing.simulation.database import DatabaseFaults, ScriptedDatabase
@@ -123,7 +123,7 @@ class World:
         )
         self.dispatcher = Dispatcher(self.pool_limits, self.database.connect, loop, self._observe)
         share = max(1, size // 2)
-        room = Participant.room if runtime == "threads" else None
+        room = methodcaller("room") if runtime == "threads" else None  # each has its own
         self.performer = Performer(loop, self.dispatcher, share, _MAX_BUFFERED, self._submitted, room)
         self._max_connections = random.choice((2, 100, 100, 100, 100))
         self._server = self._make_server(share)
