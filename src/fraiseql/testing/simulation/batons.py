@@ -158,10 +158,11 @@ class Baton:
 
         Raises:
             RuntimeError: one asks again and again: it waits without letting others run.
+            Abandoned: it does so after the end.
         """
         now = self.loop.time()
-        if self._current is not None and self._current.spins(now) and not self.is_over:
-            raise RuntimeError("a thread goes round and round")
+        if self._current is not None and self._current.spins(now):
+            raise Abandoned if self.is_over else RuntimeError("a thread goes round and round")
         return now
 
     def end(self) -> None:
