@@ -36,6 +36,7 @@ from fraiseql.runtimes.driving import Session
 from fraiseql.runtimes.listening import Listeners, open_listeners
 from fraiseql.runtimes.logs import log_observation
 from fraiseql.runtimes.loop import Clock
+from fraiseql.runtimes.running import check_threads
 from fraiseql.runtimes.threads.accepting import Acceptor
 from fraiseql.runtimes.threads.connection import ClientConnection
 from fraiseql.runtimes.threads.database import Database
@@ -69,8 +70,9 @@ class ThreadedApp:
         listeners: to accept clients from, and to close at the end; by default those that the settings name are opened.
 
     Raises:
-        ConfigurationError: there is no database_url, or libpq cannot read it; there are `replica_urls`, which threads
-            do not use; functions are asynchronous, each of which is named; or there is none that `context` names.
+        ConfigurationError: there is no database_url, or libpq cannot read it; there are `replica_urls`, several
+            `workers` or `uvloop`, which threads do not use; functions are asynchronous, each of which is named; or
+            there is none that `context` names.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class ThreadedApp:
         listeners: Listeners | None = None,
     ) -> None:
         self._config = config = config or FraiseQLConfig()
+        check_threads(config)
         url = url_of(database_url, config)
         if config.replicas:
             raise ConfigurationError("replica_urls is set, but threads use one database: serve under asyncio or trio")
