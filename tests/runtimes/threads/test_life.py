@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -177,11 +178,37 @@ def test_an_update_serves_the_next_request(make: Make) -> None:
 def test_settings_that_threads_have_not(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         serve_threads(SCHEMA, database_url="dbname=x", **settings)
+    if "colour" not in settings:
+        with pytest.raises(ConfigurationError, match=message):
+            ThreadedApp(SCHEMA, "dbname=x", FraiseQLConfig(**settings))
 
 
 def test_a_database_that_is_away_is_one_sentence() -> None:
     with pytest.raises(StartupError, match=r"cannot connect to the database at 127\.0\.0\.1 port 1: .*refused"):
         serve_threads(SCHEMA, config=FraiseQLConfig(port=0, database_url="host=127.0.0.1 port=1"))
+
+
+@pytest.mark.parametrize("runtime", ["asyncio", "trio", "threads"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_start_that_waits_for_the_database(
+    tmp_path: Path, runtime: str, number: signal.Signals
+) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    command = [sys.executable, "-W", "error", "-m", "fraiseql", "serve", "program:schema", "--runtime", runtime]
+    environ = {**os.environ, "FRAISEQL_PORT": "0", "FRAISEQL_POOL_CONNECT_TIMEOUT": "600"}
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(30)
+        environ["FRAISEQL_DATABASE_URL"] = f"host=127.0.0.1 port={silent.getsockname()[1]} dbname=x"
+        process = subprocess.Popen(command, cwd=tmp_path, env=environ, stderr=subprocess.PIPE, text=True)
+        try:
+            with silent.accept()[0]:  # who waits for an answer from then on
+                process.send_signal(number)
+                assert process.wait(15) == 0
+            assert process.stderr is not None
+            assert process.stderr.read() == ""
+        finally:
+            process.kill()
+            process.communicate()
 
 
 PROGRAM = """

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from typing import NoReturn
 
 from fraiseql.testing.simulation.world import Outcome, failure_of, simulate
 
@@ -17,7 +18,7 @@ _PART = 250  # seeds that one process takes at once
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Simulate as the command line says, and return its exit status: 1 where something was violated."""
-    parser = argparse.ArgumentParser(prog="python -m fraiseql.testing.simulation", description=__doc__)
+    parser = _Parser(prog="python -m fraiseql.testing.simulation", description=__doc__)
     parser.add_argument("--seed", type=_number, default=0, help="the only seed, or the first of many")
     parser.add_argument("--seeds", type=_count, default=None, help="how many to try; without it, one, and its story")
     parser.add_argument(
@@ -30,6 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(outcome.story.text())
         return _tell(outcome)
     return _many(range(first, first + given.seeds), given.jobs)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
 
 
 def _number(text: str) -> int:
