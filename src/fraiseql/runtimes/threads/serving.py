@@ -34,8 +34,9 @@ def serve_threads(
 ) -> None:
     """Serve a schema with a thread for each client, until SIGINT or SIGTERM; blocks.
 
-    The first signal lets running requests finish, the second stops at once. Signals reach the main thread only: a
-    program that serves in another one makes a ThreadedApp, which it can stop.
+    The first signal lets running requests finish, the second stops at once, as does one that comes before anybody is
+    served. Signals reach the main thread only: a program that serves in another one makes a ThreadedApp, which it can
+    stop.
 
     Args:
         schema: what to serve; its functions must not be asynchronous.
