@@ -68,7 +68,11 @@ def test_the_environment_and_what_goes_before_it() -> None:
             "888",
             "FRAISEQL_UNIX_SOCKET_MODE is '888'; expected an octal mode of at most 777, as in 660",
         ),
-        ("FRAISEQL_ALLOWED_ORIGINS", "example.org", "FRAISEQL_ALLOWED_ORIGINS is 'example.org'; expected origins such as"),
+        (
+            "FRAISEQL_ALLOWED_ORIGINS",
+            "example.org",
+            "FRAISEQL_ALLOWED_ORIGINS is 'example.org'; expected origins",
+        ),
     ],
 )
 def test_a_wrong_variable_is_named(variable: str, value: str, message: str) -> None:
@@ -101,8 +105,21 @@ def test_a_wrong_argument_is_named(name: str, value: Any, message: str) -> None:
         (
             "allowed_origins",
             (
-                *("example.org", "https://", "https://example.org/", "https://example.org/app", "https://ada@example.org"),
-                *("https://example.org:port", "same https://example.org", "same,", "SAME", "https://*.example.org", " "),
+                *(
+                    "example.org",
+                    "https://",
+                    "https://example.org/",
+                    "https://example.org/app",
+                    "https://ada@example.org",
+                ),
+                *(
+                    "https://example.org:port",
+                    "same https://example.org",
+                    "same,",
+                    "SAME",
+                    "https://*.example.org",
+                    " ",
+                ),
             ),
             (
                 *("same", "*", "null", "https://example.org", "same,http://localhost:3000", "http://[::1]:3000"),

@@ -94,7 +94,7 @@ class Setting:
             raise ValueError(self.expected)
         if (self.choices and value not in self.choices) or value == "" or not self._in_range(value):
             raise ValueError(self.expected)
-        if self.form is not None and not self.form[0].fullmatch(value):
+        if self.form is not None and not self.form[0].fullmatch(str(value)):
             raise ValueError(self.expected)
 
     def _in_range(self, value: Any) -> bool:

@@ -70,6 +70,8 @@ class TrioRuntime(LoopRuntime):
 class LoopServer(AppServer):
     """An app, its event loop and its thread."""
 
+    _app: FraiseQLApp
+
     def __init__(self, run: Run, setup: Setup, settings: dict[str, Any]) -> None:
         config = dataclasses.replace(setup.config, **settings)
         self._app = FraiseQLApp(setup.schema, config=config, clock=setup.clock, observe=setup.observe)

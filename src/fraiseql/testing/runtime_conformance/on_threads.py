@@ -24,6 +24,8 @@ class ThreadsRuntime:
 class ThreadsServer(AppServer):
     """An app and, once it is drained, the thread that waits for that."""
 
+    _app: ThreadedApp
+
     def __init__(self, setup: Setup) -> None:
         self._app = ThreadedApp(setup.schema, config=setup.config, clock=setup.clock, observe=setup.observe)
         self._app.start()
