@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from urllib.parse import urlencode
@@ -73,6 +74,8 @@ def away(postgres: EmbeddedPostgres, name: str) -> Iterator[None]:
     try:
         for pid in postgres.backend_pids(name):
             postgres.execute(f"SELECT pg_terminate_backend({pid})")
+        while postgres.backend_pids(name):
+            time.sleep(0.005)
         yield
     finally:
         postgres.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
