@@ -95,12 +95,12 @@ def test_a_slow_one_is_asked_each_second_and_stays(error: DatabaseError | None) 
     replica = Replica()
     health = replica.health
     health.ran("a", 0)
-    for now in (1.0, 2.1, 3.2):
+    for now in (1.0, 2.25, 3.5):
         assert health.due(now) is Task.REACH
-        health.reached(error, now + 0.1)
-        assert health.deadline == now + 1.1
-    health.left("a", 4, answered=True)
-    assert health.due(4.3) is None
+        health.reached(error, now + 0.25)
+        assert health.deadline == now + 1.25
+    health.left("a", 4.5, answered=True)
+    assert health.due(4.75) is None
     assert (health.is_well, replica.moved, health.deadline) == (True, [], None)
 
 
