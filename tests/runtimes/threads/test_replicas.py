@@ -187,7 +187,7 @@ def test_closing_waits_for_what_runs_on_a_replica_and_leaves_no_thread(urls: lis
 
 
 def test_a_client_that_has_written_is_answered_by_the_primary(urls: list[str]) -> None:
-    config = FraiseQLConfig(port=0, replica_urls=uri(urls[1]))
+    config = FraiseQLConfig(port=0, replica_urls=uri(urls[1]), subscription_close_spread=0.05)
     with ThreadedApp(SCHEMA, urls[0], config) as app, connected(app) as client, connected(app) as other:
         until(lambda: client.ask(ASK) == told_by("replica_1"))
         assert client.ask("mutation { note }") == {"data": {"note": True}}
@@ -196,7 +196,7 @@ def test_a_client_that_has_written_is_answered_by_the_primary(urls: list[str]) -
 
 
 def test_so_is_a_client_of_a_websocket(urls: list[str]) -> None:
-    config = FraiseQLConfig(port=0, replica_urls=uri(urls[1]))
+    config = FraiseQLConfig(port=0, replica_urls=uri(urls[1]), subscription_close_spread=0.05)
     with ThreadedApp(SCHEMA, urls[0], config) as app:
         client = WebSocketClient(app.port)
 

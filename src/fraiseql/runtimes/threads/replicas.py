@@ -150,9 +150,7 @@ class _Replica(Database):
         with self._lock:
             if not self.health.is_well:  # any more: nobody would look after it
                 raise _Moved
-            is_first = self.health.ran(attempt, self._now())
-        if is_first:
-            self._wake_keeper()
+            self.health.ran(attempt, self._now())
         is_answered = False
         try:
             request = self._acquire(attempt)
@@ -166,6 +164,8 @@ class _Replica(Database):
         finally:
             with self._lock:
                 self.health.left(attempt, self._now(), answered=is_answered)
+            if not is_answered:  # nobody may wait there any more, and look after it
+                self._wake_keeper()
 
     def fail(self) -> None:
         """Use it no more, until a probe has succeeded."""
