@@ -154,6 +154,17 @@ def test_a_frozen_replica_is_given_up_and_used_again_once_it_answers(
         until(lambda: who(database) == "replica_1")
 
 
+def test_what_waits_for_a_connection_to_a_frozen_replica_runs_on_the_primary_too(
+    urls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with freezing(urls, monkeypatch, max_size=1) as (replica, database), ThreadPoolExecutor(4) as pool:
+        assert who(database) == "replica_1"
+        monkeypatch.setattr("fraiseql.runtimes.routing._SILENCE", 0.01)  # it is given up before they wait in earnest
+        replica.freeze()
+        asked = [pool.submit(who, database, QUERY, 5.0) for _ in range(4)]
+        assert [each.result() for each in asked] == ["the_primary"] * 4
+
+
 def test_queries_that_are_given_up_on_a_frozen_replica_count_against_it(
     urls: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -108,14 +108,11 @@ class _Attempt:
 
     def wait(self, fd: int | None, events: int, until: float | None) -> int:
         """As of Waiter; raises _Moved too."""
-        look_at = self._replica.health.look_at
+        look_at = self._replica.look_at(self)
         by = look_at if until is None or (look_at is not None and look_at < until) else until
         ready = self._waiter.wait(fd, events, by)
-        if not ready:
-            if look_at is not None and self.now() >= look_at:
-                self._replica.advance()
-            if self.is_moved:
-                raise _Moved
+        if not ready and look_at is not None and self.now() >= look_at:
+            self._replica.advance()  # whoever waits on is told by `look_at` where this has moved it
         return ready
 
     def move(self) -> None:
@@ -166,6 +163,13 @@ class _Replica(Database):
                 self.health.left(attempt, self._now(), answered=is_answered)
             if not is_answered:  # nobody may wait there any more, and look after it
                 self._wake_keeper()
+
+    def look_at(self, attempt: _Attempt) -> float | None:
+        """When to look what the replica's silence means; never, where it is closing. Raises _Moved."""
+        with self._lock:  # else it might be moved between the two, and wait for ever
+            if attempt.is_moved:
+                raise _Moved
+            return self.health.look_at
 
     def fail(self) -> None:
         """Use it no more, until a probe has succeeded."""
