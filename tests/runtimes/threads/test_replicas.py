@@ -158,7 +158,6 @@ def test_what_waits_for_a_connection_to_a_frozen_replica_runs_on_the_primary_too
     urls: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with freezing(urls, monkeypatch, max_size=1) as (replica, database), ThreadPoolExecutor(4) as pool:
-        assert who(database) == "replica_1"
         monkeypatch.setattr("fraiseql.runtimes.routing._SILENCE", 0.01)  # it is given up before they wait in earnest
         replica.freeze()
         asked = [pool.submit(who, database, QUERY, 5.0) for _ in range(4)]
