@@ -177,6 +177,7 @@ class FraiseQLConfig:
         5, "seconds after which a client that found the server full may ask again", minimum=0, maximum=86_400
     )
     uvloop: bool = _setting(False, "run asyncio on uvloop's event loop")
+    pin_threads: bool = _setting(False, "on threads: keep those of a process on one processor")
     transport: str = _setting(
         "auto", "what carries bytes under asyncio: its own transports, or anyio", choices=("auto", "anyio")
     )

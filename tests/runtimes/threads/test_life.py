@@ -17,9 +17,11 @@ import pytest
 import fraiseql
 from fraiseql import ClientRequest
 from fraiseql.errors import ConfigurationError, StartupError
+from fraiseql.runtimes.balancing import Shares
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.threads import ThreadedApp, serve_threads
-from runtimes.threads.plainly import SCHEMA, Make, connected, until
+from fraiseql.runtimes.threads.pinning import processor_for
+from runtimes.threads.plainly import SCHEMA, Make, bodies, connected, until
 
 NAP = "{ slowThings(where: {id: {eq: 0.3}}) { id } }"
 SLEEP = "{ slowThings(where: {id: {eq: 600}}) { id } }"
@@ -62,6 +64,45 @@ def test_a_second_shutdown_hastens_the_first(make: Make, sleepers: Sleepers) -> 
         first.join()
         assert client.at_end()
         sleepers(0)
+
+
+def processors(info: fraiseql.BlockingInfo) -> list[int]:
+    """Those that a request may run on."""
+    return sorted(os.sched_getaffinity(0))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps threads on processors: run it there")
+def test_pinned_threads_stay_on_one_processor_and_leave_the_program_where_it_is(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(bodies, "processors", processors)
+    before = sorted(os.sched_getaffinity(0))
+    ask = '{ run(name: "processors") }'
+    with make() as app, connected(app) as client:
+        assert client.ask(ask) == {"data": {"run": before}}
+    with make(pin_threads=True) as app, connected(app) as client, connected(app) as other:
+        found = client.ask(ask)["data"]["run"]
+        assert len(found) == 1
+        assert set(found) <= set(before)
+        assert other.ask(ask)["data"]["run"] == found
+    assert sorted(os.sched_getaffinity(0)) == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps threads on processors: run it there")
+def test_each_worker_has_a_processor_of_its_own() -> None:
+    allowed = sorted(os.sched_getaffinity(0))
+    shares = Shares(len(allowed) + 1)
+    found = []
+    for number in range(len(allowed) + 1):
+        shares.take(number)
+        found.append(processor_for(shares))
+    assert found == [*allowed, allowed[0]]
+
+
+def test_where_threads_cannot_be_pinned_the_server_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(ConfigurationError, match="pin_threads is set, which this system cannot do"):
+        processor_for(None)
 
 
 class StoppedClock:

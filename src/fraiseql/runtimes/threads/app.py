@@ -39,6 +39,7 @@ from fraiseql.runtimes.loop import Clock
 from fraiseql.runtimes.threads.accepting import Acceptor
 from fraiseql.runtimes.threads.connection import ClientConnection
 from fraiseql.runtimes.threads.database import Database
+from fraiseql.runtimes.threads.pinning import processor_for
 from fraiseql.runtimes.threads.programs import Performer
 from fraiseql.runtimes.threads.replicas import RoutedDatabase
 from fraiseql.runtimes.threads.streaming import BlockingBus, EventLoopThread
@@ -202,7 +203,8 @@ class ThreadedApp:
             elif self._needs_bus:
                 self._events.start()
             trouble = AcceptTrouble(self._observe, time.monotonic)
-            acceptor = Acceptor(listeners, self._has_room, self._admit, trouble)
+            processor = processor_for(listeners.shares) if self._config.pin_threads else None
+            acceptor = Acceptor(listeners, self._has_room, self._admit, trouble, processor)
             acceptor.start()
             self._acceptor = acceptor
         except BaseException:
