@@ -212,7 +212,6 @@ def test_an_update_serves_the_next_request(make: Make) -> None:
     [
         ({"workers": 2}, "fraiseql.serve_workers"),
         ({"uvloop": True}, "uvloop"),
-        ({"replica_urls": "postgresql://replica"}, "threads use one database"),
         ({"colour": "red"}, "colour is not a setting"),
     ],
 )

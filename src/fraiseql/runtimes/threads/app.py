@@ -42,6 +42,7 @@ from fraiseql.runtimes.threads.connection import ClientConnection
 from fraiseql.runtimes.threads.database import Database
 from fraiseql.runtimes.threads.pinning import processor_for
 from fraiseql.runtimes.threads.programs import Performer
+from fraiseql.runtimes.threads.replicas import RoutedDatabase
 from fraiseql.runtimes.threads.streaming import BlockingBus, EventLoopThread
 from fraiseql.runtimes.threads.waiting import Patience, Wakeup
 from fraiseql.runtimes.tls import TlsSession, tls_context_of
@@ -71,9 +72,9 @@ class ThreadedApp:
         listeners: to accept clients from, and to close at the end; by default those that the settings name are opened.
 
     Raises:
-        ConfigurationError: there is no database_url, or libpq cannot read it; there are `replica_urls`, several
-            `workers` or `uvloop`, which threads do not use; functions are asynchronous, each of which is named; or
-            there is none that `context` names.
+        ConfigurationError: there is no database_url, or libpq cannot read it; there are several `workers`, or `uvloop`,
+            which threads do not use; functions are asynchronous, each of which is named; or there is none that `context`
+            names.
     """
 
     def __init__(
@@ -91,8 +92,6 @@ class ThreadedApp:
         self._config = config = config or FraiseQLConfig()
         check_threads(config)
         url = url_of(database_url, config)
-        if config.replicas:
-            raise ConfigurationError("replica_urls is set, but threads use one database: serve under asyncio or trio")
         self._tls = tls_context_of(config)
         context = context_of(context, config)
         _refuse_asynchronous(context)
@@ -104,9 +103,12 @@ class ThreadedApp:
         self._updating = Lock()
         limits = config.pool_limits
         streams = max(1, limits.max_size // _STREAMS_SHARE) if schema.model.subscriptions else 1
-        self._database = Database(
-            url, dataclasses.replace(limits, max_size=max(1, limits.max_size - streams)), observe, clock
-        )
+        pool = dataclasses.replace(limits, max_size=max(1, limits.max_size - streams))
+        self._database: Database
+        if config.replicas:
+            self._database = RoutedDatabase(url, config.replicas, pool, observe, clock)
+        else:
+            self._database = Database(url, pool, observe, clock)
         self._events = EventLoopThread(
             url,
             bus_of(bus, config),
@@ -114,6 +116,7 @@ class ThreadedApp:
             config.subscription_limits,
             observe,
             config.query_max_threads,
+            config.replicas,
         )
         self._performer = Performer(self._database, self._events.bus)
         self._date = HttpDate()

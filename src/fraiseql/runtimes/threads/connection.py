@@ -67,7 +67,13 @@ class Elsewhere(Protocol):
 
 
 class Streaming(Protocol):
-    """The event loop beside the threads."""
+    """The event loop beside the threads.
+
+    Attributes:
+        share: how many statements one connection may run there at once.
+    """
+
+    share: int
 
     def operate(
         self, connection: ClientConnection, operation_id: int, program: Program[Any], effect: Effect
@@ -90,7 +96,7 @@ class ClientConnection:
         clock: see Poller.
 
     Attributes:
-        gate: bounds the statements of its operations on the event loop, where it has any.
+        gate: bounds the statements of its operations on the event loop, and is pinned once the client has written.
     """
 
     def __init__(
@@ -113,7 +119,7 @@ class ClientConnection:
         self._streaming = streaming
         self._date = date
         self.connection_id = connection_id
-        self.gate: Gate | None = None
+        self.gate = Gate(streaming.share)
         self._write_timeout = write_timeout
         self._observe = observe
         self._poller = Poller(clock)
@@ -404,7 +410,7 @@ class ClientConnection:
         self._current, self._interrupted = operation_id, False
         kinds = ONLY_CALLS if self._session.lasts else EVERYTHING
         try:
-            result = self._performer.run(program, self, kinds, self._give_away)
+            result = self._performer.run(program, self, self.gate, kinds, self._give_away)
             if result is not GIVEN_AWAY:
                 event = OperationEnded(operation_id, result)
         except Interrupted:
