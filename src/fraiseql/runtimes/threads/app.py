@@ -73,8 +73,8 @@ class ThreadedApp:
 
     Raises:
         ConfigurationError: there is no database_url, or libpq cannot read it; there are several `workers`, or `uvloop`,
-            which threads do not use; functions are asynchronous, each of which is named; or there is none that `context`
-            names.
+            which threads do not use; functions are asynchronous, each of which is named; or none is there that
+            `context` names.
     """
 
     def __init__(
