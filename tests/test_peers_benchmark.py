@@ -319,10 +319,25 @@ def test_the_wrk_of_the_machine_is_used_or_it_is_said_how_to_get_it(monkeypatch,
     assert environments.wrk()[0] == str(tmp_path / "wrk")
 
 
-@pytest.mark.parametrize("python", ["/nowhere/python", "/bin/false"])
-def test_an_interpreter_that_does_not_run_is_an_error(python):
-    with pytest.raises(SetUpError, match=f"^{python} cannot be used"):
-        Environments(python).identity()
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--python", "/nowhere/python"],
+            "--python: /nowhere/python cannot be used: [Errno 2] No such file or directory: '/nowhere/python'",
+        ),
+        (["--python", "/bin/false"], "--python: /bin/false cannot be used: it ended with exit code 1"),
+        (["--rounds", "0"], "--rounds: it must be at least 1, and is '0'"),
+        (["--rounds", "1.5"], "--rounds: it must be a whole number, and is '1.5'"),
+        (["--seconds", "abc"], "--seconds: it must be a number, and is 'abc'"),
+        (["--seconds", "nan"], "--seconds: it must be at least 1, and is 'nan'"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_line(arguments, message, capsys):
+    with pytest.raises(SystemExit) as end:
+        peers.main(arguments)
+    assert end.value.code == 2
+    assert capsys.readouterr().err == f"python -m benchmarks.peers: argument {message}\n"
 
 
 def test_all_is_installed_before_anything_is_measured_and_node_only_for_who_runs_in_it(monkeypatch, capsys):
@@ -347,9 +362,6 @@ def test_contenders_are_chosen_by_name(capsys):
     with pytest.raises(SystemExit):
         _parser().parse_args(["--only", "hasura"])
     assert "there is no hasura; known are fraiseql-uvloop," in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        _parser().parse_args(["--rounds", "0"])
-    assert "argument --rounds: it must be at least 1" in capsys.readouterr().err
 
 
 def test_samples_are_added_up_by_function():

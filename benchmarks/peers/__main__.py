@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import math
 import os
 import platform
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from benchmarks.peers import database, profiling
 from benchmarks.peers.contenders import CONTENDERS, POSTGRAPHILE, Setup
-from benchmarks.peers.environments import ROOT, Environments
+from benchmarks.peers.environments import ROOT, Environments, SetUpError
 from benchmarks.peers.measuring import Options, compare, measure, postmaster
 from benchmarks.peers.queries import QUERIES
 from benchmarks.peers.report import write
@@ -44,8 +46,12 @@ def main(arguments: list[str] | None = None) -> int:
     if not sys.platform.startswith("linux"):
         parser.error("the figures are read from /proc, which only Linux has")
     options = Options(given.only, given.queries, given.seconds, given.warm_up, given.rounds, given.connections)
+    environments = Environments(given.python)
     try:
-        environments = Environments(given.python)
+        environments.identity()
+    except SetUpError as error:
+        parser.error(f"argument --python: {error}")
+    try:
         install(environments, [given.profile] if given.profile else options.contenders)
         command, variables = environments.wrk()
         wrk = Wrk(command, variables, options.connections)
@@ -64,8 +70,15 @@ def install(environments: Environments, names: Sequence[str]) -> None:
     environments.interpreter("tools")
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__.partition("\n")[0])
+    parser = _Parser(prog="python -m benchmarks.peers", description=__doc__.partition("\n")[0])
     add = parser.add_argument
     add(
         "--seconds",
@@ -86,9 +99,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _number(kind: type[int] | type[float]) -> Callable[[str], float]:
     def number(text: str) -> float:
-        value = kind(text)
-        if value < 1:
-            raise argparse.ArgumentTypeError("it must be at least 1")
+        try:
+            value = kind(text)
+        except ValueError:
+            kinds = "a whole number" if kind is int else "a number"
+            raise argparse.ArgumentTypeError(f"it must be {kinds}, and is {text!r}") from None
+        if not 1 <= value < math.inf:
+            raise argparse.ArgumentTypeError(f"it must be at least 1, and is {text!r}")
         return value
 
     return number

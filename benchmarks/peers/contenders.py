@@ -106,7 +106,7 @@ _OURS, _CEILING, _STRAWBERRY = _in("fraiseql"), _in("ceiling"), _in("strawberry"
 _ON_UVLOOP = _ours("--runtime", "asyncio", "--uvloop")
 _ON_ASYNCIO = _ours("--runtime", "asyncio")
 _ON_TRIO = _ours("--runtime", "trio")
-_ON_THREADS = _ours("--runtime", "threads", "--pool-max-size", "32")
+_ON_THREADS = _ours("--runtime", "threads", "--pool-max-size", "33", "--pin-threads")
 _RAW, _THEIRS = _uvicorn("ceiling", "ceiling:app"), _uvicorn("strawberry", "strawberry_app:app")
 
 CONTENDERS = {

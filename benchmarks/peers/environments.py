@@ -45,7 +45,8 @@ class Environments:
             SetUpError: it does not run, or is older than 3.11.
         """
         code = (
-            "import sys, platform; assert sys.version_info >= (3, 11), 'Python 3.11 or newer is needed';"
+            "import sys, platform\n"
+            "if sys.version_info < (3, 11): sys.exit('Python 3.11 or newer is needed')\n"
             "print(platform.python_implementation(), platform.python_version(), sys.base_prefix)"
         )
         return _run([self.python, "-c", code], f"{self.python} cannot be used").strip()
@@ -131,5 +132,6 @@ def _run(command: list[str], complaint: str, folder: Path | None = None) -> str:
     except OSError as error:
         raise SetUpError(f"{complaint}: {error}") from None
     if done.returncode:
-        raise SetUpError(f"{complaint}: {(done.stderr or done.stdout).strip()}")
+        reason = (done.stderr or done.stdout).strip() or f"it ended with exit code {done.returncode}"
+        raise SetUpError(f"{complaint}: {reason}")
     return done.stdout

@@ -246,7 +246,7 @@ class Info(_Asked):
 
 @dataclass(frozen=True, slots=True)
 class BlockingInfo(_Asked):
-    """The same for a function that is not asynchronous and runs in a thread.
+    """The same for a function that is not asynchronous.
 
     Attributes:
         db: whose methods wait.

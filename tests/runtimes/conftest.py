@@ -20,6 +20,7 @@ from fraiseql.runtimes.anyio import FraiseQLApp
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.testing.embedded import EmbeddedPostgres
 from runtimes.certificates import Files
+from runtimes.replicas import databases
 from runtimes.writers import DDL, SCHEMA, batches
 
 
@@ -150,3 +151,10 @@ def _is_ada(request: ClientRequest) -> Caller:
 async def ask_writers(writers_app: FraiseQLApp, connected: Any) -> AsyncIterator[Callable[..., Any]]:
     async with connected(writers_app.port) as client:
         yield client.ask
+
+
+@pytest.fixture(scope="module")
+def urls(postgres: EmbeddedPostgres) -> Iterator[list[str]]:
+    """Of a primary and two replicas."""
+    with databases(postgres) as found:
+        yield found

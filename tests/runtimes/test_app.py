@@ -247,6 +247,21 @@ async def test_shutdown_lets_running_requests_finish(
     assert app.database.pool.size == 0
 
 
+@pytest.mark.parametrize("transport", ["auto", "anyio"])
+async def test_a_request_that_comes_as_the_server_stops_meets_an_end_and_no_reset(
+    schema: fraiseql.Schema, things_url: str, transport: str
+) -> None:
+    app = make(schema, things_url, transport=transport)
+    await app.start()
+    request = b"GET /health HTTP/1.1\r\nhost: test\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", app.port), timeout=10) as client:
+        client.sendall(request)
+        assert (await anyio.to_thread.run_sync(client.recv, 65_536)).startswith(b"HTTP/1.1 200")
+        client.sendall(request)  # the server has not read it when it is told to stop, since this is its thread
+        await app.shutdown()
+        assert client.recv(65_536) == b""
+
+
 async def test_shutdown_waits_no_longer_than_its_grace(
     schema: fraiseql.Schema, things_url: str, postgres: EmbeddedPostgres, connected: Any
 ) -> None:

@@ -472,14 +472,24 @@ def test_the_last_answer_is_written_before_the_connection_ends() -> None:
     assert bench.transport.ended == "half closed"
 
 
-@pytest.mark.parametrize("case", ["no answer", "the client has closed", "no half of an end"])
+@pytest.mark.parametrize("case", ["the client has closed", "no half of an end"])
 def test_where_there_is_nothing_to_wait_for_the_connection_is_closed(case: str) -> None:
     bench = Bench(lambda event: asking(event) if not isinstance(event, EofReceived) else [])
     bench.transport.halves = case != "no half of an end"
     if case == "the client has closed":
         bench.driver.eof_received()
-    bench.say(b"go" if case == "no answer" else b"bye")
+    bench.say(b"bye")
     assert bench.transport.ended == "closed"
+
+
+def test_of_a_client_that_was_told_nothing_what_has_come_is_read_and_no_more() -> None:
+    bench = Bench(asking)
+    bench.say(b"go")
+    assert bench.transport.ended == "half closed"
+    bench.say(b"1")
+    assert not bench.operations.statements
+    bench.clock.advance(0)
+    assert bench.transport.ended == "aborted"
 
 
 def test_draining_is_told_once() -> None:
@@ -487,7 +497,7 @@ def test_draining_is_told_once() -> None:
     bench.driver.drain()
     bench.driver.drain()
     assert bench.session.kinds() == ["ConnectionMade", "DrainRequested"]
-    assert bench.transport.ended == "closed"
+    assert bench.transport.ended == "half closed"
 
 
 def test_a_server_that_has_stopped_cuts_its_clients_off() -> None:

@@ -63,6 +63,16 @@ def test_the_environment_and_what_goes_before_it() -> None:
         ("FRAISEQL_LOG_LEVEL", "loud", "FRAISEQL_LOG_LEVEL is 'loud'; expected one of debug, info"),
         ("FRAISEQL_HTTP_HEAD_TIMEOUT", "nan", "FRAISEQL_HTTP_HEAD_TIMEOUT is 'nan'; expected a number"),
         ("FRAISEQL_DATABASE_URL", "", "FRAISEQL_DATABASE_URL is not valid; expected a text"),
+        (
+            "FRAISEQL_UNIX_SOCKET_MODE",
+            "888",
+            "FRAISEQL_UNIX_SOCKET_MODE is '888'; expected an octal mode of at most 777, as in 660",
+        ),
+        (
+            "FRAISEQL_ALLOWED_ORIGINS",
+            "example.org",
+            "FRAISEQL_ALLOWED_ORIGINS is 'example.org'; expected origins",
+        ),
     ],
 )
 def test_a_wrong_variable_is_named(variable: str, value: str, message: str) -> None:
@@ -87,6 +97,50 @@ def test_a_wrong_argument_is_named(name: str, value: Any, message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         FraiseQLConfig.from_environment({}, **{name: value})
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "right"),
+    [
+        (
+            "allowed_origins",
+            (
+                *(
+                    "example.org",
+                    "https://",
+                    "https://example.org/",
+                    "https://example.org/app",
+                    "https://ada@example.org",
+                ),
+                *(
+                    "https://example.org:port",
+                    "same https://example.org",
+                    "same,",
+                    "SAME",
+                    "https://*.example.org",
+                    " ",
+                ),
+            ),
+            (
+                *("same", "*", "null", "https://example.org", "same,http://localhost:3000", "http://[::1]:3000"),
+                *("HTTPS://Example.Org , same", "moz-extension://0d3f", "https://xn--bcher-kva.example"),
+            ),
+        ),
+        ("unix_socket_mode", ("rw", "888", "1777", "-7", "6_6", "", " 660"), ("0", "600", "0666", "777", "0o660")),
+        ("unix_socket", ("@app", "\0app", "/run/\0", ""), ("/run/app.sock", "./@app", "a\nb")),
+    ],
+)
+def test_texts_are_checked_when_the_settings_are_made(
+    name: str, wrong: tuple[str, ...], right: tuple[str, ...]
+) -> None:
+    for value in right:
+        given: dict[str, Any] = {name: value}
+        assert getattr(FraiseQLConfig(**given), name) == value
+    for value in wrong:
+        given = {name: value}
+        with pytest.raises(ConfigurationError) as caught:
+            FraiseQLConfig(**given)
+        assert str(caught.value).startswith(f"{name} is {value!r}; expected "), value
 
 
 def test_secrets_are_not_shown() -> None:

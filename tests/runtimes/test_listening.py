@@ -131,12 +131,6 @@ def test_why_a_path_cannot_be_listened_on(tmp_path: Path, name: str, message: st
     assert (tmp_path / "file").read_text() == "mine"
 
 
-@pytest.mark.parametrize("mode", ["rw", "888", "1777", "-7"])
-def test_a_mode_that_is_none(mode: str) -> None:
-    with pytest.raises(ConfigurationError, match="unix_socket_mode is"):
-        open_listeners(FraiseQLConfig(unix_socket="s", unix_socket_mode=mode))
-
-
 def test_where_to_listen_is_said_once() -> None:
     with pytest.raises(ConfigurationError, match="exclude each other"):
         open_listeners(FraiseQLConfig(unix_socket="s", inherit_sockets=True))
@@ -167,6 +161,22 @@ def inherit(sockets: list[socket.socket], environment: str) -> subprocess.Popen[
     finally:
         for fd in descriptors:
             os.close(fd)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has an abstract namespace")
+def test_an_inherited_socket_may_have_an_abstract_name() -> None:
+    name = f"fraiseql-{os.getpid()}-{os.urandom(4).hex()}"
+    given = socket.socket(socket.AF_UNIX)
+    given.bind(f"\0{name}")
+    with given, inherit([given], "LISTEN_FDS=1 LISTEN_PID=$$") as process:
+        assert process.stdout is not None
+        told = process.stdout.readline()
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(f"\0{name}")
+            assert client.recv(5) == b"hello"
+        _, errors = process.communicate(timeout=10)
+        assert (process.returncode, errors) == (0, "")
+    assert told == f"http://unix:@{name}:/graphql 0\n"
 
 
 def test_inherited_sockets_are_listened_on(path: Path) -> None:

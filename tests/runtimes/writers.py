@@ -63,8 +63,9 @@ class Writer:
         return [found.get(each.id, 0) for each in writers]
 
     @fraiseql.field(needs=["id"])
-    def careless(self, info: Info) -> int | None:
-        return info.db.fetch_value("select 1")  # type: ignore[return-value]
+    def careless(self, info: BlockingInfo) -> int | None:
+        assert isinstance(info, BlockingInfo)
+        return info.db.fetch_value("select 1")
 
 
 @fraiseql.type(sql_source="books", jsonb_column=None)

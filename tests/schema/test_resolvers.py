@@ -224,20 +224,20 @@ def test_generators_are_told_of_the_database_as_they_can_use_it(function: Any) -
         fraiseql.Schema(queries=[rows], subscriptions=[fraiseql.subscription(function)])
 
 
-def test_methods_are_told_an_info() -> None:
+def test_asynchronous_methods_are_told_an_info() -> None:
     @fraiseql.type(sql_source="rows", jsonb_column=None)
     class Told:
         id: int
 
         @fraiseql.field
-        def blocks(self, info: fraiseql.BlockingInfo) -> int:
+        async def blocks(self, info: fraiseql.BlockingInfo) -> int:
             return 1
 
     with pytest.raises(SchemaError, match=r"Told.blocks\(info\): found BlockingInfo"):
         fraiseql.Schema(queries=[rows], types=[Told])
 
 
-def test_methods_may_be_told_either_info_since_no_schema_knows_what_will_serve_it() -> None:
+def test_plain_methods_may_be_told_either_info_since_no_schema_knows_what_will_serve_it() -> None:
     @fraiseql.type(sql_source="rows", jsonb_column=None)
     class Told:
         id: int
@@ -245,6 +245,15 @@ def test_methods_may_be_told_either_info_since_no_schema_knows_what_will_serve_i
         @fraiseql.field
         def may_block(self, info: fraiseql.Info | fraiseql.BlockingInfo) -> int:
             return 1
+
+        @fraiseql.field
+        def blocks(self, info: fraiseql.BlockingInfo) -> int:
+            return 1
+
+        @fraiseql.field(batch=True)
+        @staticmethod
+        def asks(told: list[Told], info: fraiseql.Info) -> list[int]:
+            return [1 for _ in told]
 
     fraiseql.Schema(queries=[rows], types=[Told])
 

@@ -379,7 +379,7 @@ def test_what_cannot_be_tried_is_refused(
     with pytest.raises(SystemExit) as end:
         main(arguments)
     assert end.value.code == 2
-    assert why in capsys.readouterr().err
+    assert capsys.readouterr().err == f"python -m fraiseql.testing.simulation: argument {why}\n"
 
 
 # The loop

@@ -66,24 +66,49 @@ def _required(type: DataType) -> bool:
 
 def _table(raw: Any, types: Mapping[int, DataType], names: Mapping[int, Mapping[int, str]]) -> Table:
     ours = names[raw["oid"]]
-    columns = {
-        column["name"]: Column(
-            column["number"],
-            column["name"],
-            column["quoted"],
-            types[column["type"]],
-            column["shown"],
-            column["required"] or _required(types[column["type"]]),
-            column["readable"],
-            column["dimensions"],
-            column["comment"],
-            column["has_default"],
-            column["is_generated"],
-            column["insertable"],
-            column["updatable"],
-        )
-        for column in raw["columns"]
-    }
+    columns = (_column(column, types) for column in raw["columns"])
+    return Table(
+        raw["oid"],
+        raw["schema"],
+        raw["name"],
+        raw["quoted"],
+        raw["quoted_schema"],
+        raw["kind"],
+        {column.name: column for column in columns},
+        raw["visible"],
+        raw["usable"],
+        raw["secured"],
+        raw["comment"],
+        tuple(ours[number] for number in raw["primary_key"] or ()),
+        _foreign_keys(raw["foreign_keys"], ours, names),
+        _indexes(raw["indexes"], ours),
+        _checks(raw["checks"], ours),
+        origins_of(raw["definition"] or ""),
+        raw["deletable"],
+        raw["shadowed"],
+    )
+
+
+def _column(raw: Any, types: Mapping[int, DataType]) -> Column:
+    type = types[raw["type"]]
+    return Column(
+        raw["number"],
+        raw["name"],
+        raw["quoted"],
+        type,
+        raw["shown"],
+        raw["required"] or _required(type),
+        raw["readable"],
+        raw["dimensions"],
+        raw["comment"],
+        raw["has_default"],
+        raw["is_generated"],
+        raw["insertable"],
+        raw["updatable"],
+    )
+
+
+def _foreign_keys(raw: Any, ours: Mapping[int, str], names: Mapping[int, Mapping[int, str]]) -> tuple[ForeignKey, ...]:
     keys = [
         ForeignKey(
             key["name"],
@@ -92,40 +117,29 @@ def _table(raw: Any, types: Mapping[int, DataType], names: Mapping[int, Mapping[
             tuple(names[key["target"]][number] for number in key["target_columns"]),
             key["valid"],
         )
-        for key in raw["foreign_keys"]
+        for key in raw
         if key["target"] in names
     ]
+    return tuple(sorted(keys, key=lambda key: (key.columns, key.name)))
+
+
+def _indexes(raw: Any, ours: Mapping[int, str]) -> tuple[Index, ...]:
     indexes = [
         Index(
             tuple(ours.get(number, "") for number in index["columns"]),
             *(index["unique"], index["method"], index["immediate"]),
         )
-        for index in raw["indexes"]
+        for index in raw
     ]
+    return tuple(sorted(indexes, key=lambda index: (index.columns, index.method)))
+
+
+def _checks(raw: Any, ours: Mapping[int, str]) -> dict[str, tuple[str, ...]]:
     checks: dict[str, tuple[str, ...]] = {}
-    for check in raw["checks"]:
+    for check in raw:
         name = ours[check["column"]]
         checks[name] = (*checks.get(name, ()), check["text"])
-    return Table(
-        raw["oid"],
-        raw["schema"],
-        raw["name"],
-        raw["quoted"],
-        raw["quoted_schema"],
-        raw["kind"],
-        columns,
-        raw["visible"],
-        raw["usable"],
-        raw["secured"],
-        raw["comment"],
-        tuple(ours[number] for number in raw["primary_key"] or ()),
-        tuple(sorted(keys, key=lambda key: (key.columns, key.name))),
-        tuple(sorted(indexes, key=lambda index: (index.columns, index.method))),
-        checks,
-        origins_of(raw["definition"] or ""),
-        raw["deletable"],
-        raw["shadowed"],
-    )
+    return checks
 
 
 # Sources as a statement would find them. A relation that none may see is found all the same: who lacks a privilege

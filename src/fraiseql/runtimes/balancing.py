@@ -33,6 +33,11 @@ class Shares:
         for number in range(processes):
             self.leave(number)
 
+    @property
+    def mine(self) -> int:
+        """The number of this process."""
+        return self._mine
+
     def take(self, number: int) -> None:
         """From now on this process is the one of this number."""
         self._mine = number

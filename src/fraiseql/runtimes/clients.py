@@ -379,8 +379,12 @@ class ClientDriver:
             self._linger()
 
     def _linger(self) -> None:
-        """All is written: wait for the client's end, where it may still have to read."""
-        if self._eof or not self._answered or not self._transport.half_close():
+        """All is written: wait for the client's end, where it may still have to read.
+
+        Of one that was told nothing only what has come by now is read, a request perhaps, which would be answered with
+        a reset: who is idle must not keep a server from stopping.
+        """
+        if self._eof or not self._transport.half_close():
             self._transport.close()
             return
         self._state = _State.LINGERING
@@ -388,7 +392,7 @@ class ClientDriver:
             self._reading = True
             self._transport.resume_reading()
         self._disarm()
-        self._arm(self._clock() + _LINGER)
+        self._arm(self._clock() + (_LINGER if self._answered else 0.0))
 
     def _give_up(self) -> None:
         """Nothing more can be said to the client."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -27,6 +28,16 @@ _WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false":
 _KINDS = {"str": str, "int": int, "float": float, "bool": bool}
 _WANTED = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 
+# What Origins takes, written as browsers write it: no path, not even a slash (RFC 6454 §6.2).
+_HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%-]+)"
+_ORIGIN = rf"\s*(?:same|\*|null|[A-Za-z][A-Za-z0-9+.-]*://{_HOST}(?::[0-9]{{1,5}})?)\s*"
+_ORIGINS = (
+    re.compile(rf"{_ORIGIN}(?:,{_ORIGIN})*"),
+    "origins such as https://example.org or http://localhost:3000, same, or *, with commas between",
+)
+_MODE = (re.compile(r"(?:0o)?0*[0-7]{1,3}"), "an octal mode of at most 777, as in 660")
+_PATH = (re.compile(r"[^@\0][^\0]*", re.DOTALL), "the path of a file; Linux's abstract names, @name, have no mode")
+
 _Limits = TypeVar("_Limits", HttpLimits, QueryLimits, MutationLimits, WebSocketLimits, SubscriptionLimits, PoolLimits)
 
 
@@ -42,6 +53,7 @@ class Setting:
         minimum: the smallest value allowed; None where every text or both of true and false are.
         maximum: the largest value allowed.
         choices: the only values allowed, where there are only some.
+        form: how a text is written, and that in words, where not every text is a value.
     """
 
     name: str
@@ -51,6 +63,7 @@ class Setting:
     minimum: float | None
     maximum: float | None
     choices: tuple[str, ...]
+    form: tuple[re.Pattern[str], str] | None = None
 
     @property
     def variable(self) -> str:
@@ -81,6 +94,8 @@ class Setting:
             raise ValueError(self.expected)
         if (self.choices and value not in self.choices) or value == "" or not self._in_range(value):
             raise ValueError(self.expected)
+        if self.form is not None and not self.form[0].fullmatch(str(value)):
+            raise ValueError(self.expected)
 
     def _in_range(self, value: Any) -> bool:
         """NaN is in no range."""
@@ -96,6 +111,8 @@ class Setting:
         """What a value must be, in words."""
         if self.choices:
             return f"one of {', '.join(self.choices)}"
+        if self.form is not None:
+            return self.form[1]
         wanted = _WANTED[self.kind]
         if self.minimum is None:
             return wanted
@@ -111,11 +128,11 @@ def _setting(
     minimum: float | None = None,
     maximum: float | None = None,
     choices: tuple[str, ...] = (),
+    form: tuple[re.Pattern[str], str] | None = None,
     secret: bool = False,
 ) -> Any:
-    return field(
-        default=default, repr=not secret, metadata={"help": help, "range": (minimum, maximum), "choices": choices}
-    )
+    metadata = {"help": help, "range": (minimum, maximum), "choices": choices, "form": form}
+    return field(default=default, repr=not secret, metadata=metadata)
 
 
 def _limit(
@@ -154,7 +171,9 @@ class FraiseQLConfig:
     wait_for_database: bool = _setting(False, "start although the database cannot be reached")
     shutdown_grace: float = _setting(10.0, "for requests to finish when the server stops", minimum=0, maximum=86_400)
     allowed_origins: str = _setting(
-        "same", "web pages that may open a WebSocket: origins with commas between, 'same' for the server's own, or '*'"
+        "same",
+        "web pages that may open a WebSocket: origins with commas between, 'same' for the server's own, or '*'",
+        form=_ORIGINS,
     )
     compression: str = _setting(
         "auto", "codings of large answers: auto for those installed, off, or of zstd, br and gzip with commas between"
@@ -167,8 +186,10 @@ class FraiseQLConfig:
     event_bus: str = _setting("postgresql", "what carries events to subscriptions", choices=("postgresql", "memory"))
     log_level: str = _setting("info", "how much is logged", choices=_LEVELS)
     workers: int = _setting(1, "processes that serve on the same port", minimum=1, maximum=1_024)
-    unix_socket: str | None = _setting(None, "the path of a Unix socket to listen on in place of host and port")
-    unix_socket_mode: str = _setting("660", "who may connect to it, as chmod writes it in octal")
+    unix_socket: str | None = _setting(
+        None, "the path of a Unix socket to listen on in place of host and port", form=_PATH
+    )
+    unix_socket_mode: str = _setting("660", "who may connect to it, as chmod writes it in octal", form=_MODE)
     inherit_sockets: bool = _setting(False, "listen on the sockets that systemd gives, in place of host and port")
     tls_certificate: str | None = _setting(None, "the PEM file of the certificate and those it depends on: serve HTTPS")
     tls_key: str | None = _setting(None, "the PEM file of its private key, where the certificate's has none")
@@ -177,6 +198,7 @@ class FraiseQLConfig:
         5, "seconds after which a client that found the server full may ask again", minimum=0, maximum=86_400
     )
     uvloop: bool = _setting(False, "run asyncio on uvloop's event loop")
+    pin_threads: bool = _setting(False, "on threads: keep those of a process on one processor")
     transport: str = _setting(
         "auto", "what carries bytes under asyncio: its own transports, or anyio", choices=("auto", "anyio")
     )
@@ -408,7 +430,8 @@ class FraiseQLConfig:
 def _describe(item: dataclasses.Field[Any]) -> Setting:
     kind = _KINDS[str(item.type).removesuffix(" | None")]
     minimum, maximum = item.metadata["range"]
-    return Setting(item.name, kind, item.default, item.metadata["help"], minimum, maximum, item.metadata["choices"])
+    choices, form = item.metadata["choices"], item.metadata.get("form")
+    return Setting(item.name, kind, item.default, item.metadata["help"], minimum, maximum, choices, form)
 
 
 def _unknown(name: str, known: list[str]) -> str:

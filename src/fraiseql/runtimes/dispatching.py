@@ -203,13 +203,13 @@ class Ticket:
             return
         if self._released:
             return
-        if self.noted is not None:
-            self.noted()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self._released = True
         self._dispatcher.released(self, "it was left inside a transaction" if error is None else str(error))
+        if self.noted is not None:
+            self.noted()
         done, self._done = self._done, None
         if done is not None:
             done(row, error)

@@ -33,7 +33,8 @@ class Listeners:
         sockets: to accept clients from; none any more once it is closed.
         addresses: the IP addresses and ports among them.
         port: the first of these; 0 where all are Unix sockets.
-        url: where GraphQL is served. A Unix socket is written as nginx does: `http://unix:/run/app.sock:/graphql`.
+        url: where GraphQL is served. A Unix socket is written as nginx does: `http://unix:/run/app.sock:/graphql`;
+            one that systemd gives may have an abstract name, `@app`.
         shares: of the processes that share them, where there are several.
     """
 
@@ -85,7 +86,7 @@ def open_listeners(config: FraiseQLConfig, environ: Mapping[str, str] = os.envir
         environ: where whoever started the process says which sockets it gives.
 
     Raises:
-        ConfigurationError: settings that exclude each other, or no mode of a file.
+        ConfigurationError: settings that exclude each other.
         StartupError: the port or the path is in use, or may not be used, or no sockets were given.
     """
     scheme = "http" if config.tls_certificate is None else "https"
@@ -95,7 +96,7 @@ def open_listeners(config: FraiseQLConfig, environ: Mapping[str, str] = os.envir
         return Listeners(_inherited(environ), scheme)
     if config.unix_socket is not None:
         path = os.path.abspath(config.unix_socket)
-        listener = _open_unix(path, _mode_of(config.unix_socket_mode))
+        listener = _open_unix(path, int(config.unix_socket_mode, 8))
         return Listeners([listener], scheme, remove=_remover_of(path))
     return Listeners(_open_all(config.host, config.port), scheme, config.host)
 
@@ -103,7 +104,8 @@ def open_listeners(config: FraiseQLConfig, environ: Mapping[str, str] = os.envir
 def _url_of(sock: socket.socket, scheme: str, host: str | None) -> str:
     address = sock.getsockname()
     if sock.family == socket.AF_UNIX:
-        return f"{scheme}://unix:{os.fsdecode(address)}:/graphql"
+        name = os.fsdecode(address).replace("\0", "@", 1)  # of Linux's abstract namespace, unix(7)
+        return f"{scheme}://unix:{name}:/graphql"
     host = address[0] if host is None else host
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{address[1]}/graphql"
 
@@ -155,13 +157,6 @@ def _why_no_port(host: str, port: int, error: OSError) -> str:
 
 
 # A path
-
-
-def _mode_of(text: str) -> int:
-    with contextlib.suppress(ValueError):
-        if 0 <= (mode := int(text, 8)) <= 0o777:
-            return mode
-    raise ConfigurationError(f"unix_socket_mode is {text!r}; expected an octal mode of at most 777, as in 660")
 
 
 def _open_unix(path: str, mode: int) -> socket.socket:

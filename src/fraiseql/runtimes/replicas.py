@@ -1,14 +1,4 @@
-"""Sends queries to replicas that are well, and everything else to the primary.
-
-A replica is used once a connection to it was made, and until one is lost or refused, or it says nothing; then it is
-tried again after a pause that doubles with each failure. So no query waits for a replica that is away. What a replica
-cannot answer, since its recovery is in the way (40001, 40P01), it is away, or the statement writes (25006), runs on the
-primary.
-
-A replica that has been asked and says nothing, be it that whoever asked has left meanwhile, is asked for a connection
-besides: one whose statements are merely slow opens it. Where that is not answered either, what runs there runs on the
-primary instead.
-"""
+"""Sends queries to replicas that are well, and everything else to the primary; `routing` has the rules."""
 
 from __future__ import annotations
 
@@ -19,45 +9,21 @@ from fraiseql.errors import DatabaseError
 from fraiseql.limits import PoolLimits
 from fraiseql.runtimes.dispatching import Dispatcher, Done, Ticket
 from fraiseql.runtimes.loop import Timer
+from fraiseql.runtimes.routing import Health, Task, Verdict, Writing, judge, least_loaded
 
 __all__ = ["Replicas", "RoutedTicket"]
 
-_IN_THE_WAY = frozenset({"40001", "40P01"})  # of recovery: nothing that only reads meets them otherwise
-_WRITES = "25006"
-_MOST = 1_000  # statements known to write
-# Seconds without a word after which a replica is asked for one, and then given up. Shorter than anybody waits who asks
-# for a page, longer than a network that loses packets takes to repeat them, or a busy server to open a connection.
-_SILENCE = 1.0
-_LONGEST_PAUSE = 30.0  # seconds between attempts to reach a replica
-
 
 class _Replica:
-    """One replica, what runs there, and whether it is well."""
+    """One replica, and the timer of its health."""
 
-    __slots__ = (
-        "_asked",
-        "_failures",
-        "_is_asking",
-        "_is_silent",
-        "_limits",
-        "_tickets",
-        "_timer",
-        "_watch",
-        "dispatcher",
-        "is_well",
-    )
+    __slots__ = ("_armed", "_timer", "dispatcher", "health")
 
     def __init__(self, dispatcher: Dispatcher, limits: PoolLimits) -> None:
         self.dispatcher = dispatcher
-        self.is_well = False
-        self._limits = limits
-        self._failures = 0
-        self._timer: Timer | None = None  # of the next probe
-        self._tickets: set[RoutedTicket] = set()
-        self._asked: float | None = None  # when the first statement was that it may owe an answer to
-        self._watch: Timer | None = None
-        self._is_asking = False  # for a connection, to hear anything at all
-        self._is_silent = False  # so that connections that seem to be open say nothing
+        self.health: Health[RoutedTicket] = Health(limits, RoutedTicket.move)
+        self._timer: Timer | None = None
+        self._armed = 0.0  # when it fires
 
     @property
     def load(self) -> int:
@@ -66,96 +32,54 @@ class _Replica:
 
     def run(self, ticket: RoutedTicket) -> Ticket:
         """Run its statement."""
-        self._tickets.add(ticket)
-        if self._asked is None:
-            self._asked = self.dispatcher.clock.time()
-            if self._watch is None and not self._is_asking:
-                self._look_in(_SILENCE)
+        if self.health.ran(ticket, self.dispatcher.clock.time()):
+            self._arm()
         return self.dispatcher.submit(ticket.effect, ticket.told)
 
     def left(self, ticket: RoutedTicket, *, answered: bool) -> None:
-        """A statement has ended; one that was abandoned says nothing of the replica, which still owes an answer."""
-        self._tickets.discard(ticket)
-        if answered:
-            self._heard()
-
-    def probe(self) -> None:
-        """Find out whether it is there."""
-        self._timer = None
-        if self._is_silent:
-            self._ask()
-        else:
-            self.dispatcher.lease(self._probed, patient=False)
+        """See Health."""
+        self.health.left(ticket, self.dispatcher.clock.time(), answered=answered)
 
     def fail(self) -> None:
         """Use it no more, until a probe has succeeded."""
-        self.is_well = False
-        if self._timer is None and not self._is_asking and not self.dispatcher.pool.closing:
-            pause = min(self._limits.backoff_initial * 2.0 ** min(self._failures, 32), _LONGEST_PAUSE)
-            self._failures += 1
-            clock = self.dispatcher.clock
-            self._timer = clock.call_at(clock.time() + pause, self.probe)
+        self.health.failed(self.dispatcher.clock.time())
+        self._arm()
+
+    def look(self) -> None:
+        """Do what the time has come for."""
+        self._timer = None
+        while (task := self.health.due(self.dispatcher.clock.time())) is not None:
+            if task is Task.PROBE:
+                self.dispatcher.lease(self._probed, patient=False)
+            else:
+                self.dispatcher.reach(self._reached)
+        self._arm()
 
     def stop(self) -> None:
         """Use it no more, and do not probe."""
-        self.is_well = False
-        for timer in (self._timer, self._watch):
-            if timer is not None:
-                timer.cancel()
+        self.health.stop()
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _probed(self, ticket: Ticket | None, error: DatabaseError | None) -> None:
-        if ticket is None:
-            self.fail()
-            return
-        ticket.release("")
-        self.is_well, self._failures = True, 0
-
-    def _heard(self) -> None:
-        self._asked = self.dispatcher.clock.time() if self._tickets else None
-
-    def _look_in(self, seconds: float) -> None:
-        clock = self.dispatcher.clock
-        self._watch = clock.call_at(clock.time() + seconds, self._look)
-
-    def _look(self) -> None:
-        """Armed by the first statement, and once more where it was answered meanwhile: not for each."""
-        self._watch = None
-        if self._asked is None or self._is_asking or self.dispatcher.pool.closing:
-            return
-        if (left := self._asked + _SILENCE - self.dispatcher.clock.time()) > 0:
-            self._look_in(left)
-            return
-        self._watch = self.dispatcher.clock.call_at(self.dispatcher.clock.time() + _SILENCE, self._give_up)
-        self._ask()
-
-    def _ask(self) -> None:
-        self._is_asking = True
-        self.dispatcher.reach(self._reached)
-
-    def _give_up(self) -> None:
-        """It says nothing at all; whether it ever does decides what was asked, which has a time limit."""
-        self._watch = None
-        self.is_well, self._is_silent, self._asked = False, True, None
-        for ticket in list(self._tickets):
-            ticket.move()
+        if ticket is not None:
+            ticket.release("")
+        self.health.probed(error, self.dispatcher.clock.time())
+        self._arm()
 
     def _reached(self, error: DatabaseError | None) -> None:
-        self._is_asking = False
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
-        if self.dispatcher.pool.closing:
+        self.health.reached(error, self.dispatcher.clock.time())
+        self._arm()
+
+    def _arm(self) -> None:
+        """A timer that is early looks once more: to set it anew for each change would cost more."""
+        deadline = self.health.deadline
+        if deadline is None or (self._timer is not None and self._armed <= deadline):
             return
-        if error is not None and error.unavailable and not _has_no_room(error):
-            self._give_up()
-            self.fail()
-            return
-        self._is_silent = False
-        self._heard()
-        if self._asked is not None:
-            self._look_in(_SILENCE)
-        if not self.is_well and self._timer is None:
-            self.probe()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._armed = deadline
+        self._timer = self.dispatcher.clock.call_at(deadline, self.look)
 
 
 class RoutedTicket:
@@ -177,9 +101,7 @@ class RoutedTicket:
 
     def move(self) -> None:
         """Run it on the primary, and no more where it runs."""
-        assert self._tried is not None
         assert self._ticket is not None
-        self._tried.left(self, answered=False)
         self._ticket.abandon()
         self.go(None)
 
@@ -211,22 +133,15 @@ class RoutedTicket:
 
     def _goes_on(self, replica: _Replica, error: DatabaseError) -> bool:
         """Whether it runs elsewhere."""
-        if error.sqlstate == _WRITES:
-            self._replicas.writes(self.effect)
-            self.go(None)
-        elif error.sqlstate in _IN_THE_WAY:
-            self.go(None)
-        elif self._is_away(error):
-            replica.fail()
-            self.go(self._replicas.best())
-        else:
+        verdict = judge(error, connected=self._ticket is None or self._ticket.link is not None)
+        if verdict is Verdict.ANSWER:
             return False
+        if verdict is Verdict.WRITES:
+            self._replicas.writing.add(self.effect)
+        elif verdict is Verdict.AWAY:
+            replica.fail()
+        self.go(self._replicas.best() if verdict is Verdict.AWAY else None)
         return True
-
-    def _is_away(self, error: DatabaseError) -> bool:
-        """Whether no connection could be made, for whatever reason, or one was lost; not where there are too few."""
-        has_no_link = self._ticket is not None and self._ticket.link is None
-        return (error.unavailable or has_no_link) and not _has_no_room(error)
 
 
 class Replicas:
@@ -240,18 +155,18 @@ class Replicas:
 
     def __init__(self, primary: Dispatcher, replicas: Sequence[Dispatcher], limits: PoolLimits) -> None:
         self.primary = primary
+        self.writing = Writing()
         self._replicas = [_Replica(dispatcher, limits) for dispatcher in replicas]
-        self._writing: dict[bytes, None] = {}
 
     @property
     def well(self) -> int:
         """How many replicas are used now."""
-        return sum(replica.is_well for replica in self._replicas)
+        return sum(replica.health.is_well for replica in self._replicas)
 
     def start(self) -> None:
         """Find out which replicas are there."""
         for replica in self._replicas:
-            replica.probe()
+            replica.look()
 
     def stop(self) -> list[Dispatcher]:
         """Use none any more; gives their dispatchers, to be closed."""
@@ -261,7 +176,7 @@ class Replicas:
 
     def submit(self, effect: Fetch, done: Done) -> Ticket | RoutedTicket:
         """As Dispatcher.submit: on the replica that has the least to do, where the statement may run on one."""
-        if effect.read_only and not effect.primary and effect.statement.sql not in self._writing:
+        if self.writing.may_leave(effect):
             replica = self.best()
             if replica is not None:
                 ticket = RoutedTicket(self, effect, done)
@@ -271,15 +186,4 @@ class Replicas:
 
     def best(self) -> _Replica | None:
         """The replica that is well and has the least to do; None where none is well."""
-        return min((replica for replica in self._replicas if replica.is_well), key=lambda each: each.load, default=None)
-
-    def writes(self, effect: Fetch) -> None:
-        """This statement writes: it is for the primary."""
-        if len(self._writing) >= _MOST:
-            self._writing.clear()
-        self._writing[effect.statement.sql] = None
-
-
-def _has_no_room(error: DatabaseError) -> bool:
-    """Whether there are too few connections, which somebody has to be there to say."""
-    return error.sqlstate[:2] == "53"
+        return least_loaded(self._replicas)

@@ -17,7 +17,7 @@ import anyio
 from fraiseql.errors import ConfigurationError
 from fraiseql.runtimes.config import FraiseQLConfig
 
-__all__ = ["check_loop", "check_runtime", "leave_functions_behind", "run_async"]
+__all__ = ["check_loop", "check_runtime", "check_threads", "leave_functions_behind", "run_async"]
 
 _THREADS_END: Final = 0.5  # seconds for threads that have nothing to do to see that
 _RUNTIMES: Final = ("asyncio", "trio", "threads")
@@ -78,6 +78,14 @@ def check_loop(config: FraiseQLConfig) -> None:
             "uvloop is set, but another event loop runs already: start it with "
             'anyio.run(fraiseql.serve, schema, backend_options={"use_uvloop": True})'
         )
+
+
+def check_threads(config: FraiseQLConfig) -> None:
+    """Raise ConfigurationError where the settings ask for what threads of this process cannot give."""
+    check_runtime("threads", uvloop=config.uvloop)
+    if config.workers > 1:
+        expected = 'fraiseql.serve_workers(..., runtime="threads"), or fraiseql serve on the command line'
+        raise ConfigurationError(f"workers is {config.workers}, but this serves in one process; expected {expected}")
 
 
 def _is_uvloop() -> bool:

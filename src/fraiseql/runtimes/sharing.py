@@ -2,7 +2,8 @@
 
 A statement that comes while others run is kept until the event loop has called all that is ready. What was gathered
 then asks the pool for as many connections as its estimated costs need; each takes as many statements as may go
-together. While all connections are busy more gather, so that the busier it is, the more is shared.
+together. While all connections are busy more gather, so that the busier it is, the more is shared. So they do while
+as many round trips are under way as the server has processors for, which shows in the time they take.
 
 A deadline belongs to the statement that waits, not to the request for a connection, which may be an older one's.
 """
@@ -18,7 +19,7 @@ from fraiseql.effects import Fetch
 from fraiseql.errors import DatabaseError
 from fraiseql.limits import PoolLimits
 from fraiseql.postgres import pool_events
-from fraiseql.postgres.costs import Costs
+from fraiseql.postgres.costs import PATIENCE, Costs, Width
 from fraiseql.postgres.errors import own_copy
 from fraiseql.runtimes.loop import Clock, EventLoop, Timer
 
@@ -74,6 +75,7 @@ class Sharing:
 
     def __init__(self, limits: PoolLimits, dispatcher: Dispatcher, loop: EventLoop, clock: Clock) -> None:
         self._costs = Costs(limits.pipeline_depth)
+        self._width = Width(limits.max_size)
         self._most = limits.max_waiting
         self._timeout = limits.acquire_timeout
         self._dispatcher = dispatcher
@@ -84,6 +86,8 @@ class Sharing:
         self._tickets: deque[Ticket] = deque()  # the oldest first
         self._seconds = 0.0  # what they cost together
         self._trips: set[Trip] = set()  # that wait for a connection
+        self._under_way: dict[Trip, float] = {}  # since when; the oldest first, and none for longer than patience
+        self._room_timer: Timer | None = None  # until the oldest does not count any more
         self._is_called = False
 
     @property
@@ -114,21 +118,24 @@ class Sharing:
 
     def stop(self) -> None:
         """Forget the deadlines."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._room_timer):
+            if timer is not None:
+                timer.cancel()
 
     def depart(self, trip: Trip, link: Link) -> None:
         """Run what may go together."""
         self._trips.discard(trip)
-        tickets = self._take()
+        tickets, began = self._take(), self._time()
         if self._tickets:  # what they cost may be known better by now
             self._ask_soon()
         if len(tickets) == 1:
             (ticket,) = tickets
-            ticket.shares, ticket.noted = False, partial(self._note, tickets, self._time())
+            if not self._costs.is_slow(ticket.effect):
+                self._under_way[trip] = began
+            ticket.shares, ticket.noted = False, partial(self._ended_alone, trip, tickets, began)
             ticket.granted(trip.id, link)
         elif tickets:
-            began = self._time()
+            self._under_way[trip] = began
             for ticket in tickets:
                 ticket.link = link
             link.start_all(tickets, partial(self._over, trip, tickets, began))
@@ -151,14 +158,34 @@ class Sharing:
     def _ask_soon(self) -> None:
         if not self._is_called:
             self._is_called = True
-            self._loop.call_soon(self._ask)
+            self._loop.call_soon(self._ask_now)
+
+    def _ask_now(self) -> None:
+        self._is_called = False
+        self._ask()
 
     def _ask(self) -> None:
-        self._is_called = False
-        while len(self._trips) < self._costs.trips(len(self._tickets), self._seconds):
+        """Begin as many round trips as those that wait need, and as there is room for."""
+        while len(self._trips) < self._costs.trips(len(self._tickets), self._seconds) and self._has_room():
             trip = Trip(self, self._time() + self._timeout)
             self._trips.add(trip)
             self._dispatcher.handle(pool_events.ConnectionRequested(trip))
+
+    def _has_room(self) -> bool:
+        """Whether another round trip is to begin now; if not, those that wait are looked at again in time."""
+        now, under_way = self._time(), self._under_way
+        while under_way and now >= under_way[oldest := next(iter(under_way))] + PATIENCE:
+            del under_way[oldest]  # it waits for a lock, or has been abandoned: who is quick is not to wait for that
+        if len(under_way) + len(self._trips) < self._width.value or self._costs.is_slow(self._tickets[0].effect):
+            return True
+        if under_way and self._room_timer is None:
+            when = next(iter(under_way.values())) + PATIENCE
+            self._room_timer = self._clock.call_at(when, self._look_for_room)
+        return False
+
+    def _look_for_room(self) -> None:
+        self._room_timer = None
+        self._ask()
 
     def _overdue(self) -> None:
         """Refuse who has waited too long; perhaps nobody has."""
@@ -196,13 +223,21 @@ class Sharing:
         went_well: bool,
     ) -> None:
         if went_well:
-            self._note(tickets, began)
+            self._note(trip, tickets, began)
         self._dispatcher.released(trip, "what shared a round trip did not end cleanly in time")
         for job in slow:
-            self._costs.slow(job.effect)
+            self._costs.slow(job.effect, self._time())
         for ticket in tickets:
             if ticket in left:
                 self._dispatcher.alone(ticket)
+        self._ask()
 
-    def _note(self, tickets: list[Ticket], began: float) -> None:
-        self._costs.note([ticket.effect for ticket in tickets], self._time() - began)
+    def _ended_alone(self, trip: Trip, tickets: list[Ticket], began: float) -> None:
+        self._note(trip, tickets, began)
+        self._ask()
+
+    def _note(self, trip: Trip, tickets: list[Ticket], began: float) -> None:
+        now, fetches = self._time(), [ticket.effect for ticket in tickets]
+        if self._under_way.pop(trip, None) is not None:
+            self._width.note(now - began, self._costs.expected(fetches))
+        self._costs.note(fetches, now - began, now)

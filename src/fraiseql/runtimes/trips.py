@@ -13,6 +13,7 @@ from fraiseql.errors import DatabaseError
 from fraiseql.postgres import cancel, quick
 from fraiseql.postgres.batch import Batch
 from fraiseql.postgres.conversation import CAN_CANCEL, only_row
+from fraiseql.postgres.costs import PATIENCE
 from fraiseql.postgres.errors import connection_lost, is_fatal, is_stale_plan, is_unknown_statement, own_copy
 from fraiseql.postgres.telling import undo
 from fraiseql.runtimes.loop import Timer
@@ -22,9 +23,8 @@ if TYPE_CHECKING:
     from fraiseql.runtimes.dispatching import Job
     from fraiseql.runtimes.links import PostgresLink
 
-__all__ = ["PATIENCE", "Shared", "TripOver"]
+__all__ = ["Shared", "TripOver"]
 
-PATIENCE = 0.02  # seconds for a round trip to end by itself, where somebody waits for somebody else
 _AGAIN = 0.1  # seconds between two cancels of one round trip: a statement that was reached ends in milliseconds
 _CANCELLED = b"57014"
 

@@ -90,17 +90,9 @@ def crud(
         SchemaError: an option is of the wrong kind, or the class is no type.
     """
     where = f"crud({getattr(cls, '__name__', cls)!s})"
-    if not isinstance(declaration_of(cls), TypeDeclaration):
-        raise SchemaError(where, found=repr(cls), expected="a class under @fraiseql.type")
-    if crud_of(cls) is not None:
-        raise SchemaError(where, found="a second crud(...)", expected="one for each type")
-    for option, given in (("create", create), ("update", update), ("delete", delete), ("many", many)):
-        if not isinstance(given, bool):
-            raise SchemaError(f"{where} ({option})", found=repr(given), expected="True or False")
-    if not isinstance(key, str):
-        raise SchemaError(f"{where} (key)", found=repr(key), expected="the name of an attribute")
-    if columns is not None and not isinstance(columns, Mapping):
-        raise SchemaError(f"{where} (columns)", found=repr(columns), expected='{"attribute": "column"}')
+    _check_class(cls, where)
+    _check_flags({"create": create, "update": update, "delete": delete, "many": many}, where)
+    _check_names(key, columns, where)
     left = CrudDeclaration(
         *(create, update, delete, _targets(upsert, key, where), many, table, dict(columns or {}), key),
         generated=_names(generated, f"{where} (generated)"),
@@ -111,6 +103,26 @@ def crud(
     )
     setattr(cls, _ATTRIBUTE, left)
     return cls
+
+
+def _check_class(cls: Any, where: str) -> None:
+    if not isinstance(declaration_of(cls), TypeDeclaration):
+        raise SchemaError(where, found=repr(cls), expected="a class under @fraiseql.type")
+    if crud_of(cls) is not None:
+        raise SchemaError(where, found="a second crud(...)", expected="one for each type")
+
+
+def _check_flags(flags: Mapping[str, Any], where: str) -> None:
+    for option, given in flags.items():
+        if not isinstance(given, bool):
+            raise SchemaError(f"{where} ({option})", found=repr(given), expected="True or False")
+
+
+def _check_names(key: Any, columns: Any, where: str) -> None:
+    if not isinstance(key, str):
+        raise SchemaError(f"{where} (key)", found=repr(key), expected="the name of an attribute")
+    if columns is not None and not isinstance(columns, Mapping):
+        raise SchemaError(f"{where} (columns)", found=repr(columns), expected='{"attribute": "column"}')
 
 
 def crud_of(cls: object) -> CrudDeclaration | None:

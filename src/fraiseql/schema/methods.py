@@ -11,7 +11,7 @@ from fraiseql.context import Info
 from fraiseql.errors import SchemaError
 from fraiseql.schema.annotations import check_info, parameter_annotations
 from fraiseql.schema.declarations import FieldOptions, MethodDeclaration, declaration_of
-from fraiseql.schema.functions import check_targets, has_no_body
+from fraiseql.schema.functions import check_targets, has_no_body, is_coroutine_function
 from fraiseql.schema.model import InputField, Resolver, SubscriptionKind, TypeReference
 
 __all__ = ["Method", "methods_of", "refuse_method_options", "resolver_of", "signature_of"]
@@ -67,7 +67,7 @@ def signature_of(method: Method, names: Mapping[str, Any], where: str) -> tuple[
     if first is None or first.kind not in (first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD):
         found = "no first parameter"
         raise SchemaError(where, found=found, expected="the list of instances" if method.is_static else "self")
-    if method.takes_info:
+    if method.takes_info and is_coroutine_function(function):  # a plain one may be told either: it is served anywhere
         check_info(function, names, Info, where)
     parameters, returned = parameter_annotations(function, names, skipped=1 + method.takes_info, where=where)
     if method.options.batch:

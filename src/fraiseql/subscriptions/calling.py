@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from inspect import isawaitable
 from typing import Any, TypeVar
 
-from fraiseql.context import Info, NoDatabase
+from fraiseql.context import BlockingInfo, NoDatabase
 from fraiseql.effects import CallAll, Program, ResolverCall
 
 __all__ = ["plain_value", "run_at_once"]
@@ -38,7 +38,7 @@ def plain_value(value: Any) -> Any:
 def _outcome(call: ResolverCall) -> Any:
     named = dict(call.named)
     if call.takes_info:
-        named["info"] = Info(call.caller, call.field_name, None, NoDatabase("the manager has none"))
+        named["info"] = BlockingInfo(call.caller, call.field_name, None, NoDatabase("the manager has none"))
     try:
         return plain_value(call.function(*call.arguments, **named))
     except Exception as error:  # a user's code raises anything

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import fraiseql
-from fraiseql import BlockingInfo, Info
+from fraiseql import BlockingInfo
 from fraiseql.errors import DatabaseError
 from fraiseql.protocol import graphql_transport_ws as graphql
 from fraiseql.protocol import http11, websocket
@@ -37,10 +37,8 @@ class Thing:
 
     @fraiseql.field(batch=True, needs=["id"])
     @staticmethod
-    def doubled(things: list[Thing], info: Info) -> list[int]:
-        found: Any = info.db.fetch_all(
-            "select i, 2 * i as twice from unnest($1::int[]) i", [each.id for each in things]
-        )
+    def doubled(things: list[Thing], info: BlockingInfo) -> list[int]:
+        found = info.db.fetch_all("select i, 2 * i as twice from unnest($1::int[]) i", [each.id for each in things])
         twice = {row["i"]: row["twice"] for row in found}
         return [twice[each.id] for each in things]
 

@@ -15,6 +15,12 @@ from fraiseql.session import CloseConnection, Command, DataReceived, DrainReques
 PATIENCE = 10.0
 
 
+class Nobody:
+    """What carries out operations, of which there are none."""
+
+    share = 1
+
+
 class InTheMidst:
     """A session whose client has sent a part of a request: it ends once it has the rest."""
 
@@ -38,7 +44,7 @@ def client() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 def connection(sock: socket.socket, session: Any) -> ClientConnection:
-    nobody: Any = None
+    nobody: Any = Nobody()
     return ClientConnection(
         sock,
         session,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,9 +18,11 @@ import pytest
 import fraiseql
 from fraiseql import ClientRequest
 from fraiseql.errors import ConfigurationError, StartupError
+from fraiseql.runtimes.balancing import Shares
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.threads import ThreadedApp, serve_threads
-from runtimes.threads.plainly import SCHEMA, Make, connected, until
+from fraiseql.runtimes.threads.pinning import processor_for
+from runtimes.threads.plainly import SCHEMA, Make, bodies, connected, until
 
 NAP = "{ slowThings(where: {id: {eq: 0.3}}) { id } }"
 SLEEP = "{ slowThings(where: {id: {eq: 600}}) { id } }"
@@ -62,6 +65,45 @@ def test_a_second_shutdown_hastens_the_first(make: Make, sleepers: Sleepers) -> 
         first.join()
         assert client.at_end()
         sleepers(0)
+
+
+def processors(info: fraiseql.BlockingInfo) -> list[int]:
+    """Those that a request may run on."""
+    return sorted(os.sched_getaffinity(0))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps threads on processors: run it there")
+def test_pinned_threads_stay_on_one_processor_and_leave_the_program_where_it_is(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(bodies, "processors", processors)
+    before = sorted(os.sched_getaffinity(0))
+    ask = '{ run(name: "processors") }'
+    with make() as app, connected(app) as client:
+        assert client.ask(ask) == {"data": {"run": before}}
+    with make(pin_threads=True) as app, connected(app) as client, connected(app) as other:
+        found = client.ask(ask)["data"]["run"]
+        assert len(found) == 1
+        assert set(found) <= set(before)
+        assert other.ask(ask)["data"]["run"] == found
+    assert sorted(os.sched_getaffinity(0)) == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps threads on processors: run it there")
+def test_each_worker_has_a_processor_of_its_own() -> None:
+    allowed = sorted(os.sched_getaffinity(0))
+    shares = Shares(len(allowed) + 1)
+    found = []
+    for number in range(len(allowed) + 1):
+        shares.take(number)
+        found.append(processor_for(shares))
+    assert found == [*allowed, allowed[0]]
+
+
+def test_where_threads_cannot_be_pinned_the_server_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(ConfigurationError, match="pin_threads is set, which this system cannot do"):
+        processor_for(None)
 
 
 class StoppedClock:
@@ -170,18 +212,43 @@ def test_an_update_serves_the_next_request(make: Make) -> None:
     [
         ({"workers": 2}, "fraiseql.serve_workers"),
         ({"uvloop": True}, "uvloop"),
-        ({"replica_urls": "postgresql://replica"}, "threads use one database"),
         ({"colour": "red"}, "colour is not a setting"),
     ],
 )
 def test_settings_that_threads_have_not(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         serve_threads(SCHEMA, database_url="dbname=x", **settings)
+    if "colour" not in settings:
+        with pytest.raises(ConfigurationError, match=message):
+            ThreadedApp(SCHEMA, "dbname=x", FraiseQLConfig(**settings))
 
 
 def test_a_database_that_is_away_is_one_sentence() -> None:
     with pytest.raises(StartupError, match=r"cannot connect to the database at 127\.0\.0\.1 port 1: .*refused"):
         serve_threads(SCHEMA, config=FraiseQLConfig(port=0, database_url="host=127.0.0.1 port=1"))
+
+
+@pytest.mark.parametrize("runtime", ["asyncio", "trio", "threads"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_start_that_waits_for_the_database(
+    tmp_path: Path, runtime: str, number: signal.Signals
+) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    command = [sys.executable, "-W", "error", "-m", "fraiseql", "serve", "program:schema", "--runtime", runtime]
+    environ = {**os.environ, "FRAISEQL_PORT": "0", "FRAISEQL_POOL_CONNECT_TIMEOUT": "600"}
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(30)
+        environ["FRAISEQL_DATABASE_URL"] = f"host=127.0.0.1 port={silent.getsockname()[1]} dbname=x"
+        process = subprocess.Popen(command, cwd=tmp_path, env=environ, stderr=subprocess.PIPE, text=True)
+        try:
+            with silent.accept()[0]:  # who waits for an answer from then on
+                process.send_signal(number)
+                assert process.wait(15) == 0
+            assert process.stderr is not None
+            assert process.stderr.read() == ""
+        finally:
+            process.kill()
+            process.communicate()
 
 
 PROGRAM = """

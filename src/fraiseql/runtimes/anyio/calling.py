@@ -82,7 +82,8 @@ class Calls:
             return await _value(call.function(*call.arguments, **call.named))
         if call.access is None or not is_coroutine_function(call.function):
             no_database = NoDatabase(f"{call.function.__qualname__} runs on the event loop; make it `async def`")
-            info = Info(call.caller, call.field_name, self._bus, no_database)
+            told = Info if is_coroutine_function(call.function) else BlockingInfo
+            info = told(call.caller, call.field_name, self._bus, no_database)
             return await _value(call.function(*call.arguments, **call.named, info=info))
         scope = CallScope(call.access, perform)
         try:

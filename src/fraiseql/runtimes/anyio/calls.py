@@ -16,6 +16,7 @@ from fraiseql.context import IsolationLevel
 from fraiseql.effects import Program
 from fraiseql.pipeline.access import DatabaseAccess
 from fraiseql.runtimes.anyio.call_scopes import CallScope, Place
+from fraiseql.runtimes.blocking import StatementsThatWait
 
 __all__ = ["AwaitedDatabase", "ThreadedDatabase"]
 
@@ -91,7 +92,7 @@ class _Transaction(AbstractAsyncContextManager[None]):
         await self._scope.leave(self._place.leave(), error)
 
 
-class ThreadedDatabase:
+class ThreadedDatabase(StatementsThatWait):
     """`info.db` of a plain function, in a thread of its own: fraiseql.BlockingDatabase.
 
     Made on the event loop, which its methods wait for.
@@ -103,44 +104,6 @@ class ThreadedDatabase:
         self._scope = scope
         self._token = anyio.lowlevel.current_token()
         self._loop_thread = threading.get_ident()
-
-    def fetch_all(self, sql: str, /, *parameters: Any) -> list[dict[str, Any]]:
-        return self._run(lambda access: access.fetch_all(sql, parameters))
-
-    def fetch_one(self, sql: str, /, *parameters: Any) -> dict[str, Any] | None:
-        return self._run(lambda access: access.fetch_one(sql, parameters))
-
-    def fetch_value(self, sql: str, /, *parameters: Any) -> Any:
-        return self._run(lambda access: access.fetch_value(sql, parameters))
-
-    def execute(self, sql: str, /, *parameters: Any) -> int:
-        return self._run(lambda access: access.execute(sql, parameters))
-
-    def find(
-        self,
-        declared: type[_Declared],
-        /,
-        *,
-        where: Mapping[str, Any] | None = None,
-        order_by: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None = None,
-        limit: int | None = None,
-        offset: int | None = None,
-        fields: Sequence[str] | None = None,
-    ) -> list[_Declared]:
-        return self._run(lambda access: access.find(declared, where, order_by, limit, offset, fields))
-
-    def find_one(
-        self,
-        declared: type[_Declared],
-        /,
-        *,
-        id: Any = None,
-        where: Mapping[str, Any] | None = None,
-        order_by: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None = None,
-        fields: Sequence[str] | None = None,
-    ) -> _Declared | None:
-        found: _Declared | None = self._run(lambda access: access.find_one(declared, where, id, order_by, fields))
-        return found
 
     def transaction(self, isolation: IsolationLevel = "read committed") -> AbstractContextManager[None]:
         return _ThreadedTransaction(self, self._scope, isolation)

@@ -10,6 +10,7 @@ from threading import Thread
 
 from fraiseql.runtimes.accepting import AcceptTrouble
 from fraiseql.runtimes.listening import Listeners
+from fraiseql.runtimes.threads.pinning import pin_this_thread
 from fraiseql.runtimes.threads.waiting import Poller
 
 __all__ = ["Acceptor"]
@@ -23,6 +24,7 @@ class Acceptor:
         has_room: whether to accept at all; where this changes, call `look`.
         admit: is given each client's socket, which blocks.
         trouble: knows what errors mean.
+        processor: where to stay, with all threads that `admit` starts; anywhere by default.
     """
 
     def __init__(
@@ -31,11 +33,13 @@ class Acceptor:
         has_room: Callable[[], bool],
         admit: Callable[[socket.socket], None],
         trouble: AcceptTrouble,
+        processor: int | None = None,
     ) -> None:
         self._listeners = listeners
         self._has_room = has_room
         self._admit = admit
         self._trouble = trouble
+        self._processor = processor
         self._poller = Poller()  # by the system's clock: nothing here is a deadline
         self._poller.can_be_woken()
         self._stopped = False
@@ -59,6 +63,8 @@ class Acceptor:
             self._thread.join()
 
     def _run(self) -> None:
+        if self._processor is not None:
+            pin_this_thread(self._processor)
         sockets = {sock.fileno(): sock for sock in self._listeners.sockets}
         registered = False
         while not self._stopped:

@@ -36,10 +36,13 @@ from fraiseql.runtimes.driving import Session
 from fraiseql.runtimes.listening import Listeners, open_listeners
 from fraiseql.runtimes.logs import log_observation
 from fraiseql.runtimes.loop import Clock
+from fraiseql.runtimes.running import check_threads
 from fraiseql.runtimes.threads.accepting import Acceptor
 from fraiseql.runtimes.threads.connection import ClientConnection
 from fraiseql.runtimes.threads.database import Database
+from fraiseql.runtimes.threads.pinning import processor_for
 from fraiseql.runtimes.threads.programs import Performer
+from fraiseql.runtimes.threads.replicas import RoutedDatabase
 from fraiseql.runtimes.threads.streaming import BlockingBus, EventLoopThread
 from fraiseql.runtimes.threads.waiting import Patience, Poller, Wakeup
 from fraiseql.runtimes.tls import TlsSession, tls_context_of
@@ -69,8 +72,9 @@ class ThreadedApp:
         listeners: to accept clients from, and to close at the end; by default those that the settings name are opened.
 
     Raises:
-        ConfigurationError: there is no database_url, or libpq cannot read it; there are `replica_urls`, which threads
-            do not use; functions are asynchronous, each of which is named; or there is none that `context` names.
+        ConfigurationError: there is no database_url, or libpq cannot read it; there are several `workers`, or `uvloop`,
+            which threads do not use; functions are asynchronous, each of which is named; or none is there that
+            `context` names.
     """
 
     def __init__(
@@ -86,9 +90,8 @@ class ThreadedApp:
         listeners: Listeners | None = None,
     ) -> None:
         self._config = config = config or FraiseQLConfig()
+        check_threads(config)
         url = url_of(database_url, config)
-        if config.replicas:
-            raise ConfigurationError("replica_urls is set, but threads use one database: serve under asyncio or trio")
         self._tls = tls_context_of(config)
         context = context_of(context, config)
         _refuse_asynchronous(context)
@@ -100,9 +103,12 @@ class ThreadedApp:
         self._updating = Lock()
         limits = config.pool_limits
         streams = max(1, limits.max_size // _STREAMS_SHARE) if schema.model.subscriptions else 1
-        self._database = Database(
-            url, dataclasses.replace(limits, max_size=max(1, limits.max_size - streams)), observe, clock
-        )
+        pool = dataclasses.replace(limits, max_size=max(1, limits.max_size - streams))
+        self._database: Database
+        if config.replicas:
+            self._database = RoutedDatabase(url, config.replicas, pool, observe, clock)
+        else:
+            self._database = Database(url, pool, observe, clock)
         self._events = EventLoopThread(
             url,
             bus_of(bus, config),
@@ -110,6 +116,7 @@ class ThreadedApp:
             config.subscription_limits,
             observe,
             config.query_max_threads,
+            config.replicas,
         )
         self._performer = Performer(self._database, self._events.bus)
         self._date = HttpDate()
@@ -199,7 +206,8 @@ class ThreadedApp:
             elif self._needs_bus:
                 self._events.start()
             trouble = AcceptTrouble(self._observe, time.monotonic)
-            acceptor = Acceptor(listeners, self._has_room, self._admit, trouble)
+            processor = processor_for(listeners.shares) if self._config.pin_threads else None
+            acceptor = Acceptor(listeners, self._has_room, self._admit, trouble, processor)
             acceptor.start()
             self._acceptor = acceptor
         except BaseException:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, NoReturn, TypeAlias, TypeVar
@@ -14,12 +14,12 @@ from fraiseql.context import BlockingInfo, IsolationLevel
 from fraiseql.effects import Effect, Isolation, Program, ResolverCall
 from fraiseql.errors import DatabaseError
 from fraiseql.pipeline.access import DatabaseAccess
+from fraiseql.runtimes.blocking import StatementsThatWait
 from fraiseql.runtimes.operations import unwelcome
 from fraiseql.runtimes.threads.waiting import Interrupted
 
 __all__ = ["CallDatabase", "PerformEffect", "call_function", "call_resolver", "run_effects"]
 
-_Declared = TypeVar("_Declared")
 _Result = TypeVar("_Result")
 
 PerformEffect: TypeAlias = Callable[[Effect], Any]
@@ -88,7 +88,7 @@ def _refuse(function: Callable[..., Any], result: Any) -> NoReturn:
     raise TypeError(f"{name} gave something to be awaited, which threads cannot; make it a plain function")
 
 
-class CallDatabase:
+class CallDatabase(StatementsThatWait):
     """`info.db` of one call: fraiseql.BlockingDatabase, whose methods do their work in the thread that calls them.
 
     Args:
@@ -105,44 +105,6 @@ class CallDatabase:
         self._closed = False
         self._thread = threading.get_ident()
 
-    def fetch_all(self, sql: str, /, *parameters: Any) -> list[dict[str, Any]]:
-        return self._run(self._here().fetch_all(sql, parameters))
-
-    def fetch_one(self, sql: str, /, *parameters: Any) -> dict[str, Any] | None:
-        return self._run(self._here().fetch_one(sql, parameters))
-
-    def fetch_value(self, sql: str, /, *parameters: Any) -> Any:
-        return self._run(self._here().fetch_value(sql, parameters))
-
-    def execute(self, sql: str, /, *parameters: Any) -> int:
-        return self._run(self._here().execute(sql, parameters))
-
-    def find(
-        self,
-        declared: type[_Declared],
-        /,
-        *,
-        where: Mapping[str, Any] | None = None,
-        order_by: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None = None,
-        limit: int | None = None,
-        offset: int | None = None,
-        fields: Sequence[str] | None = None,
-    ) -> list[_Declared]:
-        return self._run(self._here().find(declared, where, order_by, limit, offset, fields))
-
-    def find_one(
-        self,
-        declared: type[_Declared],
-        /,
-        *,
-        id: Any = None,
-        where: Mapping[str, Any] | None = None,
-        order_by: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None = None,
-        fields: Sequence[str] | None = None,
-    ) -> _Declared | None:
-        found: _Declared | None = self._run(self._here().find_one(declared, where, id, order_by, fields))
-        return found
-
     def transaction(self, isolation: IsolationLevel = "read committed") -> AbstractContextManager[None]:
         return _Transaction(self, isolation)
 
@@ -154,11 +116,11 @@ class CallDatabase:
             raise RuntimeError(_ELSEWHERE)
         return self._blocks[-1] if self._blocks else self._operation
 
-    def _run(self, program: Program[_Result]) -> _Result:
-        return run_effects(program, self._perform)
+    def _run(self, make: Callable[[DatabaseAccess], Program[_Result]]) -> _Result:
+        return run_effects(make(self._here()), self._perform)
 
     def _begin(self, isolation: IsolationLevel) -> DatabaseAccess:
-        block = self._run(self._here().begin(Isolation(isolation)))
+        block = self._run(lambda access: access.begin(Isolation(isolation)))
         self._blocks.append(block)
         return block
 
@@ -167,7 +129,7 @@ class CallDatabase:
         if error is None and self._blocks[-1:] == [block]:
             self._here()
             try:
-                self._run(block.commit())
+                run_effects(block.commit(), self._perform)
             finally:
                 self._blocks.remove(block)
             return
@@ -179,7 +141,7 @@ class CallDatabase:
 
     def _undo(self) -> None:
         with contextlib.suppress(DatabaseError):  # the connection is lost, and the transaction with it
-            self._run(self._blocks.pop().rollback())
+            run_effects(self._blocks.pop().rollback(), self._perform)
 
     def _close(self) -> None:
         """End it: what was begun and not ended is rolled back."""

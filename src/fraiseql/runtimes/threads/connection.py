@@ -82,7 +82,13 @@ class Elsewhere(Protocol):
 
 
 class Streaming(Protocol):
-    """The event loop beside the threads."""
+    """The event loop beside the threads.
+
+    Attributes:
+        share: how many statements one connection may run there at once.
+    """
+
+    share: int
 
     def operate(
         self, connection: ClientConnection, operation_id: int, program: Program[Any], effect: Effect
@@ -105,7 +111,7 @@ class ClientConnection:
         poller: what its thread waits with; belongs to this object now.
 
     Attributes:
-        gate: bounds the statements of its operations on the event loop, where it has any.
+        gate: bounds the statements of its operations on the event loop, and is pinned once the client has written.
     """
 
     def __init__(
@@ -128,7 +134,7 @@ class ClientConnection:
         self._streaming = streaming
         self._date = date
         self.connection_id = connection_id
-        self.gate: Gate | None = None
+        self.gate = Gate(streaming.share)
         self._write_timeout = write_timeout
         self._observe = observe
         self._poller = poller or Poller()
@@ -423,7 +429,7 @@ class ClientConnection:
         self._current, self._interrupted = operation_id, False
         kinds = ONLY_CALLS if self._session.lasts else EVERYTHING
         try:
-            result = self._performer.run(program, self, kinds, self._give_away)
+            result = self._performer.run(program, self, self.gate, kinds, self._give_away)
             if result is not GIVEN_AWAY:
                 event = OperationEnded(operation_id, result)
         except Interrupted:

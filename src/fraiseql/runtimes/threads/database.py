@@ -164,7 +164,10 @@ class Database:
         """
         if effect.transaction is not None:
             return _own(effect.transaction).fetch(effect, waiter)
-        request = self._acquire(waiter)
+        return self._run(self._acquire(waiter), effect, waiter)
+
+    def _run(self, request: _Request, effect: Fetch, waiter: Waiter) -> Row:
+        """Run one statement on the connection that was granted, and give that back."""
         connection = request.connection
         assert connection is not None
         until = None if effect.timeout is None else waiter.now() + effect.timeout
@@ -369,16 +372,18 @@ class Database:
         self._observe(ReconnectFailed(str(error), retry_in))
 
     def _keep_deadline(self, waiter: Patience) -> None:
-        """Deliver DeadlineReached; the keeper may look too early, and then looks again."""
         with waiter:
             while self._is_open:
-                with self._lock:
-                    # Only once it has come: requests that wait come and go, and each would wake this thread.
-                    if self._now() >= self._armed:
-                        self._armed = math.inf
-                        self._carry_out(self._pool.handle(pool_events.DeadlineReached(), self._now()))
-                    deadline = None if self._armed == math.inf else self._armed
-                waiter.wait(None, 0, deadline)
+                waiter.wait(None, 0, self._look())
+
+    def _look(self) -> float | None:
+        """Deliver DeadlineReached, where it has come; gives when to look again, which may be too early."""
+        with self._lock:
+            # Only once it has come: requests that wait come and go, and each would wake the keeper.
+            if self._now() >= self._armed:
+                self._armed = math.inf
+                self._carry_out(self._pool.handle(pool_events.DeadlineReached(), self._now()))
+            return None if self._armed == math.inf else self._armed
 
 
 def _fetch(connection: Connection, effect: Fetch, waiter: Waiter, until: float | None) -> Row:

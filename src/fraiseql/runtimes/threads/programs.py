@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -26,7 +27,7 @@ from fraiseql.effects import (
     Sleep,
 )
 from fraiseql.errors import DatabaseError
-from fraiseql.runtimes.operations import unwelcome
+from fraiseql.runtimes.operations import Gate, unwelcome
 from fraiseql.runtimes.threads.calls import call_function, call_resolver
 from fraiseql.runtimes.threads.waiting import Interrupted, Waiter
 
@@ -79,11 +80,14 @@ class Performer:
         self._database = database
         self._bus = bus
 
-    def run(self, program: Program[Any], waiter: Waiter, kinds: frozenset[type], give_away: GiveAway) -> Any:
+    def run(
+        self, program: Program[Any], waiter: Waiter, gate: Gate, kinds: frozenset[type], give_away: GiveAway
+    ) -> Any:
         """Run a program to its end and return its result; what it has begun and not ended is rolled back.
 
         Args:
             waiter: waits in its name.
+            gate: of its client, which is pinned where the program may write.
             kinds: the effects that are carried out here.
             give_away: takes the program and the first effect of another kind; the result is GIVEN_AWAY.
 
@@ -91,7 +95,7 @@ class Performer:
             Exception: what the program raises; errors of effects are thrown into it first.
             Interrupted: as `waiter.wait`.
         """
-        run = _Run(self._database, self._bus, waiter)
+        run = _Run(self._database, self._bus, waiter, gate)
         try:
             effect = next(program)
             while type(effect) in kinds:
@@ -123,12 +127,13 @@ class _Run:
         transactions: those that are open.
     """
 
-    __slots__ = ("_bus", "_database", "_looked", "_waiter", "transactions")
+    __slots__ = ("_bus", "_database", "_gate", "_looked", "_waiter", "transactions")
 
-    def __init__(self, database: Statements, bus: Any, waiter: Waiter) -> None:
+    def __init__(self, database: Statements, bus: Any, waiter: Waiter, gate: Gate) -> None:
         self._database = database
         self._bus = bus
         self._waiter = waiter
+        self._gate = gate
         self._looked = -math.inf  # for the client, between calls
         self.transactions: list[Transaction] = []
 
@@ -136,8 +141,11 @@ class _Run:
         """Carry out one effect; raises what it raises."""
         match effect:
             case Fetch():
+                if self._gate.pinned and effect.read_only:
+                    effect = replace(effect, primary=True)
                 return self._database.perform(effect, self._waiter)
             case Execute():
+                self._gate.pinned = True
                 return self._database.execute(effect, self._waiter)
             case Begin(isolation):
                 return self._begin(isolation)
@@ -169,6 +177,7 @@ class _Run:
 
     def _begin(self, isolation: Isolation) -> Transaction:
         self.transactions = [each for each in self.transactions if each.is_open]
+        self._gate.pinned = True
         transaction = self._database.begin(isolation, self._waiter)
         self.transactions.append(transaction)
         return transaction

@@ -5,18 +5,16 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from types import FrameType
 from typing import Any
 
 from fraiseql.bus import EventBus
 from fraiseql.context import ClientRequest
-from fraiseql.errors import ConfigurationError
 from fraiseql.runtimes.config import FraiseQLConfig
 from fraiseql.runtimes.listening import Listeners
 from fraiseql.runtimes.logs import configure_logging, logger
-from fraiseql.runtimes.running import check_runtime
 from fraiseql.runtimes.threads.app import ThreadedApp
 from fraiseql.schema import Schema
 
@@ -36,8 +34,9 @@ def serve_threads(
 ) -> None:
     """Serve a schema with a thread for each client, until SIGINT or SIGTERM; blocks.
 
-    The first signal lets running requests finish, the second stops at once. Signals reach the main thread only: a
-    program that serves in another one makes a ThreadedApp, which it can stop.
+    The first signal lets running requests finish, the second stops at once, as does one that comes before anybody is
+    served. Signals reach the main thread only: a program that serves in another one makes a ThreadedApp, which it can
+    stop.
 
     Args:
         schema: what to serve; its functions must not be asynchronous.
@@ -56,47 +55,74 @@ def serve_threads(
     if isinstance(context, str):
         context, settings = None, {**settings, "context": context}
     config = FraiseQLConfig.of(config, **settings)
-    check_runtime("threads", uvloop=config.uvloop)
-    if config.workers > 1:
-        expected = 'fraiseql.serve_workers(..., runtime="threads"), or fraiseql serve on the command line'
-        raise ConfigurationError(f"workers is {config.workers}, but this serves in one process; expected {expected}")
     configure_logging(config.log_level)
     app = ThreadedApp(schema, config=config, bus=bus, context=context, listeners=listeners)
-    with _signals(signals) as stop:
-        app.start()
+    with suppress(_Signalled), _signals(signals) as stop:
         try:
+            app.start()
+            stop.has_started()
             logger.info("serving %s", app.url)
             if started is not None:
                 started(app)
-            stop.get()
+            stop.wait()
             logger.info("stopping once running requests are finished; a second signal stops at once")
             stopping = threading.Thread(target=_shut_down, args=(app, stop), name="fraiseql stop", daemon=True)
             stopping.start()
-            stop.get()
+            stop.wait()
         finally:
             app.shutdown(grace=0)
 
 
-def _shut_down(app: ThreadedApp, stop: SimpleQueue[None]) -> None:
+class _Signalled(BaseException):
+    """Ends a start that nobody waits for any more."""
+
+
+class _Stop:
+    """Told of the signals that ask to stop."""
+
+    def __init__(self) -> None:
+        self._told: SimpleQueue[None] = SimpleQueue()  # what a handler may put something into, whatever it interrupts
+        self._starting = True
+
+    def has_started(self) -> None:
+        """From now on somebody waits for what is told."""
+        self._starting = False
+
+    def tell(self) -> None:
+        """There is something to wait for no longer."""
+        self._told.put(None)
+
+    def wait(self) -> None:
+        """Wait until something is told."""
+        self._told.get()
+
+    def signalled(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal: in the main thread, which a start holds up for as long as it waits for the database."""
+        if self._starting:
+            self._starting = False
+            raise _Signalled
+        self.tell()
+
+
+def _shut_down(app: ThreadedApp, stop: _Stop) -> None:
     try:
         app.shutdown()
     finally:
-        stop.put(None)
+        stop.tell()
 
 
 @contextmanager
-def _signals(signals: Sequence[signal.Signals]) -> Iterator[SimpleQueue[None]]:
+def _signals(signals: Sequence[signal.Signals]) -> Iterator[_Stop]:
     """Told of the signals that ask to stop; only the main thread gets any."""
-    stop: SimpleQueue[None] = SimpleQueue()  # what a handler may put something into, whatever it interrupts
+    stop = _Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-
-    def received(number: int, frame: FrameType | None) -> None:
-        stop.put(None)
-
-    before = {number: signal.signal(number, received) for number in signals}
+    before: dict[signal.Signals, Any] = {}
     try:
+        for number in signals:
+            before[number] = signal.getsignal(number)
+            signal.signal(number, stop.signalled)
         yield stop
     finally:
         for number, handler in before.items():

@@ -11,7 +11,7 @@ import concurrent.futures
 import contextlib
 import contextvars
 import threading
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypeVar, cast
@@ -53,6 +53,10 @@ class EventLoopThread:
         subscriptions: see SubscriptionLimits.
         observe: is told what happens, in this thread.
         max_threads: see QueryLimits.
+        replicas: see Database.
+
+    Attributes:
+        share: see Streaming.
     """
 
     def __init__(
@@ -63,13 +67,14 @@ class EventLoopThread:
         subscriptions: SubscriptionLimits,
         observe: Observer,
         max_threads: int = QueryLimits().max_threads,
+        replicas: Sequence[str] = (),
     ) -> None:
-        self._database = Database(conninfo, pool, observe)
+        self._database = Database(conninfo, pool, observe, replicas=replicas)
         self._running_bus = connect_bus(bus, self._database, subscriptions, observe)
         self.bus = BlockingBus(self._running_bus, self)
         self._background = Background()
-        self._share = max(1, pool.max_size // 2)
-        self._streams = Streams(self._background, self._share)
+        self.share = max(1, pool.max_size // 2)
+        self._streams = Streams(self._background, self.share)
         # Plain functions are told of a bus that waits, wherever they run.
         told = cast(Bus, self.bus)
         self._perform = _Performer(self._database, told, self._streams, subscriptions, observe, max_threads)
@@ -130,8 +135,6 @@ class EventLoopThread:
         """Run a program on from an effect that it has yielded; see Streaming."""
         self.start()
         operation = GivenOperation(connection, operation_id, self._call)
-        if connection.gate is None:
-            connection.gate = Gate(self._share)
         self._call(operation.start, self._operations, program, effect, connection.gate)
         return operation
 

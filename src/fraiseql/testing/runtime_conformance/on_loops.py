@@ -15,6 +15,7 @@ from anyio.from_thread import BlockingPortal
 
 from fraiseql.runtimes.anyio import FraiseQLApp
 from fraiseql.testing.clock import FakeClock
+from fraiseql.testing.runtime_conformance.app_server import AppServer
 from fraiseql.testing.runtime_conformance.scenario import ASYNCHRONOUS_RESOLVERS, SUBSCRIPTIONS, Setup
 
 __all__ = ["AnyioRuntime", "AsyncioRuntime", "LoopRuntime", "TrioRuntime"]
@@ -66,8 +67,10 @@ class TrioRuntime(LoopRuntime):
         super().__init__(_run_trio, **settings)
 
 
-class LoopServer:
+class LoopServer(AppServer):
     """An app, its event loop and its thread."""
+
+    _app: FraiseQLApp
 
     def __init__(self, run: Run, setup: Setup, settings: dict[str, Any]) -> None:
         config = dataclasses.replace(setup.config, **settings)
@@ -96,26 +99,6 @@ class LoopServer:
                 await portal.sleep_until_stopped()
         finally:
             unbind()
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Where it listens."""
-        return self._app.addresses[0]
-
-    @property
-    def active_connections(self) -> int:
-        """How many clients are connected."""
-        return self._app.active_connections
-
-    @property
-    def lent_connections(self) -> int:
-        """How many connections to the database are in the hands of operations."""
-        return self._app.database.pool.granted
-
-    @property
-    def listening_streams(self) -> int:
-        """How many streams of subscriptions wait for events or values."""
-        return self._app.streams.listening
 
     @property
     def has_stopped(self) -> bool:

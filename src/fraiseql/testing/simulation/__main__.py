@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from typing import get_args
+from typing import NoReturn, get_args
 
 from fraiseql.testing.simulation.world import Outcome, Runtime, failure_of, simulate
 
@@ -19,7 +19,7 @@ _PART = 250  # seeds that one process takes at once
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Simulate as the command line says, and return its exit status: 1 where something was violated."""
-    parser = argparse.ArgumentParser(prog="python -m fraiseql.testing.simulation", description=__doc__)
+    parser = _Parser(prog="python -m fraiseql.testing.simulation", description=__doc__)
     parser.add_argument("--seed", type=_number, default=0, help="the only seed, or the first of many")
     parser.add_argument("--seeds", type=_count, default=None, help="how many to try; without it, one, and its story")
     parser.add_argument(
@@ -34,6 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(outcome.story.text())
         return _tell(outcome)
     return _many(range(first, first + given.seeds), given.jobs, runtime)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
 
 
 def _number(text: str) -> int:

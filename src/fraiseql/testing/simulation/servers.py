@@ -12,7 +12,7 @@ from fraiseql.effects import Effect, Program
 from fraiseql.observations import Observer
 from fraiseql.runtimes.clients import ClientDriver
 from fraiseql.runtimes.driving import Session, Surroundings
-from fraiseql.runtimes.operations import Gate, Signal
+from fraiseql.runtimes.operations import Signal
 from fraiseql.runtimes.threads.connection import ClientConnection
 from fraiseql.runtimes.threads.programs import Performer as ThreadPerformer
 from fraiseql.runtimes.threads.streaming import GivenOperation
@@ -144,10 +144,15 @@ class LoopServer:
 
 
 class ThreadServer:
-    """As on threads: each client has one, of which one runs at a time."""
+    """As on threads: each client has one, of which one runs at a time.
+
+    Attributes:
+        share: see Streaming.
+    """
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self.share = site.max_statements
         self._baton = Baton(site.loop, site.random)
         self._descriptors = Descriptors(self._baton)
         database = BlockingDatabase(site.loop, site.performer, self._descriptors, site.random)
@@ -188,8 +193,6 @@ class ThreadServer:
     ) -> GivenOperation:
         """Run a program on in the thread of the loop; see Streaming."""
         operation = _Operation(connection, operation_id, self._call, self._few)
-        if connection.gate is None:
-            connection.gate = Gate(self._site.max_statements)
         self._call(operation.start, self._site.performer, program, effect, connection.gate)
         return operation
 

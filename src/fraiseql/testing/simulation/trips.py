@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fraiseql.errors import DatabaseError
+from fraiseql.postgres.costs import PATIENCE
 from fraiseql.postgres.errors import own_copy
 from fraiseql.runtimes.dispatching import Job
-from fraiseql.runtimes.trips import PATIENCE, TripOver
+from fraiseql.runtimes.trips import TripOver
 from fraiseql.testing.simulation.loop import SimulatedTimer
 
 if TYPE_CHECKING:
