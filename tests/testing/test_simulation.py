@@ -369,7 +369,6 @@ def test_many_seeds_are_tried_in_processes(capsys: pytest.CaptureFixture[str]) -
         (("--seeds", "0"), "--seeds: it must be at least 1, and is '0'"),
         (("--seeds", "-3"), "--seeds: it must be at least 1, and is '-3'"),
         (("--seeds", "5", "--jobs", "0"), "--jobs: it must be at least 1, and is '0'"),
-        (("--runtime", "coroutines"), "invalid choice: 'coroutines'"),
         (("--seed", "abc"), "--seed: it must be a whole number, and is 'abc'"),
     ],
 )
