@@ -565,7 +565,7 @@ async def test_a_transaction_holds_its_place_and_its_program_waits_for_no_other(
 
 
 async def test_a_place_is_free_again_where_no_connection_is_to_be_had(server: Server) -> None:
-    async with opened(server, max_size=1, acquire_timeout=0.1) as database:
+    async with opened(server, max_size=1, acquire_timeout=1.0) as database:
         gate = Gate(1)
         held = await database.begin()
         with pytest.raises(DatabaseError) as caught:
