@@ -12,8 +12,9 @@ from fraiseql.errors import DatabaseError
 from fraiseql.runtimes.threads.waiting import Patience, Waiter
 from fraiseql.testing.simulation.descriptors import Answered, Descriptors
 from fraiseql.testing.simulation.loop import SimulatedLoop
-from fraiseql.testing.simulation.performing import OwnTransaction, Performer
+from fraiseql.testing.simulation.performing import Performer
 from fraiseql.testing.simulation.tasks import Task, Wait
+from fraiseql.testing.simulation.transactions import OwnTransaction
 
 __all__ = ["BlockingDatabase"]
 
