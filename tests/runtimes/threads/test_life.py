@@ -168,6 +168,31 @@ def test_no_more_clients_than_allowed(make: Make) -> None:
             assert three.ask(HELLO) == {"data": {"__typename": "Query"}}
 
 
+def test_a_client_counts_until_it_has_closed_after_its_answer(make: Make) -> None:
+    with make() as app, connected(app) as client:
+        client.send(HELLO, "connection: close")
+        assert client.receive()[0] == 200
+        assert client.at_end()  # the server has closed its side, and waits for the client's
+        assert app.active_connections == 1
+        client.close()
+        until(lambda: app.active_connections == 0)
+
+
+def test_shutdown_waits_for_a_client_that_still_reads_its_answer(make: Make) -> None:
+    app = make()
+    app.start()
+    with connected(app) as client:
+        client.send(HELLO, "connection: close")
+        assert client.receive()[0] == 200
+        assert client.at_end()
+        stopping = threading.Thread(target=app.shutdown)
+        stopping.start()
+        stopping.join(0.3)
+        assert stopping.is_alive()
+    stopping.join(1.5)  # of the two seconds that it is given at most
+    assert not stopping.is_alive()
+
+
 @fraiseql.query
 async def server_time() -> int:
     return 1

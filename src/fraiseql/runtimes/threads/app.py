@@ -302,12 +302,14 @@ class ThreadedApp:
         """Serve one client; whatever goes wrong with it is no concern of the others."""
         error: BaseException | None = None
         try:
-            connection.run()
+            try:
+                connection.run()
+            finally:
+                connection.close()  # a client counts until then: its thread lasts, and its answer is on its way
         except BaseException as raised:
             error = raised
         finally:
             self._gone(connection, error)
-            connection.close()
 
     def _gone(self, connection: ClientConnection, error: BaseException | None) -> None:
         if error is not None:
