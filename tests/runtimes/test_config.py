@@ -147,3 +147,10 @@ def test_secrets_are_not_shown() -> None:
     shown = repr(FraiseQLConfig(database_url="postgresql://ada:sesame@db/blog", tls_key_password="sesame"))
     assert "sesame" not in shown
     assert "port=8000" in shown
+
+
+def test_what_is_not_given_leaves_the_configuration_as_it_is() -> None:
+    config = FraiseQLConfig(port=9_000, retry_after=7)
+    assert FraiseQLConfig.of(config, port=None, retry_after=8) == FraiseQLConfig(port=9_000, retry_after=8)
+    with pytest.raises(ConfigurationError, match="prot is not a setting; did you mean port"):
+        FraiseQLConfig.of(config, prot=None)

@@ -381,7 +381,10 @@ class FraiseQLConfig:
         if not settings:
             return config
         given = {setting.name: getattr(config, setting.name) for setting in cls.settings()}
-        return cls.from_environment({}, **{**given, **settings})
+        for name, value in settings.items():
+            if value is not None or name not in given:  # a name that is unknown is refused, whatever is given for it
+                given[name] = value
+        return cls.from_environment({}, **given)
 
     @property
     def http_limits(self) -> HttpLimits:
