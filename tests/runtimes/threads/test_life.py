@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -191,6 +192,29 @@ def test_shutdown_waits_for_a_client_that_still_reads_its_answer(make: Make) -> 
         assert stopping.is_alive()
     stopping.join(1.5)  # of the two seconds that it is given at most
     assert not stopping.is_alive()
+
+
+def test_a_signal_is_not_lost_where_what_it_interrupts_ignores_it(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = ThreadedApp.start
+
+    def interrupted(app: ThreadedApp) -> None:
+        with contextlib.suppress(BaseException):  # as the interpreter does in a callback of a weakref
+            os.kill(os.getpid(), signal.SIGUSR2)
+        start(app)
+
+    late: list[bool] = []
+
+    def again() -> None:
+        late.append(True)
+        os.kill(os.getpid(), signal.SIGUSR2)
+
+    monkeypatch.setattr(ThreadedApp, "start", interrupted)
+    timer = threading.Timer(3, again)  # lest a failure last for ever
+    timer.start()
+    config = FraiseQLConfig(database_url=url, port=0, event_bus="memory")
+    serve_threads(SCHEMA, config=config, signals=(signal.SIGUSR2,))
+    timer.cancel()
+    assert not late
 
 
 @fraiseql.query

@@ -100,6 +100,7 @@ class _Stop:
         """Handle a signal: in the main thread, which a start holds up for as long as it waits for the database."""
         if self._starting:
             self._starting = False
+            self.tell()  # what it interrupts may ignore what is raised: a weakref's callback does, of an import say
             raise _Signalled
         self.tell()
 
