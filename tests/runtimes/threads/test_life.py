@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import signal
@@ -194,27 +193,61 @@ def test_shutdown_waits_for_a_client_that_still_reads_its_answer(make: Make) -> 
     assert not stopping.is_alive()
 
 
-def test_a_signal_is_not_lost_where_what_it_interrupts_ignores_it(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    start = ThreadedApp.start
+def test_a_signal_that_comes_before_the_server_starts_ends_it(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    start, shutdown = ThreadedApp.start, ThreadedApp.shutdown
+    apps: list[ThreadedApp] = []
+    told = threading.Event()
 
-    def interrupted(app: ThreadedApp) -> None:
-        with contextlib.suppress(BaseException):  # as the interpreter does in a callback of a weakref
-            os.kill(os.getpid(), signal.SIGUSR2)
+    def late(app: ThreadedApp) -> None:
+        apps.append(app)
+        os.kill(os.getpid(), signal.SIGUSR2)
+        told.wait()
         start(app)
 
-    late: list[bool] = []
+    def stop(app: ThreadedApp, grace: float | None = None) -> None:
+        shutdown(app, grace)
+        told.set()
 
-    def again() -> None:
-        late.append(True)
-        os.kill(os.getpid(), signal.SIGUSR2)
-
-    monkeypatch.setattr(ThreadedApp, "start", interrupted)
-    timer = threading.Timer(3, again)  # lest a failure last for ever
-    timer.start()
+    monkeypatch.setattr(ThreadedApp, "start", late)
+    monkeypatch.setattr(ThreadedApp, "shutdown", stop)
     config = FraiseQLConfig(database_url=url, port=0, event_bus="memory")
     serve_threads(SCHEMA, config=config, signals=(signal.SIGUSR2,))
-    timer.cancel()
-    assert not late
+    (app,) = apps
+    assert (app.is_running, app.database.pool.size) == (False, 0)
+
+
+def test_an_app_that_is_shut_down_while_it_starts_leaves_nothing_open(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make()
+    begun, gone = threading.Event(), threading.Event()
+    check = app._database.check
+
+    def slow() -> None:
+        check()
+        begun.set()
+        gone.wait()
+
+    monkeypatch.setattr(app._database, "check", slow)
+    ends: list[BaseException] = []
+
+    def start() -> None:
+        try:
+            app.start()
+        except BaseException as error:
+            ends.append(error)
+
+    starting = threading.Thread(target=start)
+    starting.start()
+    begun.wait()
+    app.shutdown(grace=0)
+    gone.set()
+    starting.join()
+    (error,) = ends
+    assert isinstance(error, StartupError)
+    assert (app.is_running, app.database.pool.size) == (False, 0)
+    with pytest.raises(ConnectionRefusedError):
+        connected(app).__enter__()
 
 
 @fraiseql.query

@@ -191,8 +191,9 @@ class ThreadedApp:
         """Listen, connect to the database, and serve; returns once requests are answered.
 
         Raises:
+            ConfigurationError: `pin_threads` is set, and this system cannot do that.
             StartupError: the port cannot be used, or the database cannot be reached (see `wait_for_database`), or has
-                no outbox, though the schema's subscriptions need one.
+                no outbox, though the schema's subscriptions need one; or it was shut down meanwhile.
         """
         with self._lock:
             if self._started:
@@ -208,10 +209,14 @@ class ThreadedApp:
             trouble = AcceptTrouble(self._observe, time.monotonic)
             processor = processor_for(listeners.shares) if self._config.pin_threads else None
             acceptor = Acceptor(listeners, self._has_room, self._admit, trouble, processor)
-            acceptor.start()
-            self._acceptor = acceptor
+            with self._lock:
+                if self._stopping:
+                    raise StartupError("the app was shut down while it started")
+                acceptor.start()
+                self._acceptor = acceptor
         except BaseException:
             self.shutdown(grace=0)
+            self._close()  # where another thread has shut it down, what was begun after that
             raise
 
     def shutdown(self, grace: float | None = None) -> None:
@@ -352,12 +357,17 @@ class ThreadedApp:
                 connection.cut()
             with self._lock:
                 self._changed.wait_for(lambda: not self._connections, patience)
-            self._events.stop()
-            self._database.close(patience if left else 0.0)
+            self._close(patience if left else 0.0)
         finally:
             with self._lock:
                 self._stopped = True
                 self._changed.notify_all()
+
+    def _close(self, patience: float = 0.0) -> None:
+        if self._listeners is not None:
+            self._listeners.close()
+        self._events.stop()
+        self._database.close(patience)
 
     def _wait(self, waiter: Patience, until: float | None, done: Callable[[], bool]) -> None:
         """Wait until that is so, or the time has come, or that of the whole."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from enum import Enum, auto
 from queue import SimpleQueue
 from types import FrameType
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 from fraiseql.bus import EventBus
 from fraiseql.context import ClientRequest
@@ -19,6 +20,8 @@ from fraiseql.runtimes.threads.app import ThreadedApp
 from fraiseql.schema import Schema
 
 __all__ = ["serve_threads"]
+
+_MOMENT: Final = 1.0  # seconds
 
 
 def serve_threads(
@@ -57,74 +60,74 @@ def serve_threads(
     config = FraiseQLConfig.of(config, **settings)
     configure_logging(config.log_level)
     app = ThreadedApp(schema, config=config, bus=bus, context=context, listeners=listeners)
-    with suppress(_Signalled), _signals(signals) as stop:
+    with _signals(signals) as told:
+        # In another thread: a signal is handled in this one, and would not end what it waits for.
+        starting = threading.Thread(target=_start, args=(app, told), name="fraiseql start", daemon=True)
+        starting.start()
         try:
-            app.start()
-            stop.has_started()
+            match told.get():
+                case _Told.SIGNAL:
+                    return
+                case BaseException() as error:
+                    raise error
             logger.info("serving %s", app.url)
             if started is not None:
                 started(app)
-            stop.wait()
+            told.get()
             logger.info("stopping once running requests are finished; a second signal stops at once")
-            stopping = threading.Thread(target=_shut_down, args=(app, stop), name="fraiseql stop", daemon=True)
-            stopping.start()
-            stop.wait()
+            threading.Thread(target=_shut_down, args=(app, told), name="fraiseql stop", daemon=True).start()
+            told.get()
         finally:
             app.shutdown(grace=0)
+            if starting.is_alive():  # perhaps it had not begun, and there was nothing to shut down
+                starting.join(_MOMENT)
+                app.shutdown(grace=0)
 
 
-class _Signalled(BaseException):
-    """Ends a start that nobody waits for any more."""
+class _Told(Enum):
+    """What there is to do something about."""
+
+    SIGNAL = auto()
+    STARTED = auto()
+    STOPPED = auto()
 
 
-class _Stop:
-    """Told of the signals that ask to stop."""
-
-    def __init__(self) -> None:
-        self._told: SimpleQueue[None] = SimpleQueue()  # what a handler may put something into, whatever it interrupts
-        self._starting = True
-
-    def has_started(self) -> None:
-        """From now on somebody waits for what is told."""
-        self._starting = False
-
-    def tell(self) -> None:
-        """There is something to wait for no longer."""
-        self._told.put(None)
-
-    def wait(self) -> None:
-        """Wait until something is told."""
-        self._told.get()
-
-    def signalled(self, number: int, frame: FrameType | None) -> None:
-        """Handle a signal: in the main thread, which a start holds up for as long as it waits for the database."""
-        if self._starting:
-            self._starting = False
-            self.tell()  # what it interrupts may ignore what is raised: a weakref's callback does, of an import say
-            raise _Signalled
-        self.tell()
+_Telling: TypeAlias = "SimpleQueue[_Told | BaseException]"  # a handler may put something in, whatever it interrupts
 
 
-def _shut_down(app: ThreadedApp, stop: _Stop) -> None:
+def _start(app: ThreadedApp, told: _Telling) -> None:
+    try:
+        app.start()
+    except BaseException as error:
+        told.put(error)
+    else:
+        told.put(_Told.STARTED)
+
+
+def _shut_down(app: ThreadedApp, told: _Telling) -> None:
     try:
         app.shutdown()
     finally:
-        stop.tell()
+        told.put(_Told.STOPPED)
 
 
 @contextmanager
-def _signals(signals: Sequence[signal.Signals]) -> Iterator[_Stop]:
+def _signals(signals: Sequence[signal.Signals]) -> Iterator[_Telling]:
     """Told of the signals that ask to stop; only the main thread gets any."""
-    stop = _Stop()
+    told: _Telling = SimpleQueue()
     if threading.current_thread() is not threading.main_thread():
-        yield stop
+        yield told
         return
+
+    def received(number: int, frame: FrameType | None) -> None:
+        told.put(_Told.SIGNAL)
+
     before: dict[signal.Signals, Any] = {}
     try:
         for number in signals:
             before[number] = signal.getsignal(number)
-            signal.signal(number, stop.signalled)
-        yield stop
+            signal.signal(number, received)
+        yield told
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
