@@ -7,9 +7,12 @@ from random import Random
 from statistics import mean
 from typing import Any
 
+import pytest
+
 from fraiseql.effects import Fetch, Statement
+from fraiseql.errors import DatabaseError
 from fraiseql.limits import PoolLimits
-from fraiseql.runtimes.dispatching import Dispatcher, Job, Link
+from fraiseql.runtimes.dispatching import Dispatcher, Job, Link, Ticket
 from fraiseql.testing.simulation.loop import SimulatedLoop
 
 QUICK = Fetch(Statement(b"SELECT 1", 1), (), read_only=True)
@@ -24,8 +27,10 @@ class Server:
     def __init__(self, processors: int) -> None:
         self.loop = SimulatedLoop(Random(1))
         self.processors = processors
+        self.work = WORK
         self.under_way = 0
         self.seen: list[int] = []  # how many, at each start
+        self.fails = False  # the first statement of each round trip
         limits = PoolLimits(max_size=CONNECTIONS, pipeline_depth=16)
         self.dispatcher = Dispatcher(limits, self._open, self.loop, lambda _: None)
 
@@ -37,7 +42,7 @@ class Server:
         self.seen.append(self.under_way)
         turns = max(1.0, self.under_way / self.processors)
         stuck = any(job.effect is STUCK for job in jobs)
-        self.loop.call_later(60.0 if stuck else NETWORK + len(jobs) * WORK * turns, self._end, then)
+        self.loop.call_later(60.0 if stuck else NETWORK + len(jobs) * self.work * turns, self._end, then)
 
     def _end(self, then: Callable[[], None]) -> None:
         self.under_way -= 1
@@ -71,6 +76,10 @@ class ServerLink:
 
     def start_all(self, jobs: Sequence[Job], over: Callable[[Sequence[Job], Sequence[Job], bool], None]) -> None:
         def end() -> None:
+            if self.server.fails:
+                over(jobs[1:], (), False)
+                jobs[0].ended(None, DatabaseError("no", sqlstate="22012"))
+                return
             over((), (), True)
             for job in jobs:
                 job.ended((b"1",), None)
@@ -117,3 +126,32 @@ def test_who_is_quick_waits_for_those_that_are_stuck_no_longer_than_a_moment() -
     server.loop.run(began + 1.0)
     assert answered
     assert answered[0] < 0.05
+
+
+@pytest.mark.parametrize("way", ["fails", "leaves"])
+def test_nobody_waits_for_a_round_trip_that_has_ended(way: str) -> None:
+    server = Server(processors=1)
+    server.serve(2.0)
+    loop, dispatcher, server.work = server.loop, server.dispatcher, WORK / 4
+    answered: list[float] = []
+
+    def ask() -> Ticket:
+        return dispatcher.submit(QUICK, lambda *_: answered.append(loop.time()))
+
+    for _ in range(2):  # the second learns what it takes
+        ask()
+    loop.run(loop.time() + 0.1)
+    answered.clear()
+    server.fails = way == "fails"
+    tickets = [ask()]
+    while not dispatcher.waiting:
+        tickets += [ask() for _ in range(2 if server.fails else 1)]
+        loop.run(loop.time() + 0.000_001)
+    assert 1 < server.under_way < CONNECTIONS, "there is no room, though there are connections"
+    began = loop.time()
+    if way == "leaves":
+        for ticket in tickets[:-1]:
+            ticket.abandon()
+    loop.run(began + 1.0)
+    assert len(answered) == (len(tickets) if server.fails else 1)
+    assert max(answered) - began < 0.015

@@ -224,6 +224,7 @@ class Sharing:
     ) -> None:
         if went_well:
             self._note(trip, tickets, began)
+        self._under_way.pop(trip, None)
         self._dispatcher.released(trip, "what shared a round trip did not end cleanly in time")
         for job in slow:
             self._costs.slow(job.effect, self._time())
@@ -232,8 +233,10 @@ class Sharing:
                 self._dispatcher.alone(ticket)
         self._ask()
 
-    def _ended_alone(self, trip: Trip, tickets: list[Ticket], began: float) -> None:
-        self._note(trip, tickets, began)
+    def _ended_alone(self, trip: Trip, tickets: list[Ticket], began: float, came_to_its_end: bool) -> None:
+        if came_to_its_end:
+            self._note(trip, tickets, began)
+        self._under_way.pop(trip, None)
         self._ask()
 
     def _note(self, trip: Trip, tickets: list[Ticket], began: float) -> None:
