@@ -25,9 +25,11 @@ class Server:
     """Some processors, of which each round trip under way has its part."""
 
     def __init__(self, processors: int) -> None:
-        self.loop = SimulatedLoop(Random(1))
+        self.random = Random(1)
+        self.loop = SimulatedLoop(self.random)
         self.processors = processors
         self.work = WORK
+        self.varies = False  # the work, by the arguments
         self.under_way = 0
         self.seen: list[int] = []  # how many, at each start
         self.fails = False  # the first statement of each round trip
@@ -40,6 +42,8 @@ class Server:
     def run(self, jobs: Sequence[Job], then: Callable[[], None]) -> None:
         self.under_way += 1
         self.seen.append(self.under_way)
+        if self.varies:
+            self.work = WORK if self.random.random() < 0.1 else 8 * WORK
         turns = max(1.0, self.under_way / self.processors)
         stuck = any(job.effect is STUCK for job in jobs)
         self.loop.call_later(60.0 if stuck else NETWORK + len(jobs) * self.work * turns, self._end, then)
@@ -112,6 +116,13 @@ def test_a_server_with_many_processors_is_given_as_many_as_it_needs() -> None:
     server = Server(processors=CONNECTIONS)
     server.serve(5.0)
     assert mean(server.seen[-500:]) > 0.95 * CONNECTIONS
+
+
+def test_statements_that_take_longer_by_their_arguments_are_no_crowd() -> None:
+    server = Server(processors=CONNECTIONS)
+    server.varies = True
+    server.serve(5.0)
+    assert mean(server.seen[-500:]) > 0.9 * CONNECTIONS
 
 
 def test_who_is_quick_waits_for_those_that_are_stuck_no_longer_than_a_moment() -> None:
