@@ -96,21 +96,37 @@ def test_as_many_go_at_once_as_come_back_in_time() -> None:
     width = Width(10)
     assert width.value == 10
     for _ in range(200):
-        width.note(0.010, 0.001)
+        width.note(0.010, 0.001, 10)
     assert width.value == 2, "while one is read, the other runs"
     for _ in range(10):
-        width.note(0.001_75, 0.001)
+        width.note(0.001_75, 0.001, 10)
     assert width.value == 2, "neither late nor early"
     for _ in range(36):
-        width.note(0.001, 0.001)
+        width.note(0.001, 0.001, 10)
     assert width.value == 5
+
+
+def test_what_takes_as_long_without_a_crowd_is_no_sign_of_one() -> None:
+    width = Width(10)
+    for _ in range(200):
+        width.note(0.010, 0.001, 10)
+    assert width.value == 2
+    for _ in range(200):
+        width.note(0.010, 0.001, 2)
+    assert width.value == 10, "it is by the arguments"
+    for _ in range(200):
+        width.note(0.010, 0.001, 10)
+    assert width.value == 10
+    for _ in range(50_000):
+        width.note(0.010, 0.001, 10)
+    assert width.value == 2, "that may have changed"
 
 
 def test_now_and_then_only_a_few_go() -> None:
     width = Width(10)
     values = []
     for _ in range(2_560):
-        width.note(0.001, 0.001)
+        width.note(0.001, 0.001, 10)
         values.append(width.value)
     assert set(values) == {2, 10}
     assert values.count(2) == 80
@@ -118,7 +134,7 @@ def test_now_and_then_only_a_few_go() -> None:
 
 def test_there_are_no_more_than_there_are_connections() -> None:
     width = Width(1)
-    width.note(1.0, 0.001)
+    width.note(1.0, 0.001, 10)
     assert width.value == 1
-    width.note(0.001, 0.001)
+    width.note(0.001, 0.001, 10)
     assert width.value == 1

@@ -18,6 +18,7 @@ _FREE = 1.5  # times, below which it has not
 _STEP = 0.1  # of the width, for one round trip
 _NARROWEST = 2  # while what one has brought is read, the other runs
 _ROUND, _LESSON = 256, 8  # of so many round trips, so many are to learn from
+_LEARNT, _FORGOTTEN = 0.1, 0.000_1  # of what is usual, for one round trip
 
 
 class Costs:
@@ -75,7 +76,8 @@ class Width:
     """How many round trips may be under way at once.
 
     Where a server has no processor left for them, further ones only take turns with those that run, and each takes
-    longer: it is better to share more. Now and then only a few go, to learn what they take when there is no crowd.
+    longer: it is better to share more. Now and then only a few go, to learn what they take when there is no crowd. If
+    that is long, too, it is by their arguments, and fewer at once would not help.
 
     Args:
         most: as many as there are connections.
@@ -88,12 +90,19 @@ class Width:
         self._most = most
         self._least = min(_NARROWEST, most)
         self._width = float(most)
+        self._usual = 1.0  # times what it should have taken, when there is no crowd
         self._noted = 0
         self.value = most
 
-    def note(self, seconds: float, expected: float) -> None:
-        """What a round trip took, and what it should have taken."""
+    def note(self, seconds: float, expected: float, company: int) -> None:
+        """What a round trip took, what it should have taken, and how many were under way when it began, with it."""
         self._noted += 1
+        if company <= self._least and expected > 0:  # it is nothing on a virtual clock
+            self._usual += _LEARNT * (seconds / expected - self._usual)
+        else:
+            self._usual += _FORGOTTEN * (1.0 - self._usual)
+        if self._usual > _FREE:
+            expected *= self._usual
         if seconds > _CROWDED * expected:
             self._width = max(self._least, self._width - _STEP)
         elif seconds < _FREE * expected:

@@ -110,7 +110,7 @@ class Ticket:
         link: the connection, from the time it is granted.
         due: until when it waits to share a round trip.
         shares: whether it waits to share a round trip, or is on one.
-        noted: told of the end of a statement that ran alone, where one might have shared.
+        noted: told of the end of a statement that ran alone, where one might have shared, and whether it was its own.
     """
 
     __slots__ = (
@@ -140,7 +140,7 @@ class Ticket:
         self.due = math.inf
         self.link: Link | None = None
         self.shares = False
-        self.noted: Callable[[], None] | None = None
+        self.noted: Callable[[bool], None] | None = None
 
     @property
     def effect(self) -> Fetch:
@@ -209,7 +209,7 @@ class Ticket:
         self._released = True
         self._dispatcher.released(self, "it was left inside a transaction" if error is None else str(error))
         if self.noted is not None:
-            self.noted()
+            self.noted(True)
         done, self._done = self._done, None
         if done is not None:
             done(row, error)
@@ -233,6 +233,8 @@ class Ticket:
         def cleared() -> None:
             if not self.shares:
                 self.release(reason)
+                if self.noted is not None:
+                    self.noted(False)
             self._released = True
             if error is not None:
                 self._answer(None, error)

@@ -41,14 +41,16 @@ class Trip:
     """One round trip: waits for a connection, then runs what was gathered.
 
     Attributes:
+        company: how many were under way when it began, with it.
         due: until when it waits, or a little longer.
         id, link: of its connection, once that is granted.
     """
 
-    __slots__ = ("_sharing", "due", "id", "link")
+    __slots__ = ("_sharing", "company", "due", "id", "link")
 
     def __init__(self, sharing: Sharing, due: float) -> None:
         self._sharing = sharing
+        self.company = 0
         self.due = due
         self.id = 0
         self.link: Link | None = None
@@ -131,11 +133,11 @@ class Sharing:
         if len(tickets) == 1:
             (ticket,) = tickets
             if not self._costs.is_slow(ticket.effect):
-                self._under_way[trip] = began
+                self._begin(trip, began)
             ticket.shares, ticket.noted = False, partial(self._ended_alone, trip, tickets, began)
             ticket.granted(trip.id, link)
         elif tickets:
-            self._under_way[trip] = began
+            self._begin(trip, began)
             for ticket in tickets:
                 ticket.link = link
             link.start_all(tickets, partial(self._over, trip, tickets, began))
@@ -224,6 +226,7 @@ class Sharing:
     ) -> None:
         if went_well:
             self._note(trip, tickets, began)
+        self._under_way.pop(trip, None)
         self._dispatcher.released(trip, "what shared a round trip did not end cleanly in time")
         for job in slow:
             self._costs.slow(job.effect, self._time())
@@ -232,12 +235,18 @@ class Sharing:
                 self._dispatcher.alone(ticket)
         self._ask()
 
-    def _ended_alone(self, trip: Trip, tickets: list[Ticket], began: float) -> None:
-        self._note(trip, tickets, began)
+    def _ended_alone(self, trip: Trip, tickets: list[Ticket], began: float, came_to_its_end: bool) -> None:
+        if came_to_its_end:
+            self._note(trip, tickets, began)
+        self._under_way.pop(trip, None)
         self._ask()
+
+    def _begin(self, trip: Trip, now: float) -> None:
+        self._under_way[trip] = now
+        trip.company = len(self._under_way)
 
     def _note(self, trip: Trip, tickets: list[Ticket], began: float) -> None:
         now, fetches = self._time(), [ticket.effect for ticket in tickets]
         if self._under_way.pop(trip, None) is not None:
-            self._width.note(now - began, self._costs.expected(fetches))
+            self._width.note(now - began, self._costs.expected(fetches), trip.company)
         self._costs.note(fetches, now - began, now)
