@@ -20,6 +20,7 @@ from fraiseql.observations import InternalErrorMasked, Observer, RequestRefused
 from fraiseql.pipeline import GraphQLResponse
 from fraiseql.runtimes.driving import Session
 from fraiseql.runtimes.operations import Gate
+from fraiseql.runtimes.threads.outgoing import ClientSocket, Outgoing
 from fraiseql.runtimes.threads.programs import EVERYTHING, GIVEN_AWAY, ONLY_CALLS, Performer
 from fraiseql.runtimes.threads.waiting import Interrupted, Poller, Wakeup
 from fraiseql.session import (
@@ -42,7 +43,7 @@ from fraiseql.session import (
     StartOperation,
 )
 
-__all__ = ["ClientConnection", "ClientSocket", "Elsewhere", "Streaming"]
+__all__ = ["ClientConnection", "Elsewhere", "Streaming"]
 
 _CHUNK: Final = 65_536  # bytes of one read: a request rarely has more than 4 KiB, a body up to a megabyte
 _LINGER: Final = 2.0  # seconds for a client to close after our last answer
@@ -50,22 +51,6 @@ _LINGER_CHUNKS: Final = 1_024
 _MOST_UNREAD: Final = 10_000  # events in the inbox: a thread that leaves so many has no time for its client
 _GONE: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
 _DONTWAIT: Final = socket.MSG_DONTWAIT
-
-
-class ClientSocket(Protocol):
-    """What a connection needs of its socket: see socket.socket."""
-
-    def fileno(self) -> int: ...
-
-    def setsockopt(self, level: int, option: int, value: bytes, /) -> None: ...
-
-    def recv(self, size: int, flags: int = 0, /) -> bytes: ...
-
-    def send(self, data: bytes | memoryview, flags: int = 0, /) -> int: ...
-
-    def shutdown(self, how: int, /) -> None: ...
-
-    def close(self) -> None: ...
 
 
 class Elsewhere(Protocol):
@@ -135,7 +120,6 @@ class ClientConnection:
         self._date = date
         self.connection_id = connection_id
         self.gate = Gate(streaming.share)
-        self._write_timeout = write_timeout
         self._observe = observe
         self._poller = poller or Poller()
         self.now = self._poller.now
@@ -148,8 +132,7 @@ class ClientConnection:
         self._elsewhere: dict[int, Elsewhere] = {}
         self._inbox: deque[SessionEvent] = deque()
         self._when_read: deque[Callable[[], None]] = deque()
-        self._unsent: deque[memoryview] = deque()
-        self._write_by: float | None = None  # while something is unsent
+        self._outgoing = Outgoing(sock, write_timeout, self.now)
         self._told = 0.0  # when the session was told something
         self._eof = False
         self._closing = False
@@ -211,7 +194,7 @@ class ClientConnection:
     @property
     def unsent(self) -> int:
         """How many bytes are kept, since the client does not read."""
-        return sum(map(len, self._unsent))
+        return self._outgoing.size
 
     def run(self) -> None:
         """Serve the client until all is said; `close` must follow, in this thread."""
@@ -222,7 +205,7 @@ class ClientConnection:
                     self._operate(*self._starts.popleft())
                 else:
                     self._await()
-            while self._unsent and not self._gone:
+            while self._outgoing.waits and not self._gone:
                 self._turn(None, None)
         finally:
             self._closing = True
@@ -251,7 +234,7 @@ class ClientConnection:
 
     def _await(self) -> None:
         """Wait for the client, for the deadline, or for what others say."""
-        if self._may_block and not self._draining and self._session.wants_data and not self._unsent:
+        if self._may_block and not self._draining and self._session.wants_data and not self._outgoing.waits:
             deadline = self._session.deadline
             self._receive(None if deadline is None else deadline - self._told)
         else:
@@ -314,7 +297,7 @@ class ClientConnection:
     def _watch(self) -> None:
         """Poll the client for what is wanted of it now; that it has left is told in any case."""
         mask = select.POLLIN if self._session.wants_data and not self._eof else 0
-        if self._unsent:
+        if self._outgoing.waits:
             mask |= select.POLLOUT
         if mask != self._mask:
             if self._mask < 0:
@@ -325,7 +308,7 @@ class ClientConnection:
 
     def _earliest(self, until: float | None) -> float | None:
         deadline = self._session.deadline if not self._closing else None
-        for other in (until, self._write_by):
+        for other in (until, self._outgoing.due):
             if other is not None and (deadline is None or other < deadline):
                 deadline = other
         return deadline
@@ -352,7 +335,7 @@ class ClientConnection:
 
     def _look_at_deadline(self) -> None:
         now = self.now()
-        if self._write_by is not None and now >= self._write_by:
+        if self._outgoing.due is not None and now >= self._outgoing.due:
             self._give_up()
         deadline = self._session.deadline
         if deadline is not None and now >= deadline:
@@ -385,10 +368,10 @@ class ClientConnection:
         """Give the session an event and do what it says."""
         if self._closing:
             return
-        all_written = not self._unsent
+        all_written = not self._outgoing.waits
         self._told = now = self.now()
         self._carry_out(self._session.handle(event, now, self._date()))
-        if all_written and self._unsent and not self._closing:
+        if all_written and self._outgoing.waits and not self._closing:
             self._carry_out(self._session.handle(SendingPaused(), now, self._date()))
 
     def _carry_out(self, commands: list[Command]) -> None:
@@ -462,40 +445,21 @@ class ClientConnection:
     # -- writing ---------------------------------------------------------------------------------------------------
 
     def _send(self, data: bytes) -> None:
-        if self._gone:
-            return
-        if self._unsent:
-            self._unsent.append(memoryview(data))
-            return
-        try:
-            sent = self._socket.send(data, _DONTWAIT)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        except OSError:
-            self._give_up()
-            return
-        if sent < len(data):
-            self._unsent.append(memoryview(data)[sent:])
-            self._write_by = self.now() + self._write_timeout
+        if not self._gone:
+            try:
+                self._outgoing.send(data)
+            except OSError:
+                self._give_up()
 
     def _write(self) -> None:
         """Write what the client did not take at once, and tell the session when it has taken all."""
-        while self._unsent:
-            data = self._unsent[0]
-            try:
-                sent = self._socket.send(data, _DONTWAIT)
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError:
-                self._give_up()
-                return
-            self._write_by = self.now() + self._write_timeout
-            if sent < len(data):
-                self._unsent[0] = data[sent:]
-            else:
-                self._unsent.popleft()
-        self._write_by = None
-        self._tell(SendingResumed())
+        try:
+            self._outgoing.flush()
+        except OSError:
+            self._give_up()
+            return
+        if not self._outgoing.waits:
+            self._tell(SendingResumed())
 
     def _give_up(self) -> None:
         """The client has left or does not read: nothing more can be said to it."""
@@ -504,8 +468,7 @@ class ClientConnection:
 
     def _leave(self) -> None:
         self._closing = self._gone = self._interrupted = True
-        self._unsent.clear()
-        self._write_by = None
+        self._outgoing.clear()
 
     def _linger(self) -> None:
         """Close our side and wait for the client to close its own (RFC 9112 §9.6).
