@@ -47,6 +47,7 @@ _HTTP: Final = HttpLimits(max_pipelined=4_000, head_timeout=3.0, body_timeout=3.
 _WEBSOCKET: Final = WebSocketLimits(ping_interval=5.0, ping_timeout=5.0, close_timeout=2.0)
 _SUBSCRIPTIONS: Final = SubscriptionLimits(init_timeout=3.0, max_queued=4, max_unread=8_000, keep_alive=4.0)
 _ADDRESS: Final = re.compile(r" at 0x[0-9a-f]+")
+_TOO_MANY: Final = "requests wait for a database connection already"
 _UNREAD: Final = "the client did not read what it asked for"
 _MAX_BUFFERED: Final = 20
 _MOST_UNSENT: Final = 20_000  # of one connection: what is unread, and an answer or two
@@ -101,7 +102,7 @@ class World:
         faulty: whether the database makes mistakes, or turns clients away.
         quick: whether it is usually so quick that statements may share a round trip.
         calm_at: when everything must be well again.
-        sound: the markers of requests that cannot fail.
+        sound: the markers of requests that cannot fail, unless too many come at once.
         changes_late: whether something was committed just before that.
         dispatcher, performer, database: parts of the server, and what it talks to.
     """
@@ -136,6 +137,7 @@ class World:
         self.calm_at = loop.time() + _TROUBLE + _CALM
         self.changes_late = False
         self.sound: set[str] = set()
+        self._crowded = False  # since then, somebody was refused since too many waited for the database
         self._asked: dict[str, Question] = {}
         self._verdicts: dict[str, str] = {}
         self._published = 0
@@ -328,7 +330,7 @@ class World:
 
     def may_fail(self, question: Question) -> bool:
         """Whether a request may be answered with an error that is none of its own."""
-        return self.faulty and question.marker not in self.sound
+        return self.faulty and (question.marker not in self.sound or self._crowded)
 
     def asked(self, question: Question) -> None:
         """A request is on its way."""
@@ -425,8 +427,11 @@ class World:
         self.story.tell("server", "%s", repr(observation))
         if isinstance(observation, WebSocketClosed) and observation.reason == _UNREAD:
             self._overflowed.add(self._narrow.get(observation.connection_id, ""))
-        if isinstance(observation, InternalErrorMasked) and not _is_known(observation.error):
-            self.violated(f"a defect: {observation.error!r}")
+        if isinstance(observation, InternalErrorMasked):
+            if _TOO_MANY in str(observation.error) and self.loop.time() >= self.calm_at:
+                self._crowded = True
+            if not _is_known(observation.error):
+                self.violated(f"a defect: {observation.error!r}")
 
 
 def _drawn(seed: str) -> Random:
