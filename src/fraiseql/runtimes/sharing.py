@@ -3,7 +3,7 @@
 A statement that comes while others run is kept until the event loop has called all that is ready. What was gathered
 then asks the pool for as many connections as its estimated costs need; each takes as many statements as may go
 together. While all connections are busy more gather, so that the busier it is, the more is shared. So they do while
-as many round trips are under way as the server has processors for, which shows in the time they take.
+the round trips that are under way take so long that they seem to wait for a processor.
 
 A deadline belongs to the statement that waits, not to the request for a connection, which may be an older one's.
 """
